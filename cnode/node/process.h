@@ -29,6 +29,8 @@ class Process {
   // First call, once, after the pid exists and the name (if any) is registered.
   virtual void started(ProcessContext&) {}
   virtual void handle_message(ProcessContext&, const Term& message) = 0;
+  // The worker half of a native child has results (worker_pool.h).
+  virtual void worker_ready(ProcessContext&) {}
   // Last call, once: the process has ended for `reason`. It may still send; it may not spawn, link or monitor.
   // Links and monitors are told after it returns.
   virtual void ended(ProcessContext&, const Term& reason) { (void)reason; }

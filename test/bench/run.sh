@@ -3,10 +3,11 @@
 set -eu
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
-here=$(pwd)
 dir=$(mktemp -d)
 epmd_pid=""
+node_pid=""
 cleanup() {
+  [ -z "$node_pid" ] || kill "$node_pid" 2>/dev/null || true
   [ -z "$epmd_pid" ] || kill "$epmd_pid" 2>/dev/null || true
   rm -rf "$dir"
 }
@@ -30,8 +31,11 @@ echo "== cores"
 "$build/test/bench/core_bench" --benchmark_min_time=0.2
 echo
 echo "== one pipelined C++ client, window 256, native children on their strands"
-"$build/test/bench/pipelined_client" --spawn "$BENCH_RINGNODE" --workers "$BENCH_WORKERS" --dir "$dir"
+"$build/test/bench/bench_node" bench_native@127.0.0.1 "$dir/cookie" 64 >"$dir/bench_node.log" 2>&1 &
+node_pid=$!
+"$build/test/bench/pipelined_client" --node bench_native@127.0.0.1 --cookie-file "$dir/cookie" --children 64 --window 256 ||
+  { cat "$dir/bench_node.log" >&2; exit 1; }
+kill "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=""
 echo
 echo "== with BEAMs (OTP $(erl -noshell -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().'))"
 erl -noshell -pa "$dir/ebin" -s bench main
-cd "$here"

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dist/flags.h"
-#include "unit/dist_support.h"
+#include "dist_support.h"
 
 namespace supervisorring {
 namespace {

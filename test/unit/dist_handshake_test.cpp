@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/dist_support.h"
+#include "dist_support.h"
 
 namespace supervisorring {
 namespace {

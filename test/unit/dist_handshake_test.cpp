@@ -190,6 +190,14 @@ TEST(HandshakeAcceptor, MissingFlagsAreNamedAndThePeerIsTold) {
   EXPECT_EQ(out, packet("snot_allowed"));
 }
 
+TEST(HandshakeAcceptor, APeerWithOurOwnNameIsRefusedAndTold) {
+  Handshake b = acceptor();
+  Bytes out;
+  b.receive(name_packet(kB), out);
+  EXPECT_EQ(b.failure(), HandshakeFailure::not_allowed);
+  EXPECT_EQ(out, packet("snot_allowed"));
+}
+
 TEST(HandshakeAcceptor, WhatIsNoNameIsRefused) {
   const std::vector<std::pair<Bytes, std::string>> cases = {
       {packet(Bytes("n\0\5\0\0\0\0a@b", 10)), "version 5"},

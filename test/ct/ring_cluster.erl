@@ -7,10 +7,10 @@
 -module(ring_cluster).
 -behaviour(gen_server).
 
--export([start/1, stop/0, stop_quietly/0]).
+-export([start/1, stop/0, mark/0, stop_since/1]).
 -export([start_epmd/0, stop_epmd/0, epmd_names/0, epmd_port/0]).
--export([start_ringnode/1, start_ringnode/2, run_ringnode/2, kill/1, signal/2, await_exit/2,
-         log/1]).
+-export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, kill/1, signal/2,
+         await_exit/2, log/1]).
 -export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, stop_beam/1, in/2, in/3]).
 -export([eventually/2, eventually/3, root/0, node_name/1, cookie_file/0, data_dir/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
@@ -34,13 +34,18 @@ start(Dir) ->
 stop() ->
     gen_server:stop(?MODULE, normal, 60000).
 
-%% For a suite whose init may have failed before the cluster was up.
--spec stop_quietly() -> ok.
-stop_quietly() ->
-    case whereis(?MODULE) of
-        undefined -> ok;
-        _ -> stop()
-    end.
+%% What has been started up to now; stop_since/1 ends what was started later.
+-spec mark() -> {Programs :: non_neg_integer(), Peers :: non_neg_integer()}.
+mark() ->
+    {length(call(programs)), length(call(peers))}.
+
+-spec stop_since({non_neg_integer(), non_neg_integer()}) -> ok.
+stop_since({ProgramCount, PeerCount}) ->
+    Programs = call(programs),
+    Peers = call(peers),
+    [kill(Program) || Program <- lists:sublist(Programs, length(Programs) - ProgramCount)],
+    [catch peer:stop(Peer) || Peer <- lists:sublist(Peers, length(Peers) - PeerCount)],
+    ok.
 
 -spec start_epmd() -> ok.
 start_epmd() ->
@@ -81,27 +86,35 @@ receive_all(Socket, Bytes) ->
 start_ringnode(Name) ->
     start_ringnode(Name, []).
 
-%% Runs `ringnode run` with a name, cookie, data directory and workers, and Args after
-%% them; waits until its name stands in epmd.
+%% Runs `ringnode run` with run_args/1 and Args; waits until its name stands in epmd.
 -spec start_ringnode(string(), [string()]) -> program().
 start_ringnode(Name, Args) ->
-    Program = run_ringnode(Name, ["run", "--name", atom_to_list(node_name(Name)),
-                                  "--cookie-file", cookie_file(), "--data-dir", data_dir(Name),
-                                  "--listen", ?HOST, "--workers", workers() | Args]),
+    Program = run_ringnode(Name, run_args(Name) ++ Args),
     eventually(fun() -> lists:member(Name, epmd_names()) orelse not_running(Program) end, 10000),
     Program.
+
+%% The arguments that every program of a suite is run with.
+-spec run_args(string()) -> [string()].
+run_args(Name) ->
+    ["run", "--name", atom_to_list(node_name(Name)), "--cookie-file", cookie_file(),
+     "--data-dir", data_dir(Name), "--listen", ?HOST, "--workers", workers()].
 
 %% Runs the program with exactly these arguments. Name names its log.
 -spec run_ringnode(string(), [string()]) -> program().
 run_ringnode(Name, Args) ->
     call({start, Name, filename:join([root(), "priv", "ringnode"]), Args}).
 
-%% SIGKILL, and waits for the end.
+%% SIGKILL, and waits for the end. Nothing for a program that has ended.
 -spec kill(program()) -> ok.
-kill(Program) ->
-    signal(Program, "KILL"),
-    _ = await_exit(Program, 10000),
-    ok.
+kill(#{port := Port} = Program) ->
+    case call({exit_status, Port}) of
+        running ->
+            signal(Program, "KILL"),
+            _ = await_exit(Program, 10000),
+            ok;
+        _Ended ->
+            ok
+    end.
 
 -spec signal(program(), Signal :: string()) -> ok.
 signal(#{os_pid := OsPid}, Signal) ->
@@ -271,6 +284,8 @@ handle_call({start, Name, Executable, Args}, _From, State) ->
     {reply, Program, State1};
 handle_call(programs, _From, #{programs := Programs} = State) ->
     {reply, Programs, State};
+handle_call(peers, _From, #{peers := Peers} = State) ->
+    {reply, Peers, State};
 handle_call({exit_status, Port}, _From, #{ended := Ended} = State) ->
     {reply, maps:get(Port, Ended, running), State};
 handle_call({peer, Peer}, _From, #{peers := Peers} = State) ->

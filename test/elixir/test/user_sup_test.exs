@@ -19,10 +19,9 @@ defmodule UserSupTest do
     end
   end
 
-  test "a counter is called, cast to and found by its via name" do
+  test "a counter is called and found by its via name" do
     count = GenServer.call(via(:u1), :increment)
-    assert :ok = GenServer.cast(via(:u1), :increment)
-    assert GenServer.call(via(:u1), :get) == count + 1
+    assert GenServer.call(via(:u1), :get) == count
     assert node(GenServer.whereis(via(:u1))) == :supervisorring.find(UserSup, :u1)
     assert GenServer.whereis(via(:missing)) == nil
     assert {:noproc, _} = catch_exit(GenServer.call(via(:missing), :get))
@@ -34,6 +33,13 @@ defmodule UserSupTest do
     Process.exit(pid, :kill)
     assert_receive {:DOWN, ^ref, :process, ^pid, :killed}, 5000
     Ringnode.wait(fn -> GenServer.call(via(:u2), :get) == 0 end)
+  end
+
+  test "a counter ends at a cast that it does not know" do
+    ref = Process.monitor(GenServer.whereis(via(:u4)))
+    assert :ok = GenServer.cast(via(:u4), :nonsense)
+    assert_receive {:DOWN, ^ref, :process, _pid, {:bad_cast, :nonsense}}, 5000
+    Ringnode.wait(fn -> GenServer.call(via(:u4), :get) == 0 end)
   end
 
   test "children are added, listed, stopped and deleted" do

@@ -12,7 +12,7 @@
 -export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, kill/1, signal/2,
          await_exit/2, log/1]).
 -export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, stop_beam/1, in/2, in/3]).
--export([eventually/2, eventually/3, root/0, node_name/1, cookie_file/0, data_dir/1]).
+-export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -define(HOST, "127.0.0.1").
@@ -102,7 +102,11 @@ run_args(Name) ->
 %% Runs the program with exactly these arguments. Name names its log.
 -spec run_ringnode(string(), [string()]) -> program().
 run_ringnode(Name, Args) ->
-    call({start, Name, filename:join([root(), "priv", "ringnode"]), Args}).
+    call({start, Name, executable(), Args}).
+
+-spec executable() -> file:filename().
+executable() ->
+    filename:join([root(), "priv", "ringnode"]).
 
 %% SIGKILL, and waits for the end. Nothing for a program that has ended.
 -spec kill(program()) -> ok.

@@ -100,7 +100,6 @@ class LwwSet {
   bool operator==(const LwwSet&) const = default;
 
  private:
-  Stamps* newest_add(const Term& element);
   Entries entries_;
 };
 

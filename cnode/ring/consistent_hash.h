@@ -69,7 +69,7 @@ class Ring {
  public:
   // `members`: atoms; duplicates count once. `cache` may be null.
   static std::shared_ptr<const Ring> make(std::span<const Term> members, PointCache* cache = nullptr);
-  // A ring with one member more or less: a merge of 300 points, or one pass. The same ring when nothing changes.
+  // A ring with one member more or less: a merge of 300 points, or one pass. An equal ring when nothing changes.
   std::shared_ptr<const Ring> with(const Term& member, PointCache* cache = nullptr) const;
   std::shared_ptr<const Ring> without(const Term& member) const;
 
@@ -94,14 +94,19 @@ class Ring {
 
  private:
   Ring() = default;
-  void build_index();
-  bool at_or_after(std::size_t point, const Digest& key) const;
-  Digest digest_of(std::size_t point) const { return point_digest(members_[places_[point] >> 9], places_[point] & 511); }
+  void index_points();
+  std::size_t index_of(const Term& member) const;  // members_.size() when absent
+  Digest digest_at(std::uint32_t place) const { return point_digest(members_[place >> kNumberBits], place & kNumberMask); }
+  // Whether the point (prefix, place) comes before the other. Equal digests: the member whose name sorts first.
+  bool comes_before(std::uint64_t prefix, std::uint32_t place, std::uint64_t other_prefix, std::uint32_t other_place) const;
+
+  static constexpr unsigned kNumberBits = 9;  // of a place: 1..300
+  static constexpr std::uint32_t kNumberMask = (1u << kNumberBits) - 1;
 
   std::vector<Term> members_;
   std::vector<std::uint64_t> prefixes_;   // of the points, ascending
-  std::vector<std::uint32_t> places_;     // of the same points: member index << 9 | point number
-  std::vector<std::uint32_t> first_at_;   // per value of the top bits: the first point with those or greater ones
+  std::vector<std::uint32_t> places_;     // of the same points: member index << kNumberBits | number
+  std::vector<std::uint32_t> first_at_;   // per value of the top bits: the first point with those or greater ones; one more as the end
   unsigned shift_ = 63;                   // 64 - (number of top bits)
 };
 

@@ -8,7 +8,6 @@
 // and while this member stands aside because it cannot run one of the cluster's supervisors. Start no child while it is false.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,7 +70,7 @@ class RingView {
   bool update(const RingState& state);
 
  private:
-  void rebuild_ring();
+  void rebuild_ring(const std::vector<Term>& old_up);
 
   Term self_;
   RingState state_;

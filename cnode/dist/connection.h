@@ -62,7 +62,7 @@ class Connection {
   // ---- inputs -----------------------------------------------------------------------------------
   void receive(BytesView bytes, Instant now, ConnectionSink& sink);
   // The answer to on_name. REQUIRES: on_name was called, and accept() was not; ignored when closed.
-  // With `ok` after an `alive`, and with `alive` itself, the owner closes the older connection in on_up.
+  // After `alive` the owner closes the older connection when this one is up (on_up), as the cookie is proven only then.
   void accept(NameDecision decision, Instant now, ConnectionSink& sink);
   void timeout(Instant now, ConnectionSink& sink);
   // The driver stopped (or goes on) reading: a peer that we do not listen to is not silent.
@@ -92,7 +92,8 @@ class Connection {
  private:
   enum class State { handshaking, up, closed };
 
-  void advance_handshake(ConnectionSink& sink);
+  void advance(ConnectionSink& sink);
+  void go_up(ConnectionSink& sink);
   void read_frames(ConnectionSink& sink);
   void handle_frame(BytesView body, ConnectionSink& sink);
   void fail(ConnectionFault fault, Error error, ConnectionSink& sink);
@@ -104,7 +105,8 @@ class Connection {
   State state_ = State::handshaking;
   ConnectionFault fault_ = ConnectionFault::none;
   Bytes output_;
-  bool advancing_ = false;   // inside advance_handshake or read_frames: a callback's accept() is carried on there
+  bool name_told_ = false;   // on_name was called
+  bool advancing_ = false;   // inside advance(): a callback's accept() is carried on there
   bool paused_ = false;
   Instant started_;
   Instant last_received_;

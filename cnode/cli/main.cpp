@@ -6,11 +6,12 @@
 #include "cli/admin_commands.h"
 #include "cli/place_command.h"
 #include "cli/run_command.h"
+#include "supervisorring/version.h"
 
 namespace supervisorring {
 namespace {
 
-constexpr const char* kVersion = "ringnode " SR_VERSION "\nerl_interface " SR_EI_VERSION "\ncompiler " SR_COMPILER;
+const std::string kVersionText = std::string("ringnode ") + kVersion + "\nerl_interface " SR_EI_VERSION "\ncompiler " SR_COMPILER;
 
 void add_admin_flags(CLI::App& command, AdminOptions& options) {
   command.add_option("--name", options.name, "the node to ask: name@host")->required();
@@ -51,7 +52,7 @@ CLI::App* add_place(CLI::App& app, PlaceOptions& options) {
 
 int main_with(int argc, char** argv) {
   CLI::App app{"A C++ node of an Erlang cluster: joins the ring, runs its share of the children.", "ringnode"};
-  app.set_version_flag("--version", std::string(kVersion));
+  app.set_version_flag("--version", kVersionText);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
     return failed->get_name() + ": " + error.what() + " (see " + failed->get_name() + " --help)\n";

@@ -253,7 +253,7 @@ void Driver::Impl::closed(ConnectionId id) {
 Driver::Driver(DriverOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Driver::~Driver() = default;
 
-Result<std::uint16_t> Driver::listen() { return impl_->listener.listen(impl_->options.listen_address, impl_->options.listen_port); }
+Result<std::uint16_t> Driver::listen(const std::string& address, std::uint16_t port) { return impl_->listener.listen(address, port); }
 
 void Driver::on_signal(std::function<void(int)> handle) {
   std::signal(SIGPIPE, SIG_IGN);

@@ -18,8 +18,6 @@
 namespace supervisorring {
 
 struct DriverOptions {
-  std::string listen_address = "127.0.0.1";  // literal
-  std::uint16_t listen_port = 0;             // 0: a free one
   std::size_t max_connections = io_limits::kConnections;
   std::function<void(LogLevel, const std::string&)> log = [](LogLevel, const std::string&) {};
 };
@@ -29,8 +27,9 @@ class Driver {
   explicit Driver(DriverOptions options);
   ~Driver();
 
-  // Binds and listens; connections are accepted from run() on. Returns the port. Once, before run().
-  Result<std::uint16_t> listen();
+  // Binds and listens; connections are accepted from run() on. `address` is literal; port 0 takes a free one. Returns the
+  // port. Once, before run().
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
   // SIGTERM and SIGINT call `handle` on run()'s thread instead of ending the program. Before run().
   void on_signal(std::function<void(int signal)> handle);
 

@@ -28,6 +28,8 @@ class StrandPool;
 // Longer than any run, and still addable to an Instant: the time-out `infinity`.
 inline constexpr Duration kForever = std::chrono::hours(24 * 365 * 50);
 
+// Types here begin with Native: sup/ has its own words for the same things.
+
 // A dead child whose callback has not returned yet.
 struct StuckChild {
   Term pid;
@@ -55,33 +57,33 @@ class NativeRuntime {
   std::unique_ptr<Impl> impl_;
 };
 
-enum class HeldStart : bool { no, yes };
+enum class NativeHeld : bool { no, yes };
 
 struct NativeStart {
   Worker worker;              // worker_registry::resolve()
   Term parent;                // the supervisor's pid: linked to the child; [] for none
-  HeldStart held = HeldStart::no;  // yes: after init the child handles no message until release()
+  NativeHeld held = NativeHeld::no;  // yes: after init the child handles no message until release()
   Term replaces;              // a pid whose code may still run (stuck()): the start waits for its return; [] for none
 };
 
-struct StartOk { Term pid; };
-struct StartIgnored {};
-struct StartFailed { Term reason; };  // {already_started, Pid}, the reason of init's stop, {cpp_exception, What}, system_limit
-using StartResult = std::variant<StartOk, StartIgnored, StartFailed>;
-using StartContinuation = std::function<void(ProcessContext&, StartResult)>;
+struct NativeStarted { Term pid; };
+struct NativeIgnored {};
+struct NativeStartFailed { Term reason; };  // {already_started, Pid}, the reason of init's stop, {cpp_exception, What}, system_limit
+using NativeStartResult = std::variant<NativeStarted, NativeIgnored, NativeStartFailed>;
+using NativeStartContinuation = std::function<void(ProcessContext&, NativeStartResult)>;
 
 // `then` may be called before start_native() returns ({already_started, Pid}).
 // A failed or ignored start sends the parent no 'EXIT'.
-void start_native(ProcessContext&, NativeRuntime&, NativeStart, StartContinuation then);
+void start_native(ProcessContext&, NativeRuntime&, NativeStart, NativeStartContinuation then);
 
-// Shutdown as in a child spec: a time (0 is allowed), kForever for infinity, or BrutalKill.
-struct BrutalKill {};
-using Shutdown = std::variant<BrutalKill, Duration>;
-using StopContinuation = std::function<void(ProcessContext&, Term reason)>;
+// Shutdown as in a child spec: a time (0 is allowed), kForever for infinity, or NativeKill.
+struct NativeKill {};
+using NativeShutdown = std::variant<NativeKill, Duration>;
+using NativeStopContinuation = std::function<void(ProcessContext&, Term reason)>;
 
 // REQUIRES: called by the child's parent. Unlinks the child first, so no 'EXIT' of it arrives from here on. `then` gets the
 // exit reason: `shutdown`, `killed` (also after the time), what terminate threw, or `noproc` when it was gone already.
-void stop_native(ProcessContext&, NativeRuntime&, const Term& pid, Shutdown, StopContinuation then);
+void stop_native(ProcessContext&, NativeRuntime&, const Term& pid, NativeShutdown, NativeStopContinuation then);
 
 // `then` runs when the code of the ended child `pid` does not run any more: at once when it is not stuck().
 void when_released(ProcessContext&, NativeRuntime&, const Term& pid, std::function<void(ProcessContext&)> then);
@@ -89,19 +91,19 @@ void when_released(ProcessContext&, NativeRuntime&, const Term& pid, std::functi
 // ---- moving -------------------------------------------------------------------------------------------------
 // The new copy (started held): gives it the state (none: moves without) and lets it handle its messages. `then`: ok when migrate(state) has
 // returned; else the child has ended, and the error says of what.
-using ReleaseContinuation = std::function<void(ProcessContext&, Result<Term>)>;
-void release_native(ProcessContext&, NativeRuntime&, const Term& pid, std::optional<Term> state, ReleaseContinuation then);
+using NativeReleaseContinuation = std::function<void(ProcessContext&, Result<Term>)>;
+void release_native(ProcessContext&, NativeRuntime&, const Term& pid, std::optional<Term> state, NativeReleaseContinuation then);
 
 // The old copy: when the current message is done migrate() is called; messages from then on are kept. Error: it threw (the child
 // has ended), is gone, or was not done within `timeout` (then it goes on as if nothing had been asked).
-using StateContinuation = std::function<void(ProcessContext&, Result<std::optional<Term>>)>;
-void freeze_native(ProcessContext&, NativeRuntime&, const Term& pid, Duration timeout, StateContinuation then);
+using NativeStateContinuation = std::function<void(ProcessContext&, Result<std::optional<Term>>)>;
+void freeze_native(ProcessContext&, NativeRuntime&, const Term& pid, Duration timeout, NativeStateContinuation then);
 // The move failed: the kept messages are handled in order, as if nothing had been asked.
 void unfreeze_native(ProcessContext&, NativeRuntime&, const Term& pid);
 // The move worked: kept messages, and those that still come, go to `new_pid`; calls are made for their callers and their replies passed
 // on. terminate(shutdown) is called, and the old copy ends with `shutdown` when no such call is open, at the latest after kForwardLimit.
 // Unlinks the child first, as stop_native().
 inline constexpr Duration kForwardLimit = std::chrono::seconds(5);
-void forward_native(ProcessContext&, NativeRuntime&, const Term& pid, const Term& new_pid, StopContinuation then);
+void forward_native(ProcessContext&, NativeRuntime&, const Term& pid, const Term& new_pid, NativeStopContinuation then);
 
 }  // namespace supervisorring

@@ -20,8 +20,8 @@
 //
 // Exits. An exception that leaves a callback ends the child: the exit reason is {cpp_exception, <<"what()">>}, or the reason
 // given when an Exit is thrown. terminate() is then called with it, as after stop().
-// When the supervisor stops the child, terminate(shutdown) is called and the exit reason is what terminate's caller gave, whether the child
-// traps exits or not (a gen_server that does not trap exits gets no terminate call). Trapping, the child first handles the messages
+// When the supervisor stops the child, terminate(shutdown) is called and the exit reason is `shutdown`, whether the child traps exits or
+// not (a gen_server that does not trap exits gets no terminate call). Trapping, the child first handles the messages
 // that came before the stop; not trapping, it drops them. An exit signal from anyone else ends a child that does not trap exits at once,
 // without terminate; one that traps gets {'EXIT', Pid, Reason} in handle_info.
 // Code that does not return cannot be stopped: after the shutdown time, or `kill`, the child is dead for the cluster, nothing that it
@@ -48,42 +48,42 @@ namespace supervisorring {
 
 class ChildStrand;  // the program's side of a child
 
-// Who waits for a reply: {Pid, Tag}. May be kept, also in the state that migrate() gives, and answered later with reply().
-struct From {
-  Term term;
-  const Term& pid() const { return term[0]; }
-};
-
-// How a callback asks for the end of the child.
-struct Stop {
-  Term reason;
-  std::optional<Term> reply;  // handle_call only
-};
-struct Ignore {};
-struct Ok {};
-struct NoReply {};
-struct Reply { Term value; };
-
-using InitResult = std::variant<Ok, Ignore, Stop>;
-using CallReaction = std::variant<Reply, NoReply, Stop>;
-using Reaction = std::variant<NoReply, Stop>;  // of handle_cast and handle_info; a reply in Stop is not used
-
-// Thrown by a callback: ends the child with exactly this reason, as exit/1 does.
-struct Exit { Term reason; };
-
-// What an asynchronous request ended with. Not ok: `value` is the reason (noproc, timeout, noconnection, the exit reason of the other side).
-struct Answer {
-  bool ok;
-  Term value;
-};
-using Continuation = std::function<void(const Answer&)>;
-
-struct Timer { std::uint64_t id = 0; };
-
-enum class Severity { debug, info, notice, warning, error };
-
 class gen_server {
  public:
+  // Who waits for a reply: {Pid, Tag}. May be kept, also in the state that migrate() gives, and answered later with reply().
+  struct From {
+    Term term;
+    const Term& pid() const { return term[0]; }
+  };
+
+  // How a callback asks for the end of the child.
+  struct Stop {
+    Term reason;
+    std::optional<Term> reply;  // handle_call only
+  };
+  struct Ignore {};
+  struct Ok {};
+  struct NoReply {};
+  struct Reply { Term value; };
+
+  using InitResult = std::variant<Ok, Ignore, Stop>;
+  using CallReaction = std::variant<Reply, NoReply, Stop>;
+  using Reaction = std::variant<NoReply, Stop>;  // of handle_cast and handle_info; a reply in Stop is not used
+
+  // Thrown by a callback: ends the child with exactly this reason, as exit/1 does.
+  struct Exit { Term reason; };
+
+  // What an asynchronous request ended with. Not ok: `value` is the reason (noproc, timeout, noconnection, the exit reason of the other side).
+  struct Answer {
+    bool ok;
+    Term value;
+  };
+  using Continuation = std::function<void(const Answer&)>;
+
+  struct Timer { std::uint64_t id = 0; };
+
+  enum class Severity { debug, info, notice, warning, error };
+
   gen_server() = default;
   virtual ~gen_server() = default;
   gen_server(const gen_server&) = delete;

@@ -181,8 +181,9 @@ void ChildManager::place_here(const Term& id, Entry& entry, const std::optional<
     return;
   }
   if (!ring_change && entry.seen_here) return;  // ended for good, or deleted: a later ring change starts it again
+  const bool never_ran_here = owner_before == self_ && !entry.seen_here;
   entry.seen_here = true;
-  begin_ask(id, owner_before, now);
+  begin_ask(id, never_ran_here ? std::nullopt : owner_before, now);
 }
 
 void ChildManager::place_elsewhere(const Term& id, Entry& entry, Instant now) {

@@ -38,7 +38,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
   run->add_flag("--published", node.published, "be visible in nodes(); otherwise hidden");
   run->add_option("--epmd-port", node.epmd_port, "else $ERL_EPMD_PORT, else 4369")->check(CLI::Range(1, 65535));
-  run->add_option("--log-level", options.log_level, "debug, info, notice, warning or error (default: info)");
+  run->add_option("--log-level", node.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
   return run;
 }
 

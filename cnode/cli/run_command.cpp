@@ -7,15 +7,6 @@
 namespace supervisorring {
 namespace {
 
-std::optional<Severity> parse_severity(std::string_view text) {
-  if (text == "debug") return Severity::debug;
-  if (text == "info") return Severity::info;
-  if (text == "notice") return Severity::notice;
-  if (text == "warning") return Severity::warning;
-  if (text == "error") return Severity::error;
-  return std::nullopt;
-}
-
 ExitStatus refuse(ExitStatus status, const std::string& why) {
   std::cerr << "ringnode run: " << why << '\n';
   return status;
@@ -24,9 +15,6 @@ ExitStatus refuse(ExitStatus status, const std::string& why) {
 }  // namespace
 
 ExitStatus run(RunOptions options) {
-  const auto severity = parse_severity(options.log_level);
-  if (!severity) return refuse(ExitStatus::usage, "--log-level " + options.log_level + ": expected debug, info, notice, warning or error");
-  options.node.log_level = *severity;
   std::vector<SupervisorSource> sources;
   for (const std::string& text : options.supervisors) {
     auto source = parse_supervisor(text);

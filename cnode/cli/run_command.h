@@ -13,7 +13,6 @@ struct RunOptions {
   cnode_options node;
   std::vector<std::string> supervisors;  // Name=Module@Node[=Arg]
   std::vector<std::string> workers;      // shared objects
-  std::string log_level = "info";
 };
 
 // Blocks until the node has ended. Refusals are one line on stderr.

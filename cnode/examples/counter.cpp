@@ -4,7 +4,6 @@
 #include "supervisorring/factory.h"
 #include "supervisorring/gen_server.h"
 
-using supervisorring::From;
 using supervisorring::Term;
 
 class counter : public supervisorring::gen_server {

@@ -1,5 +1,7 @@
 #include "io/status.h"
 
+#include <algorithm>
+
 #include "supervisorring/version.h"
 
 namespace supervisorring {
@@ -16,7 +18,7 @@ std::uint64_t prefix(const Digest& digest) {
   return value;
 }
 
-Term member_term(const NodeStatus& status, const Term& member, const std::map<Term, double, LwwSet::KeyOrder>& shares) {
+Term member_term(const NodeStatus& status, const Term& member, const std::unordered_map<Term, double>& shares) {
   const auto share = shares.find(member);
   const bool up = std::find(status.ring->up().begin(), status.ring->up().end(), member) != status.ring->up().end();
   const bool connected = member == status.ring->self() || status.context->is_connected(member);
@@ -47,8 +49,8 @@ Term stuck_term(const StuckChild& child, Instant now) {
 
 }  // namespace
 
-std::map<Term, double, LwwSet::KeyOrder> ring_shares(const Ring& ring) {
-  std::map<Term, double, LwwSet::KeyOrder> shares;
+std::unordered_map<Term, double> ring_shares(const Ring& ring) {
+  std::unordered_map<Term, double> shares;
   const std::size_t points = ring.point_count();
   if (points == 0) return shares;
   // A point owns the keys from behind its predecessor up to itself; the subtraction wraps with the ring.

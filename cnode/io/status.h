@@ -11,7 +11,7 @@
 // `running` those that run here. A stuck child is dead to the cluster, and its code has not returned. Readers skip keys that they do not know.
 #pragma once
 
-#include <map>
+#include <unordered_map>
 #include <string>
 #include <vector>
 
@@ -52,6 +52,6 @@ struct NodeStatus {
 
 Term status_term(const NodeStatus&);
 // The part of all keys that each member owns.
-std::map<Term, double, LwwSet::KeyOrder> ring_shares(const Ring&);
+std::unordered_map<Term, double> ring_shares(const Ring&);
 
 }  // namespace supervisorring

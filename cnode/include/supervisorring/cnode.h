@@ -41,7 +41,7 @@ struct cnode_options {
   std::chrono::milliseconds join_timeout{5000};  // how long a silent member of the ring file is waited for
   bool published = false;                // visible in nodes(); otherwise hidden
   std::uint16_t epmd_port = 0;           // 0: the environment's ERL_EPMD_PORT, else 4369
-  Severity log_level = Severity::info;
+  std::string log_level = "info";        // debug, info, notice, warning or error; lines go to stderr
   bool handle_signals = true;            // SIGTERM and SIGINT leave; a second one ends at once. SIGPIPE is ignored
 };
 
@@ -87,8 +87,8 @@ class cnode {
   // To a pid, a name or {Name, Node}.
   void send(const Term& to, const Term& message);
   void cast(const Term& to, const Term& request);
-  // gen_server:call; `then` runs on the node's thread.
-  void call(const Term& to, const Term& request, std::chrono::milliseconds timeout, Continuation then);
+  // gen_server:call; `then` runs on the node's thread with the reply, or with why there is none.
+  void call(const Term& to, const Term& request, std::chrono::milliseconds timeout, std::function<void(bool ok, const Term& value)> then);
 
  private:
   struct Impl;

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kBar = 24;          // characters for a whole ring
 constexpr std::size_t kWidest = 60;       // a longer id is cut
-constexpr std::size_t kListedChildren = 200;
 
 const Term* find(const Term& map, std::string_view key) { return map.is_map() ? map.find(key) : nullptr; }
 
@@ -32,14 +31,15 @@ std::string text_of(const Term& map, std::string_view key, std::string_view othe
 }
 
 // A node name without the quotes that its @ asks for in Erlang.
-std::string node_of(const Term& map, std::string_view key) {
-  const Term* value = find(map, key);
+std::string node_text(const Term* value) {
   if (value == nullptr || !value->is_atom()) return "?";
   std::string name(value->atom_name());
   for (char& c : name)
     if (static_cast<unsigned char>(c) < ' ') c = '?';
   return name;
 }
+
+bool holds(std::span<const Term> list, const Term& element) { return std::find(list.begin(), list.end(), element) != list.end(); }
 
 std::int64_t number_of(const Term& map, std::string_view key) {
   const Term* value = find(map, key);
@@ -67,49 +67,51 @@ std::string share_text(double share) {
 }
 
 std::string head(const Term& status) {
-  std::string text = node_of(status, "node") + ": ringnode " + text_of(status, "version") + ", running for " + duration(number_of(status, "uptime"));
+  std::string text = node_text(find(status, "node")) + ": ringnode " + text_of(status, "version") + ", running for " + duration(number_of(status, "uptime"));
   text += is_true(status, "epmd") ? ", registered with epmd" : ", NOT registered with epmd";
   text += is_true(status, "published") ? ", visible" : ", hidden";
   text += "\nplacement as on OTP " + text_of(status, "otp") + (number_of(status, "otp") == 25 ? " and below" : " and above");
   if (is_true(status, "leaving")) text += ", LEAVING";
   if (find(status, "settled") != nullptr && !is_true(status, "settled")) text += ", NOT SETTLED: no child is started yet";
-  if (is_true(status, "degraded")) text += ", DEGRADED: forced into a ring whose children cannot all run here";
+  if (is_true(status, "forced")) text += ", FORCED: joins rings whose children cannot all run here";
   return text + "\n";
 }
 
 std::string members(const Term& status) {
   const auto all = list_of(status, "members");
-  std::size_t up = 0;
+  const auto up = list_of(status, "up");
+  const auto connected = list_of(status, "connected");
+  const Term* self = find(status, "node");
+  const Term* shares = find(status, "shares");
   std::size_t width = 0;
+  for (const Term& member : all) width = std::max(width, node_text(&member).size());
+  std::string text = "\nmembers: " + std::to_string(up.size()) + " of " + std::to_string(all.size()) + " up\n";
   for (const Term& member : all) {
-    up += is_true(member, "up") ? 1 : 0;
-    width = std::max(width, node_of(member, "node").size());
-  }
-  std::string text = "\nmembers: " + std::to_string(up) + " of " + std::to_string(all.size()) + " up\n";
-  for (const Term& member : all) {
-    const std::string name = node_of(member, "node");
-    text += "  " + pad(name, width) + (is_true(member, "up") ? "  up    " : "  down  ");
-    const Term* share = find(member, "share");
-    if (is_true(member, "up") && share != nullptr && share->is_real()) text += share_text(share->to_double());
-    if (name == node_of(status, "node")) text += "  this node";
-    else if (is_true(member, "up") && !is_true(member, "connected")) text += "  not connected";
+    const bool is_up = holds(up, member);
+    text += "  " + pad(node_text(&member), width) + (is_up ? "  up    " : "  down");
+    const Term* share = shares != nullptr && shares->is_map() ? shares->find(member) : nullptr;
+    if (is_up && share != nullptr && share->is_real()) text += share_text(share->to_double());
+    if (self != nullptr && member == *self) text += "  this node";
+    else if (is_up && !holds(connected, member)) text += "  not connected";
     text += '\n';
   }
   return text;
 }
 
+// A count and what it counts, where it is not 0.
+std::string counted(const Term& map, std::string_view key, std::string_view what) {
+  const auto number = number_of(map, key);
+  return number > 0 ? ", " + std::to_string(number) + " " + std::string(what) : "";
+}
+
 std::string supervisor(const Term& one) {
-  const auto children = list_of(one, "children");
-  std::string text = "\nsupervisor " + text_of(one, "name") + ": " + std::to_string(number_of(one, "running")) + " running here of " +
-                     std::to_string(number_of(one, "owned")) + " owned, " + std::to_string(number_of(one, "known")) + " in the cluster";
-  if (const auto moving = number_of(one, "moving"); moving > 0) text += ", " + std::to_string(moving) + " moving";
-  if (const Term* state = find(one, "state"); state != nullptr && !state->is_atom("running")) text += ", " + to_text(*state, 200);
-  text += '\n';
-  std::size_t width = 0;
-  for (const Term& child : children.first(std::min(children.size(), kListedChildren))) width = std::max(width, text_of(child, "id").size());
-  for (const Term& child : children.first(std::min(children.size(), kListedChildren)))
-    text += "  " + pad(text_of(child, "id"), width) + "  " + pad(text_of(child, "pid"), 12) + "  " + text_of(child, "state", "") + "\n";
-  if (children.size() > kListedChildren) text += "  … and " + std::to_string(children.size() - kListedChildren) + " more\n";
+  std::string text = "\nsupervisor " + text_of(one, "name") + ": " + text_of(one, "state") + ", " + std::to_string(number_of(one, "active")) +
+                     " children run here of " + std::to_string(number_of(one, "known")) + " in the cluster";
+  text += counted(one, "waiting_to_start", "wait to start") + counted(one, "starting", "are starting") + counted(one, "asked_for", "are asked for") +
+          counted(one, "waiting_to_move", "wait to move") + counted(one, "moving", "are moving away") + counted(one, "arriving", "are arriving") + "\n";
+  if (const std::string why = text_of(one, "why", ""); !why.empty()) text += "  " + why + "\n";
+  for (const Term& pending : list_of(one, "pending"))
+    if (pending.is_tuple(2)) text += "  " + to_text(pending[0], kWidest) + ": " + pending[1].as_text().value_or(to_text(pending[1], kWidest)) + "\n";
   return text;
 }
 

@@ -65,6 +65,7 @@ class cnode {
   // Adds those of a shared object (SUPERVISORRING_WORKERS); its path, or why not.
   Result<std::string> load_workers(const std::string& path);
   // A supervisor of the cluster: `flags` and `specs` as Module:init/1 returns them. Every member defines it with the same specs.
+  // What is malformed makes run() refuse, with OTP's own term for it.
   void define_supervisor(const Term& name, const Term& flags, std::vector<Term> specs);
   // One whose definition is asked for over erpc: Module:init(Argument) at `node`, until it answers.
   void supervisor_from(const Term& name, const Term& module, const Term& node, const Term& argument);
@@ -72,7 +73,7 @@ class cnode {
   void on_ring_change(std::function<void(const ring_change&)>);
   // This member was removed from the ring (del_node). Without a hook the node leaves and run() returns.
   void on_removed(std::function<void()>);
-  // The node is up: registered with epmd and listening.
+  // The node is registered with epmd and serves: on its thread.
   void on_started(std::function<void()>);
 
   int run();

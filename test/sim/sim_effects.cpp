@@ -25,7 +25,8 @@ void SimNetwork::perform(Event event) {
     return held_.push_back(std::move(event));
   }
   if (side.node.empty()) return perform_on_epmd(event, side);
-  if (nodes_.contains(side.node)) perform_on_node(event, side);
+  if (nodes_.contains(side.node)) return perform_on_node(event, side);
+  if (event.what == What::accepted) send_to_side(event.connection, 0, {What::failed, event.connection, 0, {}, 0, "connection refused"});
 }
 
 void SimNetwork::perform_on_epmd(Event& event, Side& side) {
@@ -66,7 +67,6 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
       side.open = true;
       side.id = last_accepted_ += 2;
       sides_[{name, side.id}] = {number, 1};
-      connection.side[0].open = connection.side[0].open || find_side(connection.side[0].node, connection.side[0].id).has_value();
       send_to_side(number, 0, {What::opened, number, 0, {}, 0, {}});
       machine.node->connection_accepted(side.id, connection.side[0].node, now);
       break;

@@ -18,7 +18,7 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
       if (may_run_it(node)) ask.from.push_back(node);
   }
   if (ask.from.empty()) return queue_start(id);
-  ask.again_at = now + kAskTimeout;
+  ask.again_at = now + kWhoRunsItTimeout;
   for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
   asks_.emplace(id, std::move(ask));
 }
@@ -79,7 +79,7 @@ void ChildManager::ask_timeouts(Instant now) {
       given_up.push_back(id);
       continue;
     }
-    ask.again_at = now + kAskTimeout;
+    ask.again_at = now + kWhoRunsItTimeout;
     for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
   }
   for (const Term& id : given_up) {

@@ -1,0 +1,99 @@
+// Term::hash(): equal terms give equal numbers. For tables of this process only: never sent, never stored.
+#include "term/atom_cache.h"
+#include "term/small_stack.h"
+#include "term/term_node.h"
+
+namespace supervisorring {
+namespace {
+
+using detail::Node;
+
+class Hasher {
+ public:
+  std::size_t run(const Term& term) {
+    step(term);
+    while (!runs_.empty()) {
+      Run& run = runs_.top();
+      if (run.next == run.end) {
+        runs_.pop();
+      } else if (run.map == nullptr) {
+        step(run.terms[run.next++]);
+      } else {
+        const Term::Pair& pair = detail::map_pair(run.map, run.next++);
+        step_pair(pair);
+      }
+    }
+    return static_cast<std::size_t>(hash_);
+  }
+
+ private:
+  struct Run {
+    const Term* terms;
+    const Node* map;  // when set, its pairs in key order
+    std::size_t next, end;
+  };
+
+  void mix(std::uint64_t word) noexcept {
+    hash_ = (hash_ ^ word) * 0x9E3779B97F4A7C15;
+    hash_ ^= hash_ >> 32;
+  }
+
+  void step_pair(const Term::Pair& pair) {
+    // Pushed first, so that the key's own elements are walked before the value's.
+    runs_.push(Run{&pair.second, nullptr, 0, 1});
+    step(pair.first);
+  }
+
+  void step(const Term& term) {
+    mix(static_cast<std::uint64_t>(term.type()));
+    switch (term.type()) {
+      case TermType::nil: return;
+      case TermType::integer: return mix(static_cast<std::uint64_t>(TermAccess::integer(term)));
+      case TermType::real: return mix(std::bit_cast<std::uint64_t>(TermAccess::real(term) + 0.0));  // -0.0 equals 0.0
+      case TermType::atom: return mix(detail::atom_hash(TermAccess::node(term)));
+      case TermType::big_integer: mix(term.is_negative()); return mix(detail::hash_bytes(term.magnitude()));
+      case TermType::bitstring: mix(term.bits_in_last_byte()); return mix(detail::hash_bytes(term.bytes()));
+      case TermType::fun: return mix(detail::hash_bytes(term.bytes()));
+      case TermType::export_fun:
+        step(term.fun_module());
+        step(term.fun_function());
+        return mix(term.fun_arity());
+      case TermType::pid:
+      case TermType::port:
+      case TermType::reference: return step_identifier(term);
+      case TermType::tuple: mix(term.size()); return push(term.elements());
+      case TermType::list:
+        mix(term.size());
+        runs_.push(Run{&term.tail(), nullptr, 0, 1});
+        return push(term.elements());
+      case TermType::map:
+        mix(term.size());
+        runs_.push(Run{nullptr, TermAccess::node(term), 0, term.size()});
+        return;
+    }
+  }
+
+  void push(std::span<const Term> terms) {
+    if (!terms.empty()) runs_.push(Run{terms.data(), nullptr, 0, terms.size()});
+  }
+
+  void step_identifier(const Term& term) {
+    step(term.node());
+    mix(term.creation());
+    if (term.is_pid()) mix(std::uint64_t{term.pid_serial()} << 32 | term.pid_id());
+    if (term.is_port()) mix(term.port_id());
+    if (!term.is_reference()) return;
+    for (const std::uint32_t word : term.reference_words()) {
+      if (word != 0) mix(word);  // a missing word equals 0
+    }
+  }
+
+  std::uint64_t hash_ = 0x51ED270B9F3C1A77;
+  detail::SmallStack<Run, 16> runs_;
+};
+
+}  // namespace
+
+std::size_t Term::hash() const noexcept { return Hasher().run(*this); }
+
+}  // namespace supervisorring

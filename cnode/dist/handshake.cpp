@@ -187,6 +187,10 @@ void Handshake::handle_send_name(BytesView body, Bytes& out) {
     send_status("not_allowed", out);
     return fail(HandshakeFailure::missing_flags, "it does not offer the flags " + flag_names(missing));
   }
+  if (peer_.name == self_.name) {
+    send_status("not_allowed", out);
+    return fail(HandshakeFailure::not_allowed, "refused: it has our own name");
+  }
   state_ = HandshakeState::deciding;
 }
 

@@ -229,8 +229,8 @@ bool TextReader::read_binary(Term& term) {
   Bytes bytes;
   std::size_t bits = 0;
   skip_space();
-  while (!skip(">>")) {
-    if (bits != 0 || !bytes.empty()) {
+  for (bool first = true; !skip(">>"); first = false) {
+    if (!first) {
       if (!skip(",")) return expected("',' or '>>'");
       skip_space();
     }

@@ -28,6 +28,7 @@ struct NodeConfig {
   std::uint16_t listen_port = 0;         // what the driver listens on
   std::string epmd_host = "127.0.0.1";
   std::uint16_t epmd_port = 4369;        // 0: no epmd (the peers are told by `static_ports`)
+  std::map<std::string, std::uint16_t> static_ports;  // node name -> port, asked before any epmd
   bool published = false;                // true: appears in nodes(); false: hidden
   std::uint32_t creation = 1;            // used until epmd gives one
   Duration tick_time = std::chrono::seconds(60);       // net_ticktime: a silent peer is dropped after it

@@ -120,7 +120,7 @@ int cnode::Impl::run(const Settings& settings) {
   if (options.otp != 0) ring.format = hash_format_of_otp(options.otp);
   ring.join_timeout = options.join_timeout;
   ring.seed = node_config.seed + 1;
-  for (const std::string& member : options.join) ring.join.push_back(Term::atom(member));
+  if (!options.join.empty()) ring.join = Term::atom(options.join.front());
   composition_config.force = options.force;
   composition_config.published = options.published;
 
@@ -162,12 +162,13 @@ worker_registry& cnode::workers() { return impl_->registry; }
 Result<std::string> cnode::load_workers(const std::string& path) { return load_shared_object(path, impl_->registry); }
 
 void cnode::define_supervisor(const Term& name, const Term& flags, std::vector<Term> specs) {
-  auto init = check_init(name, tuple(atom("ok"), tuple(flags, Term::list(std::move(specs)))));
-  if (!name.is_atom() || !init) {
-    impl_->malformed = "supervisor " + to_text(name, 200) + ": " + (name.is_atom() ? to_text(init.reason(), 1000) : "expected an atom as its name");
+  auto checked = check_init(name, tuple(atom("ok"), tuple(flags, Term::list(std::move(specs)))));
+  if (const Term* reason = std::get_if<Term>(&checked)) {
+    impl_->malformed = "supervisor " + to_text(name, 200) + ": " + to_text(*reason, 1000);
     return;
   }
-  impl_->composition_config.supervisors.push_back({name, LocalDefinition{init->flags, std::move(init->children), nullptr}});
+  auto& init = std::get<SupervisorInit>(checked);
+  impl_->composition_config.supervisors.push_back({name, LocalDefinition{init.flags, std::move(init.children), nullptr}});
 }
 
 void cnode::supervisor_from(const Term& name, const Term& module, const Term& node, const Term& argument) {

@@ -34,6 +34,8 @@ std::string difference(const std::vector<Term>& before, const std::vector<Term>&
 
 Membership::Membership(MembershipConfig config, Term pid, std::function<Term()> make_ref)
     : config_(std::move(config)), self_(config_.self), pid_(std::move(pid)), make_ref_(std::move(make_ref)), random_(config_.seed) {
+  join_ = config_.join;
+  std::erase(join_, self_);
   if (config_.ring_file) {
     nodes_ = config_.ring_file->nodes;
     file_form_ = config_.ring_file->form;

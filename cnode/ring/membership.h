@@ -47,7 +47,7 @@ enum class FormatSource { none, hint, file, learnt, configured };  // later ones
 
 struct MembershipConfig {
   Term self;                           // "a@b", an atom
-  std::optional<Term> join;            // --join; the own name counts as none
+  std::vector<Term> join;              // --join: members to go in by, whichever answers; the own name counts as none
   std::optional<RingFile> ring_file;
   std::optional<RingFacts> facts;
   std::optional<HashFormat> format;    // --otp
@@ -110,7 +110,7 @@ class Membership {
   struct Candidate {
     enum class State { silent, waiting, down } state = State::silent;  // waiting: alive, not up itself
     std::optional<LwwSet> nodes, up;       // its answers
-    bool in_file = false;                  // else only the --join target
+    bool in_file = false;                  // else only a --join target
     int answers_due = 0;                   // of the two questions under way
     Instant ask_at;
     Duration back_off = kFirstBackOff;
@@ -133,6 +133,7 @@ class Membership {
   MapSetForm form_for(const Term& node) const;
   std::vector<Term> other_up() const;
   std::vector<Term> other_members() const;
+  bool joins() const { return !join_.empty(); }
   bool takes_part() const { return phase_ == Phase::member || phase_ == Phase::leaving; }
   void log(membership::Level level, std::string text);
 
@@ -178,6 +179,7 @@ class Membership {
   const Term self_;
   const Term pid_;
   const std::function<Term()> make_ref_;
+  std::vector<Term> join_;                           // of the configuration, without the own name
   std::mt19937_64 random_;
   membership::Effects effects_;
 

@@ -107,7 +107,9 @@ void Membership::probe(Time time) {
     if (node != self_ && !up_.is_member(node) && (peer == peers_.end() || !peer->second.asked)) away.push_back(node);
   };
   for (const Term& node : nodes_.members()) consider(node);
-  if (config_.join && !nodes_.is_member(*config_.join)) consider(*config_.join);
+  for (const Term& node : join_) {
+    if (!nodes_.is_member(node)) consider(node);
+  }
   if (!away.empty()) ask_up(away[random_() % away.size()]);
 }
 
@@ -122,8 +124,8 @@ void Membership::ask_up(const Term& node) {
 void Membership::up_answered(const Term& node, const LwwSet& up, Time time) {
   if (!up.is_member(node)) return;
   if (!nodes_.is_member(node)) {
-    // The --join target, met after this member had started without it.
-    if (config_.join == node && nodes_.is_member(self_)) effects_.push_back(Send{nano_ring_at(node), add_node_message(self_)});
+    // A --join target, met after this member had started without it.
+    if (std::find(join_.begin(), join_.end(), node) != join_.end() && nodes_.is_member(self_)) effects_.push_back(Send{nano_ring_at(node), add_node_message(self_)});
     return;
   }
   if (up_.is_member(node)) return;

@@ -10,14 +10,13 @@ using namespace membership;
 
 void Membership::start(Time time) {
   bad_inputs_since_ = time.now;
-  const bool joins = config_.join && *config_.join != self_;
-  if (config_.ring_file && !nodes_.is_member(self_) && !joins) {
+  if (config_.ring_file && !nodes_.is_member(self_) && !joins()) {
     sets_changed("ring file", time);
     return tell_removed("the ring file says that it was removed");
   }
   if (!config_.ring_file) nodes_.put(self_, time.wall);
   sets_changed(config_.ring_file ? "ring file" : "start", time);
-  waits_for_join_ = joins && other_members().empty();
+  waits_for_join_ = joins() && other_members().empty();
   begin_asking(time);
 }
 
@@ -36,7 +35,7 @@ void Membership::begin_asking(Time time) {
     candidates_[member].in_file = true;
     candidates_[member].ask_at = time.now;
   }
-  if (config_.join && *config_.join != self_) candidates_[*config_.join].ask_at = time.now;
+  for (const Term& member : join_) candidates_[member].ask_at = time.now;
   if (candidates_.empty()) return become_member("it is alone", time);
   ask_until_.reset();
   if (!waits_for_join_) ask_until_ = time.now + config_.join_timeout;
@@ -188,8 +187,7 @@ void Membership::enter_when_allowed(Time time) {
 }
 
 void Membership::enter(Time time) {
-  const bool joins = config_.join && *config_.join != self_;
-  if (!nodes_.is_member(self_) && !joins) return tell_removed("another member removed it (del_node) while it was away");
+  if (!nodes_.is_member(self_) && !joins()) return tell_removed("another member removed it (del_node) while it was away");
   phase_ = Phase::entering;
   if (!nodes_.is_member(self_)) nodes_.put(self_, time.wall);
   up_.put(self_, time.wall);  // newer than whatever the others know of an earlier life

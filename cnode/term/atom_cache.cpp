@@ -83,9 +83,16 @@ std::uint64_t hash_bytes(std::string_view bytes) noexcept {
     std::memcpy(&word, at, 8);
     mix(word);
   }
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < left; ++i) word = word << 8 | static_cast<unsigned char>(at[i]);
-  mix(word);
+  std::uint64_t last = 0;
+  if (left >= 4) {  // two halves that overlap cover 4 to 7 bytes
+    std::uint32_t head, tail;
+    std::memcpy(&head, at, 4);
+    std::memcpy(&tail, at + left - 4, 4);
+    last = std::uint64_t{head} << 32 | tail;
+  } else {
+    for (std::size_t i = 0; i < left; ++i) last = last << 8 | static_cast<unsigned char>(at[i]);
+  }
+  mix(last);
   return hash ^ (hash >> 32);
 }
 

@@ -128,6 +128,7 @@ int cnode::Impl::run(const Settings& settings) {
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   ThreadWorkerPool pool(options.threads == 0 ? processors : options.threads, [this] { driver.wake_workers(); });
   int status = 0;
+  bool all_returned = true;
   {
     NativeRuntime runtime(pool);
     auto the_node = std::make_unique<Node>(node_config, &pool);
@@ -144,9 +145,9 @@ int cnode::Impl::run(const Settings& settings) {
     status = driver.run(*the_node, &*files);
     node = nullptr;
     composition = nullptr;
-    the_node.reset();  // its processes refer to the composition
+    all_returned = pool.shut_down(std::chrono::milliseconds(1000));  // before what the strands use goes
+    the_node.reset();                                                // its processes refer to the composition
   }
-  const bool all_returned = pool.shut_down(std::chrono::milliseconds(1000));
   if (!all_returned) write_log(LogLevel::warning, "ending although the code of a child has not returned");
   stop_log();
   if (!all_returned) std::_Exit(status);  // its thread still uses what a normal end would destroy

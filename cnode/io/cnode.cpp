@@ -91,6 +91,7 @@ struct cnode::Impl {
   cnode_options options;
   worker_registry registry;
   CompositionConfig composition_config;
+  std::vector<SupervisorDefinition> supervisors;
   std::optional<std::string> malformed;  // a definition that cannot be used
   Driver driver;
   // While run() runs; on the node's thread only.
@@ -120,29 +121,33 @@ int cnode::Impl::run(const Settings& settings) {
   if (options.otp != 0) ring.format = hash_format_of_otp(options.otp);
   ring.join_timeout = options.join_timeout;
   ring.seed = node_config.seed + 1;
-  if (!options.join.empty()) ring.join = Term::atom(options.join.front());
+  for (const std::string& member : options.join) ring.join.push_back(Term::atom(member));
   composition_config.force = options.force;
   composition_config.published = options.published;
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   ThreadWorkerPool pool(options.threads == 0 ? processors : options.threads, [this] { driver.wake_workers(); });
   int status = 0;
+  bool all_returned = true;
   {
     NativeRuntime runtime(pool);
-    Node the_node(node_config, &pool);
-    Composition the_composition(the_node, registry, runtime, std::move(composition_config));
-    node = &the_node;
+    auto the_node = std::make_unique<Node>(node_config, &pool);
+    Composition the_composition(*the_node, registry, runtime, std::move(composition_config));
+    for (SupervisorDefinition& supervisor : supervisors)
+      if (const auto defined = the_composition.define(std::move(supervisor)); !defined) return refuse({ExitStatus::usage, defined.error()});
+    node = the_node.get();
     composition = &the_composition;
     if (options.handle_signals) driver.on_signal([this](int signal) {
       if (leaving) return driver.stop(128 + signal, "a second signal");
       write_log(LogLevel::notice, "signal " + std::to_string(signal) + ": leaving; a second one ends at once");
       leave(false);
     });
-    status = driver.run(the_node, &*files);
+    status = driver.run(*the_node, &*files);
     node = nullptr;
     composition = nullptr;
+    all_returned = pool.shut_down(std::chrono::milliseconds(1000));  // before what the strands use goes
+    the_node.reset();                                                // its processes refer to the composition
   }
-  const bool all_returned = pool.shut_down(std::chrono::milliseconds(1000));
   if (!all_returned) write_log(LogLevel::warning, "ending although the code of a child has not returned");
   stop_log();
   if (!all_returned) std::_Exit(status);  // its thread still uses what a normal end would destroy
@@ -168,11 +173,11 @@ void cnode::define_supervisor(const Term& name, const Term& flags, std::vector<T
     return;
   }
   auto& init = std::get<SupervisorInit>(checked);
-  impl_->composition_config.supervisors.push_back({name, LocalDefinition{init.flags, std::move(init.children), nullptr}});
+  impl_->supervisors.push_back({name, LocalDefinition{init.flags, std::move(init.children), nullptr}});
 }
 
 void cnode::supervisor_from(const Term& name, const Term& module, const Term& node, const Term& argument) {
-  impl_->composition_config.supervisors.push_back({name, RemoteDefinition{module, node, argument}});
+  impl_->supervisors.push_back({name, RemoteDefinition{module, node, argument}});
 }
 
 void cnode::on_ring_change(std::function<void(const ring_change&)> hook) {

@@ -22,7 +22,6 @@ namespace supervisorring {
 
 struct CompositionConfig {
   MembershipConfig ring;
-  std::vector<SupervisorDefinition> supervisors;
   bool force = false;
   bool published = false;
   std::vector<std::function<void(const RingChange&)>> on_ring_change;
@@ -32,12 +31,14 @@ struct CompositionConfig {
 
 class Composition {
  public:
-  // Defines functions and adds what is to be spawned. Before node.start(); everything given outlives the node.
+  // Defines functions and adds what is to be spawned. Before node.start(). Outlives the node's processes, as all that is given does.
   Composition(Node& node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig config);
   ~Composition();
   Composition(const Composition&) = delete;
   Composition& operator=(const Composition&) = delete;
 
+  // Before node.start(). Error: the name is defined already.
+  Result<bool> define(SupervisorDefinition);
   // On the node's thread. A second call changes nothing.
   void leave(ProcessContext&, bool forget);
 

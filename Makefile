@@ -1,0 +1,64 @@
+# What a user types: make demo, make test. What a developer types besides: make bench, make asan, make tsan, make fuzz.
+
+JOBS  ?= $(shell nproc)
+BUILD ?= _build/release
+export MIX_REBAR3 ?= /usr/bin/rebar3
+# Hex is never asked: the project has no dependency from there.
+export HEX_OFFLINE = 1
+
+.PHONY: all setup priv erl demo demo-stop test test-cpp test-erl test-elixir bench asan tsan fuzz clean
+
+all: setup erl
+
+setup:
+	@.ci/setup
+
+# The program and the demo's workers, into priv/: what the OTP application ships.
+priv: $(BUILD)/build.ninja
+	@cmake --build $(BUILD) -j $(JOBS) --target ringnode counter
+	@cmake -E copy_if_different $(BUILD)/cnode/cli/ringnode priv/ringnode
+	@cmake -E copy_if_different $(BUILD)/cnode/examples/libcounter.so priv/libcounter.so
+
+$(BUILD)/build.ninja:
+	@cmake --preset release -B $(BUILD) >/dev/null
+
+# The OTP application; its compile hook makes `priv`.
+erl:
+	@rebar3 compile
+
+demo: setup erl
+	@test/demo/demo.sh
+
+demo-stop:
+	@test/demo/demo.sh stop
+
+test: setup erl test-cpp test-erl test-elixir
+
+test-cpp: $(BUILD)/build.ninja
+	@cmake --build $(BUILD) -j $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure
+
+test-erl: erl
+	@rebar3 ct
+
+test-elixir: erl
+	@cd test/legacy && mix test
+	@cd test/elixir && mix test
+
+bench: setup erl
+	@cmake --build $(BUILD) -j $(JOBS)
+	@test/bench/run.sh $(BUILD)
+
+asan tsan: setup
+	@cmake --preset $@ >/dev/null
+	@cmake --build _build/$@ -j $(JOBS)
+	@ctest --test-dir _build/$@ --output-on-failure
+
+# Every fuzz harness for a minute each, from a new seed, which it prints.
+fuzz: setup
+	@cmake --preset asan >/dev/null
+	@cmake --build _build/asan -j $(JOBS)
+	@for harness in _build/asan/test/fuzz/*_fuzz; do $$harness --seconds 60 || exit 1; done
+
+clean:
+	@rm -rf _build priv/ringnode priv/libcounter.so test/elixir/_build test/legacy/_build

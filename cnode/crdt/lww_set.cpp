@@ -1,0 +1,201 @@
+#include "crdt/lww_set.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace supervisorring {
+
+namespace {
+
+constexpr std::string_view kLwwModule = "Elixir.LWWElemSet";
+constexpr std::string_view kMapSetModule = "Elixir.MapSet";
+constexpr std::size_t kShown = 120;  // bytes of an offending term in an error
+
+Error expected(std::string what, const Term& came) { return Error{"expected " + std::move(what) + ", got " + to_text(came, kShown)}; }
+
+bool is_struct(const Term& term, std::string_view module) {
+  if (!term.is_map()) return false;
+  const Term* name = term.find("__struct__");
+  return name != nullptr && name->is_atom(module);
+}
+
+struct ParsedMapSet {
+  std::vector<LwwEntry> entries;
+  MapSetForm form;
+};
+
+// `budget`: entries that may still come; what both sets of a struct hold together is limited.
+Result<ParsedMapSet> parse_map_set(const Term& term, std::size_t budget) {
+  if (!is_struct(term, kMapSetModule)) return expected("a MapSet", term);
+  ParsedMapSet parsed;
+  const Term* version = term.find("version");
+  if (version != nullptr && version->as_int64() != 2) return expected("a MapSet of version 2", *version);
+  parsed.form.has_version = version != nullptr;
+  if (term.size() != (version != nullptr ? 3u : 2u)) return expected("a MapSet without other keys", term);
+  parsed.form.struct_key_last = !term.pairs()[0].first.is_atom("__struct__");
+  const Term* map = term.find("map");
+  if (map == nullptr || !map->is_map()) return expected("a map in the MapSet", term);
+  if (map->size() > budget) {
+    return Error{"expected at most " + std::to_string(kMaxLwwEntries) + " entries in an LWWElemSet, got more"};
+  }
+  parsed.entries.reserve(map->size());
+  for (const auto& [element, value] : map->pairs()) {
+    if (!element.is_tuple(2)) return expected("{Element, Timestamp}", element);
+    if (!value.is_nil() && !value.is_atom("true")) return expected("[] or true beside an element of a MapSet", value);
+    auto at = Timestamp::from_term(element[1]);
+    if (!at) return Error{at.error()};
+    parsed.form.value_is_true = value.is_atom("true");
+    parsed.entries.push_back({element[0], *at});
+  }
+  return parsed;
+}
+
+Term map_set_term(std::vector<Term::Pair> entries, const MapSetForm& form, bool keep_order) {
+  Term map = keep_order ? Term::map_as_received(std::move(entries)) : Term::map(std::move(entries));
+  std::vector<Term::Pair> pairs;
+  if (!form.struct_key_last) pairs.emplace_back(atom("__struct__"), atom(kMapSetModule));
+  pairs.emplace_back(atom("map"), std::move(map));
+  if (form.struct_key_last) pairs.emplace_back(atom("__struct__"), atom(kMapSetModule));
+  if (form.has_version) pairs.emplace_back(atom("version"), integer(2));
+  return Term::map_as_received(std::move(pairs));
+}
+
+Term struct_term(Term adds, Term removes) {
+  return Term::map_as_received({{atom("__struct__"), atom(kLwwModule)}, {atom("add_set"), std::move(adds)}, {atom("rem_set"), std::move(removes)}});
+}
+
+Term::Pair entry_pair(const Term& element, const Timestamp& at, const MapSetForm& form) {
+  return {tuple(element, at.to_term()), form.value_is_true ? Term::boolean(true) : Term::nil()};
+}
+
+void keep_newest(std::optional<Timestamp>& known, const std::optional<Timestamp>& other, bool& changed) {
+  if (!other || (known && *known >= *other)) return;
+  known = other;
+  changed = true;
+}
+
+}  // namespace
+
+Timestamp Timestamp::of_wall(std::chrono::microseconds since_1970) {
+  const std::int64_t micros = std::max<std::int64_t>(0, since_1970.count());
+  const std::int64_t seconds = micros / 1'000'000;
+  return {std::min(seconds / 1'000'000, kMaxMegaSeconds), seconds % 1'000'000, micros % 1'000'000};
+}
+
+Result<Timestamp> Timestamp::from_term(const Term& term) {
+  if (!term.is_tuple(3)) return expected("a timestamp {MegaSecs, Secs, MicroSecs}", term);
+  std::int64_t parts[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto part = term[i].as_int64();
+    if (!part || *part < 0 || *part > (i == 0 ? kMaxMegaSeconds : kMaxMegaSeconds * 1'000)) {
+      return expected("a timestamp {MegaSecs, Secs, MicroSecs}", term);
+    }
+    parts[i] = *part;
+  }
+  return Timestamp{parts[0], parts[1], parts[2]};
+}
+
+Term Timestamp::to_term() const { return tuple(integer(mega), integer(seconds), integer(micro)); }
+
+Timestamp Timestamp::next() const {
+  if (micro + 1 < 1'000'000) return {mega, seconds, micro + 1};
+  if (seconds + 1 < 1'000'000) return {mega, seconds + 1, 0};
+  if (mega < kMaxMegaSeconds) return {mega + 1, 0, 0};
+  return *this;
+}
+
+Result<LwwStruct> LwwStruct::from_term(const Term& term) {
+  if (!is_struct(term, kLwwModule) || term.size() != 3) return expected("an LWWElemSet", term);
+  const Term* adds = term.find("add_set");
+  const Term* removes = term.find("rem_set");
+  if (adds == nullptr || removes == nullptr) return expected("add_set and rem_set in the LWWElemSet", term);
+  auto added = parse_map_set(*adds, kMaxLwwEntries);
+  if (!added) return Error{added.error()};
+  auto removed = parse_map_set(*removes, kMaxLwwEntries - added->entries.size());
+  if (!removed) return Error{removed.error()};
+  LwwStruct parsed;
+  parsed.form = added->form;
+  // An empty MapSet does not tell which value it writes.
+  parsed.form.value_is_true = added->form.value_is_true || removed->form.value_is_true;
+  parsed.adds = std::move(added->entries);
+  parsed.removes = std::move(removed->entries);
+  return parsed;
+}
+
+Term LwwStruct::to_term() const {
+  const auto map_set = [this](const std::vector<LwwEntry>& entries) {
+    std::vector<Term::Pair> pairs;
+    pairs.reserve(entries.size());
+    for (const auto& [element, at] : entries) pairs.push_back(entry_pair(element, at, form));
+    return map_set_term(std::move(pairs), form, true);
+  };
+  return struct_term(map_set(adds), map_set(removes));
+}
+
+LwwSet::LwwSet(const LwwStruct& received) {
+  bool changed = false;
+  for (const auto& [element, at] : received.adds) keep_newest(entries_[element].added, at, changed);
+  for (const auto& [element, at] : received.removes) keep_newest(entries_[element].removed, at, changed);
+}
+
+namespace {
+
+Timestamp newer_than_all(const LwwSet::Stamps& stamps, std::chrono::microseconds wall) {
+  Timestamp at = Timestamp::of_wall(wall);
+  if (stamps.added && at <= *stamps.added) at = stamps.added->next();
+  if (stamps.removed && at <= *stamps.removed) at = stamps.removed->next();
+  return at;
+}
+
+}  // namespace
+
+void LwwSet::put(const Term& element, std::chrono::microseconds wall) {
+  Stamps& stamps = entries_[element];
+  stamps.added = newer_than_all(stamps, wall);
+}
+
+void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
+  Stamps& stamps = entries_[element];
+  stamps.removed = newer_than_all(stamps, wall);
+}
+
+bool LwwSet::merge(const LwwSet& other) {
+  bool changed = false;
+  for (const auto& [element, theirs] : other.entries_) {
+    Stamps& ours = entries_[element];
+    keep_newest(ours.added, theirs.added, changed);
+    keep_newest(ours.removed, theirs.removed, changed);
+  }
+  return changed;
+}
+
+bool LwwSet::is_member(const Term& element) const {
+  const auto found = entries_.find(element);
+  if (found == entries_.end() || !found->second.added) return false;
+  if (element.is_atom()) return found->second.is_member();
+  // Elixir compares the removed element with ==, the added one exactly: a remove of 1.0 takes 1 out too.
+  return std::none_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return entry.second.removed && *entry.second.removed > *found->second.added && compare(entry.first, element) == 0;
+  });
+}
+
+std::vector<Term> LwwSet::members() const {
+  std::vector<Term> members;
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if (is_member(entry->first)) members.push_back(entry->first);
+  }
+  return members;
+}
+
+Term LwwSet::to_term(const MapSetForm& form) const {
+  std::vector<Term::Pair> adds, removes;
+  for (const auto& [element, stamps] : entries_) {
+    if (stamps.added) adds.push_back(entry_pair(element, *stamps.added, form));
+    if (stamps.removed) removes.push_back(entry_pair(element, *stamps.removed, form));
+  }
+  // Entries are in the order of their elements and hold each once: that is OTP's key order already.
+  return struct_term(map_set_term(std::move(adds), form, true), map_set_term(std::move(removes), form, true));
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,106 @@
+// LwwSet: a last-writer-wins element set, the CRDT that nano_ring's node_set and up_set are.
+//
+// Follows Elixir's LWWElemSet (nano_ring): an element is a member when it was added and no strictly newer remove
+// of it is known; on equal timestamps the add wins. Merging is a union. Where the original keeps every add and
+// remove for ever, this keeps the newest add and the newest remove of each element, which reads and merges the same.
+//
+// A new timestamp is newer than all that is known for that element, whatever the wall clock says, so a change made here
+// is never lost to a clock that went backwards.
+//
+// The wire form (LwwStruct) is separate: a lossless parse of `%LWWElemSet{}`, re-encodable byte for byte.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "supervisorring/result.h"
+#include "supervisorring/term.h"
+
+namespace supervisorring {
+
+inline constexpr std::size_t kMaxLwwNames = 10'000;      // elements ever used in one set; rings are of at most about a thousand
+inline constexpr std::size_t kMaxLwwEntries = 200'000;   // entries of one received set: legacy members never drop old ones
+inline constexpr std::int64_t kMaxMegaSeconds = 1'000'000'000;  // far beyond any clock, far below overflow
+
+// erlang:timestamp(): {MegaSecs, Secs, MicroSecs}. Ordered as the tuple is, so that a denormalised one sorts as on a BEAM.
+struct Timestamp {
+  std::int64_t mega = 0;
+  std::int64_t seconds = 0;
+  std::int64_t micro = 0;
+
+  auto operator<=>(const Timestamp&) const = default;
+
+  static Timestamp of_wall(std::chrono::microseconds since_1970);
+  static Result<Timestamp> from_term(const Term& term);
+  Term to_term() const;
+  // The next one. At kMaxMegaSeconds it stays where it is.
+  Timestamp next() const;
+};
+
+// How one peer writes a MapSet: Elixir 1.14 has `version => 2`, 1.18 does not; the value beside each element is [] or true.
+// MapSet.union/2 of 1.14 matches on `version`, so each peer is sent the form that it sends.
+struct MapSetForm {
+  bool has_version = true;
+  bool value_is_true = false;   // else []
+  bool struct_key_last = false; // OTP >= 26 orders atom keys by their age: `map` before `__struct__`. Only bytes depend on it.
+
+  auto operator<=>(const MapSetForm&) const = default;
+};
+
+struct LwwEntry {
+  Term element;
+  Timestamp at;
+};
+
+// %LWWElemSet{} as it was received: every entry, in the order of the wire.
+struct LwwStruct {
+  std::vector<LwwEntry> adds;
+  std::vector<LwwEntry> removes;
+  MapSetForm form;
+
+  static Result<LwwStruct> from_term(const Term& term);
+  Term to_term() const;
+};
+
+class LwwSet {
+ public:
+  struct Stamps {
+    std::optional<Timestamp> added;
+    std::optional<Timestamp> removed;
+    bool is_member() const { return added && !(removed && *removed > *added); }
+    bool operator==(const Stamps&) const = default;
+  };
+  struct KeyOrder {
+    bool operator()(const Term& a, const Term& b) const { return compare_exact(a, b) < 0; }
+  };
+  using Entries = std::map<Term, Stamps, KeyOrder>;
+
+  LwwSet() = default;
+  explicit LwwSet(const LwwStruct& received);
+
+  // Adds or removes with the time of day, or the first timestamp after the newest known for `element` where that is later.
+  void put(const Term& element, std::chrono::microseconds wall);
+  void remove(const Term& element, std::chrono::microseconds wall);
+  // Takes the newest of both. True when anything became newer.
+  bool merge(const LwwSet& other);
+
+  bool is_member(const Term& element) const;
+  // In descending order of terms, as LWWElemSet.to_list/1 gives.
+  std::vector<Term> members() const;
+  std::size_t names() const { return entries_.size(); }  // elements ever used
+  const Entries& entries() const { return entries_; }
+
+  // %LWWElemSet{} in the given form.
+  Term to_term(const MapSetForm& form) const;
+
+  bool operator==(const LwwSet&) const = default;
+
+ private:
+  Entries entries_;
+};
+
+}  // namespace supervisorring

@@ -1,0 +1,29 @@
+// The functions that other nodes call over erpc: the modules `supervisorring` and 'Elixir.Supervisor'.
+//
+// supervisorring: find/2, start_child/2, terminate_child/2, delete_child/2, restart_child/2, which_children/1, count_children/1 with the return
+// values of the original; ours: whereis/2, status/0 (a map), status_text/0 (a binary).
+// A change goes to the owner of the id by a call to its local supervisor, once: the owner carries it out and never passes it on, so
+// members that disagree about the ring cannot send it round. find/2 and the changes exit with noproc for a supervisor that is not defined here.
+//
+// 'Elixir.Supervisor': start_child/2, terminate_child/2, delete_child/2, restart_child/2, which_children/1, count_children/1 of this node's own
+// local supervisor; [] and zeros for one that does not run here.
+#pragma once
+
+#include <memory>
+
+#include "node/node.h"
+#include "node/sup_shared.h"
+
+namespace supervisorring {
+
+inline constexpr Duration kChangeTimeout = std::chrono::seconds(10);  // then {error, child_server_timeout}, as the original
+inline constexpr Duration kListTimeout = std::chrono::seconds(5);     // members that have not answered are left out
+
+void define_api(Node&, std::shared_ptr<SupervisionState>);
+
+// As the functions, for native children and the embedding program. `then` is called once, in the caller's process.
+using ApiAnswer = std::function<void(ProcessContext&, std::variant<Term, RpcError>)>;
+void api_find(ProcessContext&, const SupervisionState&, const Term& sup, const Term& id, ApiAnswer then);
+void api_start_child(ProcessContext&, std::shared_ptr<SupervisionState>, const Term& sup, const Term& spec, ApiAnswer then);
+
+}  // namespace supervisorring

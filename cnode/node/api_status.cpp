@@ -1,0 +1,94 @@
+#include "node/api_status.h"
+
+#include <cstdio>
+
+namespace supervisorring {
+
+namespace {
+
+const char* phase_name(SupervisorPhase phase) {
+  switch (phase) {
+    case SupervisorPhase::reading: return "reading";
+    case SupervisorPhase::running: return "running";
+    case SupervisorPhase::restarting: return "restarting";
+    case SupervisorPhase::down: return "down";
+  }
+  return "down";
+}
+
+Term pending_of(const SupervisorState& sup) {
+  std::vector<Term> out;
+  if (sup.manager)
+    for (const auto& [id, what] : sup.manager->pending(kMaxPendingInStatus)) out.push_back(tuple(id, Term::binary(what)));
+  return Term::list(std::move(out));
+}
+
+Term status_of(const SupervisorState& sup) {
+  const auto count = [](std::size_t n) { return Term::unsigned_integer(n); };
+  const ChildManager::Status moves = sup.manager ? sup.manager->status() : ChildManager::Status{};
+  return Term::map({{atom("name"), sup.name},
+                    {atom("state"), atom(phase_name(sup.phase))},
+                    {atom("why"), Term::binary(sup.why)},
+                    {atom("children"), count(sup.local ? sup.local->size() : 0)},
+                    {atom("active"), count(sup.local ? sup.local->active() : 0)},
+                    {atom("known"), count(sup.manager ? sup.manager->known_children() : 0)},
+                    {atom("waiting_to_start"), count(moves.waiting_to_start)},
+                    {atom("starting"), count(moves.starting)},
+                    {atom("asked_for"), count(moves.asked_for)},
+                    {atom("waiting_to_move"), count(moves.waiting_to_move)},
+                    {atom("moving"), count(moves.moving)},
+                    {atom("arriving"), count(moves.arriving)},
+                    {atom("pending"), pending_of(sup)}});
+}
+
+Term stuck_of(const SupervisionState& state, Instant now) {
+  std::vector<Term> out;
+  for (const StuckChild& stuck : state.native.stuck_children()) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - stuck.since).count();
+    out.push_back(Term::map({{atom("pid"), stuck.pid}, {atom("name"), stuck.name}, {atom("module"), stuck.module},
+                             {atom("reason"), stuck.reason}, {atom("seconds"), integer(seconds)}}));
+  }
+  return Term::list(std::move(out));
+}
+
+}  // namespace
+
+Term status_term(ProcessContext& context, const SupervisionState& state) {
+  std::vector<Term> supervisors;
+  for (const auto& [name, sup] : state.supervisors) supervisors.push_back(status_of(*sup));
+  std::vector<Term::Pair> peers;
+  for (const auto& [node, peer] : state.peers) peers.emplace_back(node, peer.hello ? peer.hello->kind : atom(peer.legacy ? "legacy" : "unknown"));
+  return Term::map({{atom("node"), context.node_name()},
+                    {atom("up"), Term::list(state.ring.up())},
+                    {atom("members"), Term::list(state.ring.nodes())},
+                    {atom("settled"), Term::boolean(state.ring.settled())},
+                    {atom("leaving"), Term::boolean(state.ring.leaving())},
+                    {atom("otp"), integer(otp_of_hash_format(state.ring.format()))},
+                    {atom("supervisors"), Term::list(std::move(supervisors))},
+                    {atom("stuck"), stuck_of(state, context.time().now)},
+                    {atom("peers"), Term::map(std::move(peers))}});
+}
+
+std::string status_text(ProcessContext& context, const SupervisionState& state) {
+  const auto names = [](const std::vector<Term>& nodes) {
+    std::string out;
+    for (const Term& node : nodes) out += (out.empty() ? "" : " ") + std::string(node.atom_name());
+    return out.empty() ? "(none)" : out;
+  };
+  std::string out = "node     " + std::string(context.node_name().atom_name()) + "\nup       " + names(state.ring.up()) + "\nmembers  " + names(state.ring.nodes()) + "\n";
+  if (!state.ring.settled()) out += "not settled: no child is started until another member has answered\n";
+  if (state.ring.leaving()) out += "leaving: children are being handed over\n";
+  for (const auto& [name, sup] : state.supervisors) {
+    out += "supervisor " + to_text(sup->name) + ": " + phase_name(sup->phase);
+    out += ", " + std::to_string(sup->local ? sup->local->active() : 0) + " of " + std::to_string(sup->manager ? sup->manager->known_children() : 0) + " children run here";
+    if (!sup->why.empty()) out += "\n  " + sup->why;
+    if (sup->manager)
+      for (const auto& [id, what] : sup->manager->pending(kMaxPendingInStatus)) out += "\n  " + to_text(id, 100) + ": " + what;
+    out += "\n";
+  }
+  for (const StuckChild& stuck : state.native.stuck_children())
+    out += "stuck " + to_text(stuck.pid) + " (" + to_text(stuck.module) + "): dead, but its callback has not returned\n";
+  return out;
+}
+
+}  // namespace supervisorring

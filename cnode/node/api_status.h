@@ -1,0 +1,17 @@
+// What `supervisorring:status/0` and `ringnode status` say of this node.
+#pragma once
+
+#include <string>
+
+#include "node/sup_shared.h"
+
+namespace supervisorring {
+
+inline constexpr std::size_t kMaxPendingInStatus = 100;  // of one supervisor; the counts are complete
+
+// #{node, up, members, settled, leaving, otp, supervisors => [#{name, state, why, children, active, known, ...counts, pending => [{Id, Text}]}],
+//   stuck => [#{pid, name, module, reason, seconds}], peers => #{Node => cnode | legacy | unknown}}
+Term status_term(ProcessContext&, const SupervisionState&);
+std::string status_text(ProcessContext&, const SupervisionState&);
+
+}  // namespace supervisorring

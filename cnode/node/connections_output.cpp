@@ -1,0 +1,123 @@
+// The outgoing half of Connections: channels, their output and their backlog.
+#include "node/connections.h"
+#include "node/kernel.h"
+
+namespace supervisorring {
+
+ConnectionConfig Connections::channel_config(HandshakeRole role) const {
+  const NodeConfig& node = kernel_.config;
+  ConnectionConfig config;
+  config.role = role;
+  config.self.name = node.name;
+  config.self.creation = kernel_.identity.creation();
+  config.self.cookie = node.cookie;
+  config.self.flags = kOurFlags | (node.published ? DFLAG_PUBLISHED : 0);
+  config.random = [&kernel = kernel_] { return kernel.random(); };
+  config.handshake_timeout = node.handshake_timeout;
+  config.tick_time = node.tick_time;
+  return config;
+}
+
+Channel* Connections::open_channel(ConnectionId id, ConnectionConfig config, Term node) {
+  auto channel = std::make_unique<Channel>(*this, id, std::move(config), kernel_.time.now);
+  channel->node = std::move(node);
+  Channel* const opened = channel.get();
+  channels_.emplace(id, std::move(channel));
+  if (reading_limited_) update_pause(*opened);
+  return opened;
+}
+
+void Connections::mark_dirty(Channel& channel) {
+  if (channel.dirty) return;
+  channel.dirty = true;
+  dirty_.push_back(channel.id);
+}
+
+void Connections::flush() {
+  std::vector<ConnectionId> dirty;
+  dirty.swap(dirty_);
+  for (const ConnectionId id : dirty) {
+    const auto found = channels_.find(id);
+    if (found == channels_.end()) continue;
+    Channel& channel = *found->second;
+    channel.dirty = false;
+    flush(channel);
+    check_at(channel.connection.next_timeout());
+    if (channel.unwritten <= kBacklogHardLimit) continue;
+    const std::string why = "it has not taken " + std::to_string(channel.unwritten) + " bytes; the limit is " +
+                            std::to_string(kBacklogHardLimit);
+    channel.connection.close();
+    channel_failed(channel, Error{why});
+  }
+  if (has_lost()) settle();
+  closed_.clear();
+}
+
+void Connections::flush(Channel& channel) {
+  if (!channel.connection.has_output()) return;
+  Bytes bytes = channel.connection.take_output(kernel_.time.now);
+  channel.unwritten += bytes.size();
+  kernel_.effects.push_back(SendBytes{channel.id, std::move(bytes)});
+  if (channel.unwritten > kBacklogHighWater) {
+    channel.slow = true;
+    update_pause(channel);
+  }
+}
+
+void Connections::handle_written(ConnectionId id, std::size_t count) {
+  const auto found = channels_.find(id);
+  if (found == channels_.end()) return;
+  Channel& channel = *found->second;
+  channel.unwritten -= std::min(count, channel.unwritten);
+  if (channel.slow && channel.unwritten < kBacklogLowWater) {
+    channel.slow = false;
+    update_pause(channel);
+  }
+}
+
+void Connections::limit_reading(bool limited) {
+  if (limited == reading_limited_) return;
+  reading_limited_ = limited;
+  std::vector<ConnectionId> ids;
+  for (const auto& [id, channel] : channels_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  for (const ConnectionId id : ids) update_pause(*channels_.at(id));
+}
+
+void Connections::update_pause(Channel& channel) {
+  const bool pause = channel.slow || reading_limited_;
+  if (pause == channel.paused) return;
+  channel.paused = pause;
+  channel.connection.reading_paused(pause, kernel_.time.now);
+  kernel_.effects.push_back(PauseReading{channel.id, pause});
+  check_at(channel.connection.next_timeout());
+}
+
+void Connections::close_channel(Channel& channel) {
+  if (!channel.socket_gone) {
+    flush(channel);
+    kernel_.effects.push_back(CloseConnection{channel.id});
+  }
+  drop_channel(channel);
+}
+
+void Connections::drop_channel(Channel& channel) {
+  if (channel.counts_as_handshake) --handshakes_;
+  channel.counts_as_handshake = false;
+  channel.connection.close();
+  const auto found = channels_.find(channel.id);
+  closed_.push_back(std::move(found->second));
+  channels_.erase(found);
+}
+
+void Connections::after_input(Channel& channel) {
+  if (!channels_.contains(channel.id)) return;
+  if (channel.connection.has_output()) mark_dirty(channel);
+  check_at(channel.connection.next_timeout());
+}
+
+void Connections::check_at(std::optional<Instant> at) {
+  if (at && (!next_check_ || *at < *next_check_)) next_check_ = at;
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,97 @@
+#include "node/join_guard.h"
+
+#include "node/peer.h"
+
+namespace supervisorring {
+
+namespace {
+
+constexpr Duration kLook = std::chrono::milliseconds(20);
+constexpr Duration kAnswer = std::chrono::seconds(5);
+constexpr std::string_view kSuffix = ".ChildManager";
+
+}  // namespace
+
+void JoinGuard::started(ProcessContext& context) {
+  until_ = context.time().now + kHelloTimeout;
+  handle_message(context, Term());
+}
+
+// Members of ours answer the hello that was sent before this process began; whoever has not when the time is up is a BEAM.
+void JoinGuard::handle_message(ProcessContext& context, const Term&) {
+  if (open_ > 0) return;
+  if (all_known() || context.time().now >= until_) return ask_all(context);
+  context.send_after(kLook, context.self(), atom("look"));
+}
+
+bool JoinGuard::all_known() const {
+  for (const Term& node : members_)
+    if (const PeerInfo* peer = all_->peer(node); !peer || !(peer->hello || peer->legacy)) return false;
+  return true;
+}
+
+void JoinGuard::ask_all(ProcessContext& context) {
+  open_ = 1;
+  for (const Term& node : members_) {
+    const PeerInfo* peer = all_->peer(node);
+    if (!peer || !peer->hello) {
+      ask_beam(context, node);
+      continue;
+    }
+    for (const Term& name : peer->hello->supervisors) found_.push_back({node, name, {}});
+  }
+  answered(context);
+}
+
+void JoinGuard::skip(ProcessContext& context, const Term& node, const std::string& what, const Term& why) {
+  context.log(LogLevel::warning, "join guard: " + to_text(node) + " did not say " + what + ": " + to_text(why, 200));
+}
+
+void JoinGuard::ask_beam(ProcessContext& context, const Term& node) {
+  ++open_;
+  context.erpc(node, atom("erlang"), atom("registered"), {}, kAnswer, [this, node](ProcessContext& ctx, CallResult answer) {
+    if (!answer.ok || !answer.value.is_list()) skip(ctx, node, "what is registered there", answer.value);
+    else
+      for (const Term& name : answer.value.elements())
+        if (name.is_atom() && name.atom_name().ends_with(kSuffix)) ask_manager(ctx, node, name);
+    answered(ctx);
+  });
+}
+
+void JoinGuard::ask_manager(ProcessContext& context, const Term& node, const Term& manager) {
+  ++open_;
+  context.erpc(node, atom("sys"), atom("get_state"), {manager}, kAnswer, [this, node, manager](ProcessContext& ctx, CallResult answer) {
+    auto state = answer.ok ? read_manager_state(answer.value) : Result<LegacyManagerState>(Error{"no answer"});
+    if (!state) {
+      skip(ctx, node, "what " + to_text(manager) + " supervises", answer.value);
+    } else {
+      found_.push_back({node, state->name, state->children});
+      for (const Term& module : state->handlers) ask_handler(ctx, node, found_.size() - 1, module);
+    }
+    answered(ctx);
+  });
+}
+
+void JoinGuard::ask_handler(ProcessContext& context, const Term& node, std::size_t supervisor, const Term& module) {
+  ++open_;
+  context.erpc(node, module, atom("get_all"), {}, kAnswer, [this, node, supervisor, module](ProcessContext& ctx, CallResult answer) {
+    if (!answer.ok || !answer.value.is_list()) {
+      skip(ctx, node, "the children of " + to_text(module), answer.value);
+    } else {
+      auto specs = read_specs(answer.value);
+      auto& children = found_[supervisor].children;
+      children.insert(children.end(), specs.begin(), specs.end());
+    }
+    answered(ctx);
+  });
+}
+
+void JoinGuard::answered(ProcessContext& context) {
+  if (--open_ > 0) return;
+  const auto verdict = check_join(found_, [this](const Term& name) { return all_->find(name) != nullptr; },
+                                  [this](const ChildSpec& spec) { return all_->can_start(spec); });
+  context.reply(from_, verdict ? tuple(atom("ok"), atom("true")) : tuple(atom("error"), Term::binary(verdict.error())));
+  context.exit(atom("normal"));
+}
+
+}  // namespace supervisorring

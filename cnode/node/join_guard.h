@@ -1,0 +1,45 @@
+// JoinGuard: asks the members of a ring what they run, then says whether this node may own its share (sup/join_check.h).
+//
+// Members of ours have announced it (peer.h). The others are BEAMs: erlang:registered() for names that end in .ChildManager, sys:get_state of
+// each for its specs and handlers, get_all() of the handlers, all over erpc. A member that does not answer, or a process that is no
+// child manager after all, is passed over with a line in the log: it cannot be asked, and others may.
+//
+// One process a question; it ends with its answer: {ok, true} or {error, Text} to `from`.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/process.h"
+#include "node/sup_shared.h"
+#include "sup/join_check.h"
+
+namespace supervisorring {
+
+class JoinGuard : public Process {
+ public:
+  JoinGuard(std::shared_ptr<SupervisionState> all, Term from, std::vector<Term> members)
+      : all_(std::move(all)), from_(std::move(from)), members_(std::move(members)) {}
+
+  void started(ProcessContext&) override;
+  void handle_message(ProcessContext&, const Term& message) override;
+
+ private:
+  bool all_known() const;
+  void ask_all(ProcessContext&);
+  void ask_beam(ProcessContext&, const Term& node);
+  void ask_manager(ProcessContext&, const Term& node, const Term& manager);
+  void ask_handler(ProcessContext&, const Term& node, std::size_t supervisor, const Term& module);
+  void skip(ProcessContext&, const Term& node, const std::string& what, const Term& why);
+  void answered(ProcessContext&);  // one question less; the last one gives the answer
+
+  std::shared_ptr<SupervisionState> all_;
+  const Term from_;
+  const std::vector<Term> members_;
+  std::vector<RemoteSupervisor> found_;
+  std::size_t open_ = 0;
+  Instant until_{};
+};
+
+}  // namespace supervisorring

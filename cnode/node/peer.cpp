@@ -1,0 +1,168 @@
+#include "node/peer.h"
+
+#include <algorithm>
+
+#include "node/join_guard.h"
+
+namespace supervisorring {
+
+namespace {
+
+constexpr Duration kSweep = std::chrono::milliseconds(500);
+const Term& sweep_message() { static const Term message = atom("$peer_sweep"); return message; }
+
+}  // namespace
+
+void Peer::started(ProcessContext& context) {
+  all_->peer_box.open(context.self());
+  context.monitor_nodes();
+  context.send_after(kSweep, context.self(), sweep_message());
+}
+
+void Peer::handle_message(ProcessContext& context, const Term& message) {
+  if (all_->peer_box.handle(context, message)) {
+  } else if (message.is_tagged("supervisorring_peer", 3)) {
+    handle_peer_message(context, message);
+  } else if (message.is_tagged("nodeup", 2)) {
+    handle_nodeup(context, message[1]);
+  } else if (message.is_tagged("nodedown", 2)) {
+    handle_nodedown(context, message[1]);
+  } else if (message.is_atom("$announce")) {
+    handle_announce(context);
+  } else if (message == sweep_message()) {
+    sweep(context);
+  } else if (message.is_tagged("$gen_call", 3)) {
+    if (message[2].is_tagged("may_join", 2)) handle_may_join(context, message[1], message[2][1]);
+    else context.reply(message[1], tuple(atom("error"), tuple(atom("unknown_call"), message[2])));
+  }
+  handle_ring(context);
+}
+
+// ---- nodes --------------------------------------------------------------------------------------------
+
+void Peer::handle_nodeup(ProcessContext& context, const Term& node) {
+  if (all_->peers.size() >= kMaxPeers && !all_->peers.contains(node)) return;
+  PeerInfo& peer = all_->peers[node];
+  peer = PeerInfo{true, std::nullopt, context.time().now, false};
+  send_hello(context, node, false);
+}
+
+void Peer::handle_nodedown(ProcessContext& context, const Term& node) {
+  all_->peers.erase(node);
+  for (const auto& [name, sup] : all_->supervisors) {
+    sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
+  }
+}
+
+void Peer::sweep(ProcessContext& context) {
+  const Instant now = context.time().now;
+  for (auto& [node, peer] : all_->peers) {
+    if (peer.hello || peer.legacy || now - peer.since < kHelloTimeout) continue;
+    peer.legacy = true;
+    tell_managers(context, node);
+  }
+  for (const Term& node : all_->ring.up())
+    if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
+  context.send_after(kSweep, context.self(), sweep_message());
+}
+
+void Peer::handle_ring(ProcessContext& context) {
+  if (all_->ring.leaving() && !told_leaving_) {
+    told_leaving_ = true;
+    for (const auto& [node, peer] : all_->peers)
+      if (peer.hello) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
+  }
+  if (all_->ring.ring() == last_ring_) return;
+  last_ring_ = all_->ring.ring();
+  for (const Term& node : all_->ring.up())
+    if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
+  for (const auto& [name, sup] : all_->supervisors)
+    sup->manager_box.put(context, [](ProcessContext&) {});  // it looks at the ring after every message
+}
+
+// ---- messages ------------------------------------------------------------------------------------------
+
+void Peer::send_hello(ProcessContext& context, const Term& node, bool answer) {
+  PeerHello hello;
+  hello.answer = answer;
+  hello.kind = atom("cnode");
+  for (const auto& [name, sup] : all_->supervisors)
+    if (sup->runs()) hello.supervisors.push_back(sup->name);
+  hello.otp = otp_of_hash_format(all_->ring.format());
+  hello.features = {atom("move"), atom("ask")};
+  context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
+}
+
+void Peer::handle_announce(ProcessContext& context) {
+  for (const auto& [node, peer] : all_->peers)
+    if (peer.connected) send_hello(context, node, false);
+}
+
+void Peer::handle_peer_message(ProcessContext& context, const Term& message) {
+  auto decoded = decode_peer_message(message);
+  if (!decoded) return context.log(LogLevel::warning, decoded.error());
+  const Term node = decoded->from.node();
+  if (node == context.node_name()) return;
+  const PeerBody& body = decoded->body;
+  if (auto* hello = std::get_if<PeerHello>(&body)) return handle_hello(context, node, *hello);
+  if (const PeerInfo* peer = all_->peer(node); !peer || !peer->hello) send_hello(context, node, false);
+  if (std::holds_alternative<PeerLeaving>(body)) return handle_leaving(context, node);
+  if (auto* ask = std::get_if<PeerAsk>(&body)) {
+    SupervisorState* sup = all_->find(ask->supervisor);
+    if (!sup || !sup->manager_box.is_open())
+      return context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerAnswer{ask->supervisor, {}, ask->ids}}));
+    return pass_on(context, node, ask->supervisor, body);
+  }
+  if (auto* answer = std::get_if<PeerAnswer>(&body)) return pass_on(context, node, answer->supervisor, body);
+  const auto& move = std::get<PeerMove>(body);
+  SupervisorState* sup = all_->find(move.supervisor);
+  if (sup && sup->manager_box.is_open()) return pass_on(context, node, move.supervisor, body);
+  if (move.step == MoveStep::offer || move.step == MoveStep::state)
+    context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerMove{MoveStep::refused, move.supervisor, move.move, atom("not_running")}}));
+}
+
+void Peer::pass_on(ProcessContext& context, const Term& node, const Term& supervisor, const PeerBody& body) {
+  const auto it = all_->supervisors.find(std::string(supervisor.atom_name()));
+  if (it == all_->supervisors.end()) return;
+  it->second->manager_box.put(context, [sup = it->second, node, body](ProcessContext& ctx) { sup->manager->received(node, body, ctx.time().now); });
+}
+
+void Peer::handle_hello(ProcessContext& context, const Term& node, const PeerHello& hello) {
+  if (all_->peers.size() >= kMaxPeers && !all_->peers.contains(node)) return;
+  PeerInfo& peer = all_->peers[node];
+  if (!peer.connected) peer.connected = true, peer.since = context.time().now;
+  const bool first = !peer.hello;
+  const bool other_format = hello.otp != otp_of_hash_format(all_->ring.format());
+  if (other_format && (first || peer.hello->otp != hello.otp))
+    context.log(LogLevel::error, to_text(node) + " places by the format of OTP " + std::to_string(hello.otp) + ", this node by that of " +
+                                     std::to_string(otp_of_hash_format(all_->ring.format())) + ": they disagree about owners");
+  peer.hello = hello;
+  peer.legacy = false;
+  if (!hello.answer) send_hello(context, node, true);
+  tell_managers(context, node);
+}
+
+void Peer::tell_managers(ProcessContext& context, const Term& node) {
+  const PeerInfo& peer = all_->peers.at(node);
+  for (const auto& [name, sup] : all_->supervisors) {
+    const PeerKind kind = !peer.hello ? PeerKind::legacy
+                          : std::ranges::count(peer.hello->supervisors, sup->name) ? PeerKind::runs_it : PeerKind::lacks_it;
+    sup->manager_box.put(context, [sup = sup, node, kind](ProcessContext& ctx) { sup->manager->peer_is(node, kind, ctx.time().now); });
+  }
+}
+
+void Peer::handle_leaving(ProcessContext& context, const Term& node) {
+  for (const auto& [name, sup] : all_->supervisors)
+    sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_is_leaving(node, ctx.time().now); });
+}
+
+void Peer::handle_may_join(ProcessContext& context, const Term& from, const Term& members) {
+  std::vector<Term> nodes;
+  for (const Term& each : members.elements())
+    if (each.is_atom() && each != context.node_name()) nodes.push_back(each);
+  for (const Term& node : nodes)
+    if (const PeerInfo* peer = all_->peer(node); !peer || !peer->hello) send_hello(context, node, false);
+  context.spawn(std::make_unique<JoinGuard>(all_, from, std::move(nodes)), SpawnOptions{});
+}
+
+}  // namespace supervisorring

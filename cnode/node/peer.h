@@ -1,0 +1,45 @@
+// Peer: the process `supervisorring_peer`. Who among the connected nodes is a member of ours, and what it runs.
+//
+// Says hello to a node when a connection opens and whenever the supervisors that run here change; hands ask, answer and move messages to the
+// child manager of their supervisor. A node that has been connected for kHelloTimeout and said nothing is legacy; a hello later corrects
+// that. Grammar: sup/peer_messages.h. Answers {may_join, Members} (join_guard.h).
+#pragma once
+
+#include <memory>
+
+#include "node/process.h"
+#include "node/sup_shared.h"
+
+namespace supervisorring {
+
+inline constexpr Duration kHelloTimeout = std::chrono::seconds(1);
+inline constexpr std::size_t kMaxPeers = 100'000;
+
+class Peer : public Process {
+ public:
+  explicit Peer(std::shared_ptr<SupervisionState> all) : all_(std::move(all)) {}
+
+  void started(ProcessContext&) override;
+  void handle_message(ProcessContext&, const Term& message) override;
+  void ended(ProcessContext&, const Term&) override { all_->peer_box.close(); }
+
+ private:
+  void handle_nodeup(ProcessContext&, const Term& node);
+  void handle_nodedown(ProcessContext&, const Term& node);
+  void handle_peer_message(ProcessContext&, const Term& message);
+  void handle_hello(ProcessContext&, const Term& node, const PeerHello&);
+  void handle_leaving(ProcessContext&, const Term& node);
+  void handle_ring(ProcessContext&);
+  void handle_announce(ProcessContext&);
+  void handle_may_join(ProcessContext&, const Term& from, const Term& members);
+  void sweep(ProcessContext&);
+  void send_hello(ProcessContext&, const Term& node, bool answer);
+  void pass_on(ProcessContext&, const Term& node, const Term& supervisor, const PeerBody&);
+  void tell_managers(ProcessContext&, const Term& node);
+
+  std::shared_ptr<SupervisionState> all_;
+  std::shared_ptr<const Ring> last_ring_;
+  bool told_leaving_ = false;
+};
+
+}  // namespace supervisorring

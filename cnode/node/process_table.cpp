@@ -1,0 +1,58 @@
+#include "node/process_table.h"
+
+#include <algorithm>
+
+#include "node/limits.h"
+
+namespace supervisorring {
+
+ProcessEntry* ProcessTable::add(std::unique_ptr<Process> process, const Term& name) {
+  if (entries_.size() >= kMaxProcesses) return nullptr;
+  if (name.is_atom() && (find_name(name) != nullptr || name.is_atom("undefined"))) return nullptr;
+  while (next_ == 0 || entries_.contains(next_)) next_ = (next_ + 1) & ((1u << kPidNumberBits) - 1);
+  auto entry = std::make_unique<ProcessEntry>();
+  entry->number = next_;
+  entry->pid = identity_.pid(next_);
+  entry->process = std::move(process);
+  ProcessEntry* const added = entry.get();
+  entries_.emplace(next_, std::move(entry));
+  next_ = (next_ + 1) & ((1u << kPidNumberBits) - 1);
+  if (name.is_atom()) register_name(*added, name);
+  return added;
+}
+
+void ProcessTable::remove(ProcessEntry& entry) {
+  unregister_name(entry);
+  entries_.erase(entry.number);
+}
+
+bool ProcessTable::register_name(ProcessEntry& entry, const Term& name) {
+  if (!name.is_atom() || name.is_atom("undefined") || !entry.name.is_nil() || names_.size() >= kMaxNames) return false;
+  if (!names_.emplace(name, &entry).second) return false;
+  entry.name = name;
+  return true;
+}
+
+void ProcessTable::unregister_name(ProcessEntry& entry) {
+  if (entry.name.is_nil()) return;
+  names_.erase(entry.name);
+  entry.name = Term();
+}
+
+std::vector<ProcessEntry*> ProcessTable::in_order() {
+  std::vector<ProcessEntry*> all;
+  all.reserve(entries_.size());
+  for (const auto& [number, entry] : entries_) all.push_back(entry.get());
+  std::sort(all.begin(), all.end(), [](const ProcessEntry* a, const ProcessEntry* b) { return a->number < b->number; });
+  return all;
+}
+
+std::vector<Term> ProcessTable::names() const {
+  std::vector<Term> all;
+  all.reserve(names_.size());
+  for (const auto& [name, entry] : names_) all.push_back(name);
+  std::sort(all.begin(), all.end(), [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  return all;
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,95 @@
+// Process table: the living processes of this node, their pids and their registered names.
+//
+// An entry holds what the node knows of one process: its links, the monitors it holds (watching) and those held on it
+// (watchers). Who changes them and by which rules: signals.h. The table only finds, adds and removes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "node/identity.h"
+#include "node/process.h"
+
+namespace supervisorring {
+
+// A link of a local process, kept under the other pid. While an UNLINK_ID of ours is not acknowledged it stays, inactive.
+struct LinkState {
+  std::uint64_t order;          // of creation: links are told in this order
+  std::uint64_t unlink_id = 0;  // 0: active
+  bool active() const { return unlink_id == 0; }
+};
+
+enum class WatchKind : std::uint8_t { monitor, call, erpc };
+
+// A monitor that a local process holds, kept under its own reference's key.
+struct Watch {
+  WatchKind kind = WatchKind::monitor;
+  std::uint64_t order = 0;
+  Term target;                 // pid, name or {Name, Node} of another node; erpc: the node, then the pid of its worker
+  bool spawn_failed = false;   // erpc: the 'DOWN' on its way is the answer to the SPAWN_REQUEST
+  CallContinuation then;       // call, erpc
+};
+
+// A monitor held on a local process, kept under the watcher's reference.
+struct Watcher {
+  std::uint64_t order;
+  Term pid;  // who is told
+  Term as;   // what the watcher called the process: its pid or its name
+};
+
+struct ProcessEntry {
+  PidNumber number = 0;
+  Term pid;
+  Term name;  // [] for none
+  std::unique_ptr<Process> process;
+  bool trap_exit = false;
+  bool monitors_nodes = false;
+  bool of_the_node = false;  // a service that every node has: `kill` does not end it
+  bool ending = false;  // ended() is running or has run
+  std::optional<Term> exit_reason;  // set by ProcessContext::exit during a callback
+  std::unordered_map<Term, LinkState> links;
+  std::unordered_map<RefKey, Watch> watching;
+  std::unordered_map<Term, Watcher> watchers;
+};
+
+class ProcessTable {
+ public:
+  explicit ProcessTable(Identity& identity) : identity_(identity) {}
+
+  // A new entry under a new pid; nullptr when the name is taken or there are kMaxProcesses. The pointer lives until remove().
+  ProcessEntry* add(std::unique_ptr<Process> process, const Term& name);
+  void remove(ProcessEntry& entry);
+
+  // nullptr: no such process.
+  ProcessEntry* find(PidNumber number) {
+    const auto found = entries_.find(number);
+    return found == entries_.end() ? nullptr : found->second.get();
+  }
+  ProcessEntry* find_pid(const Term& pid) {
+    const auto number = identity_.number_of(pid);
+    return number ? find(*number) : nullptr;
+  }
+  ProcessEntry* find_name(const Term& name) {
+    const auto found = names_.find(name);
+    return found == names_.end() ? nullptr : found->second;
+  }
+
+  // False when the name is taken, when the process has one already, or when the name is `undefined` (as register/2).
+  bool register_name(ProcessEntry& entry, const Term& name);
+  void unregister_name(ProcessEntry& entry);
+
+  std::size_t size() const { return entries_.size(); }
+  std::vector<ProcessEntry*> in_order();  // by number: the same in every run
+  std::vector<Term> names() const;        // in the order of terms
+
+ private:
+  Identity& identity_;
+  PidNumber next_ = 1;
+  std::unordered_map<PidNumber, std::unique_ptr<ProcessEntry>> entries_;
+  std::unordered_map<Term, ProcessEntry*> names_;
+};
+
+}  // namespace supervisorring

@@ -1,0 +1,41 @@
+// GlobalSup: the process `<Sup>.GlobalSup`. Restarts the local supervisor and the child manager, both when one ends (one_for_all).
+//
+// Intensity 2 within 2 x MaxT of the local supervisor, as OTP counts: the third end within that time ends it with `shutdown`, and
+// SuperSup tells the other members. Before its first start it reads the supervisor's definition, with back-off until the node answers.
+// Its own end by intensity or `terminate` leaves the supervisor down on this node; `status` says why.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "node/process.h"
+#include "node/sup_shared.h"
+#include "sup/intensity.h"
+
+namespace supervisorring {
+
+class GlobalSup : public Process {
+ public:
+  GlobalSup(std::shared_ptr<SupervisionState> all, std::shared_ptr<SupervisorState> sup) : all_(std::move(all)), sup_(std::move(sup)) {}
+
+  void started(ProcessContext&) override;
+  void handle_message(ProcessContext&, const Term& message) override;
+  void ended(ProcessContext&, const Term& reason) override;
+
+ private:
+  void read_definition(ProcessContext&);
+  void definition_answered(ProcessContext&, const CallResult&);
+  void take_definition(ProcessContext&, SupervisorInit);
+  void start_both(ProcessContext&);
+  void handle_exit(ProcessContext&, const Term& pid, const Term& reason);
+  void announce(ProcessContext&);
+
+  std::shared_ptr<SupervisionState> all_;
+  std::shared_ptr<SupervisorState> sup_;
+  std::optional<RestartIntensity> intensity_;
+  Duration back_off_{};
+  Term local_, manager_;   // pids; [] while not running
+  bool restarting_ = false;
+};
+
+}  // namespace supervisorring

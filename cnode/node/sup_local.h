@@ -1,0 +1,64 @@
+// LocalSup: the process `<Sup>`. Drives a Supervisor (sup/supervisor.h) whose children are native.
+//
+// Answers OTP's supervisor calls, from here and from other members. Linked to its global supervisor, whose exit ends it and its
+// children in order. The child manager hands it what belongs to moves through its post box, by the functions below.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "node/process.h"
+#include "node/sup_shared.h"
+
+namespace supervisorring {
+
+inline constexpr Duration kFreezeTimeout = std::chrono::seconds(10);  // a callback that runs longer keeps its child where it is, until the next try
+
+class LocalSup : public Process {
+ public:
+  LocalSup(std::shared_ptr<SupervisionState> all, std::shared_ptr<SupervisorState> sup, Term parent)
+      : all_(std::move(all)), sup_(std::move(sup)), parent_(std::move(parent)) {}
+
+  void started(ProcessContext&) override;
+  void handle_message(ProcessContext&, const Term& message) override;
+  void ended(ProcessContext&, const Term& reason) override;
+
+  using Answer = std::function<void(ProcessContext&, const Term& result)>;
+  // For the child manager, in this process's context. The answers come in this process's context too.
+  void call(ProcessContext&, const Term& request, Answer then);
+  void hold(ProcessContext&, const MoveKey&, const ChildSpec&);
+  void release(ProcessContext&, const MoveKey&, std::optional<Term> state);
+  void drop(ProcessContext&, const MoveKey&);
+  void freeze(ProcessContext&, const Term& id, const Term& pid);
+  void unfreeze(ProcessContext&, const Term& id, const Term& pid);
+  void forward(ProcessContext&, const Term& id, const Term& pid, const Term& new_pid);
+
+ private:
+  struct Held { MoveKey move; Term pid; };  // pid: [] while it starts
+
+  void handle_exit(ProcessContext&, const Term& pid, const Term& reason);
+  void perform(ProcessContext&);
+  void start(ProcessContext&, const SupStart&);
+  void start_answered(ProcessContext&, StartToken, const NativeStartResult&);
+  void abandon(ProcessContext&, StartToken);
+  void exit_child(ProcessContext&, const SupExitChild&);
+  void answer(ProcessContext&, CallId, const Term& value);
+  void set_timer(ProcessContext&);
+  void to_manager(ProcessContext&, std::function<void(ChildManager&, Instant)>);
+  std::optional<StartToken> token_of(const MoveKey&) const;
+
+  std::shared_ptr<SupervisionState> all_;
+  std::shared_ptr<SupervisorState> sup_;
+  const Term parent_;
+  CallId next_call_ = 1;
+  std::unordered_map<CallId, Term> callers_;      // From
+  std::unordered_map<CallId, Answer> answers_;
+  std::unordered_map<StartToken, Held> held_;
+  std::unordered_map<Term, StartToken> releasing_; // pids of copies that are given their state
+  std::unordered_set<Term> stopping_;             // pids
+  std::unordered_set<StartToken> abandoned_;
+  std::optional<Instant> timer_at_;
+};
+
+}  // namespace supervisorring

@@ -1,0 +1,253 @@
+#include "node/sup_manager.h"
+
+#include <algorithm>
+
+#include "node/sup_local.h"
+#include "sup/join_check.h"
+
+namespace supervisorring {
+
+namespace {
+
+const Term& tick() { static const Term message = atom("$manager_timeout"); return message; }
+const Term& refresh() { static const Term message = atom("$refresh_handlers"); return message; }
+
+}  // namespace
+
+void ManagerProcess::started(ProcessContext& context) {
+  const Instant now = context.time().now;
+  if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
+  sup_->manager_box.open(context.self());
+  for (const auto& [node, peer] : all_->peers) {
+    if (peer.hello) sup_->manager->peer_is(node, std::ranges::count(peer.hello->supervisors, sup_->name) ? PeerKind::runs_it : PeerKind::lacks_it, now);
+    else if (peer.legacy) sup_->manager->peer_is(node, PeerKind::legacy, now);
+  }
+  sup_->manager->attach(sup_->local.get(), now);
+  handle_ring(context);
+  handlers_answered(context);
+  refresh_handlers(context);
+  context.send_after(kHandlerInterval, context.self(), refresh());
+  perform(context);
+}
+
+void ManagerProcess::ended(ProcessContext&, const Term&) {
+  sup_->manager_box.close();
+  if (sup_->manager) sup_->manager->attach(nullptr, Instant{});
+}
+
+void ManagerProcess::handle_message(ProcessContext& context, const Term& message) {
+  if (sup_->manager_box.handle(context, message)) {
+  } else if (message.is_tagged("$gen_call", 3)) {
+    handle_call(context, message[1], message[2]);
+  } else if (message.is_tagged("$gen_cast", 2)) {
+    handle_cast(context, message[1]);
+  } else if (message == tick()) {
+    timer_at_.reset();
+    sup_->manager->timeout(context.time().now);
+  } else if (message == refresh()) {
+    refresh_handlers(context);
+    context.send_after(kHandlerInterval, context.self(), refresh());
+  } else if (message.is_tagged("system", 3) && message[2].is_atom("get_state")) {
+    context.reply(message[1], tuple(atom("ok"), state_for_sys()));
+  }
+  handle_ring(context);
+  perform(context);
+}
+
+// ---- calls and casts ------------------------------------------------------------------------------------
+
+void ManagerProcess::handle_call(ProcessContext& context, const Term& from, const Term& request) {
+  if (request.is_tagged("get_node", 2)) {
+    const auto owner = all_->ring.owner_of(sup_->name, request[1]);
+    return context.reply(from, owner ? *owner : tuple(atom("error"), Term::binary(owner.error())));
+  }
+  if (request.is_tagged("whereis", 2)) {
+    const auto view = sup_->local ? sup_->local->find(request[1]) : std::nullopt;
+    return context.reply(from, view && view->pid.is_pid() ? view->pid : atom("undefined"));
+  }
+  context.reply(from, tuple(atom("error"), tuple(atom("unknown_call"), request)));
+}
+
+void ManagerProcess::handle_cast(ProcessContext& context, const Term& request) {
+  if (request.is_tagged("onnode", 4)) return handle_onnode(context, request);
+  if (request.is_tagged("get_handler", 3)) return handle_get_handler(context, request[1], request[2]);
+  if (request.is_atom("sync_children")) return refresh_handlers(context);
+  context.log(LogLevel::warning, to_text(name_of_child_manager(sup_->name)) + " received an unknown cast: " + to_text(request, 200));
+}
+
+void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request) {
+  const Term& from = request[2];
+  if (!from.is_tuple(2)) return;
+  const auto executed = [&](Term error) { context.send(from[0], tuple(from[1], atom("executed"), tuple(atom("error"), std::move(error)))); };
+  const auto owner = all_->ring.owner_of(sup_->name, request[1]);
+  if (!owner) return executed(Term::binary(owner.error()));
+  if (*owner == context.node_name()) return executed(tuple(atom("no_beam"), context.node_name()));
+  if (!recent_ref_set_.insert(from[1]).second)
+    return executed(tuple(atom("placement_disagreement"), Term::list(all_->ring.up())));
+  recent_refs_.push_back(from[1]);
+  if (recent_refs_.size() > kMaxRecentRefs) {
+    recent_ref_set_.erase(recent_refs_.front());
+    recent_refs_.pop_front();
+  }
+  context.cast(tuple(name_of_child_manager(sup_->name), *owner), request);
+}
+
+void ManagerProcess::handle_get_handler(ProcessContext& context, const Term& id, const Term& from) {
+  if (!from.is_tuple(2)) return;
+  find_handler(context, *sup_, id, [from](ProcessContext& ctx, Result<std::optional<Term>> found) {
+    const bool module = found && *found && (*found)->is_atom();
+    ctx.send(from[0], tuple(from[1], module ? tuple(atom("dyn_child_handler"), **found) : atom("nil")));
+  });
+}
+
+Term ManagerProcess::state_for_sys() const {
+  std::vector<Term> specs;
+  for (const ChildSpec& spec : sup_->static_children) specs.push_back(to_tuple(spec));
+  for (const Term& module : sup_->handlers) specs.push_back(tuple(atom("dyn_child_handler"), module));
+  return Term::map({{atom("__struct__"), atom("Elixir.Supervisorring.GlobalSup.ChildManager.State")},
+                    {atom("sup_ref"), sup_->name},
+                    {atom("child_specs"), Term::list(std::move(specs))},
+                    {atom("callback"), atom("nil")},
+                    {atom("ring"), Term::list(all_->ring.up())}});
+}
+
+// ---- ring and handlers -------------------------------------------------------------------------------------
+
+void ManagerProcess::handle_ring(ProcessContext& context) {
+  const RingView& view = all_->ring;
+  if (view.ring() == last_ring_ && view.settled() == last_settled_ && view.leaving() == last_leaving_) return;
+  last_ring_ = view.ring(), last_settled_ = view.settled(), last_leaving_ = view.leaving();
+  recent_refs_.clear();
+  recent_ref_set_.clear();
+  sup_->manager->ring_changed(last_ring_, view.format(), last_settled_, last_leaving_, context.time().now);
+  refresh_handlers(context);
+}
+
+void ManagerProcess::refresh_handlers(ProcessContext& context) {
+  if (const auto* local = std::get_if<LocalDefinition>(&sup_->definition.source)) {
+    if (!local->handler) return;
+    handler_lists_[""] = local->handler->get_all();
+    return handlers_answered(context);
+  }
+  if (handlers_asked_ > 0) {
+    refresh_again_ = true;
+    return;
+  }
+  const auto& remote = std::get<RemoteDefinition>(sup_->definition.source);
+  for (const Term& module : sup_->handlers) {
+    ++handlers_asked_;
+    context.erpc(remote.node, module, atom("get_all"), {}, kHandlerTimeout, [this, module](ProcessContext& ctx, CallResult answer) {
+      if (answer.ok && answer.value.is_list()) handler_lists_[std::string(module.atom_name())] = read_specs(answer.value);
+      else ctx.log(LogLevel::warning, "the children of " + to_text(module) + ":get_all() are not known now, the last list holds: " + to_text(answer.value, 200));
+      if (--handlers_asked_ > 0) return;
+      handlers_answered(ctx);
+      if (std::exchange(refresh_again_, false)) refresh_handlers(ctx);
+      perform(ctx);
+    });
+  }
+}
+
+void ManagerProcess::handlers_answered(ProcessContext& context) {
+  if (!handler_lists_.empty()) {
+    sup_->dynamic_children.clear();
+    for (const auto& [module, children] : handler_lists_) sup_->dynamic_children.insert(sup_->dynamic_children.end(), children.begin(), children.end());
+  }
+  std::vector<ChildSpec> all = sup_->static_children;
+  all.insert(all.end(), sup_->dynamic_children.begin(), sup_->dynamic_children.end());
+  sup_->manager->set_children(std::move(all), context.time().now);
+}
+
+namespace {
+
+void ask_handler(ProcessContext& context, Term node, std::vector<Term> modules, std::size_t at, Term id, HandlerFound then) {
+  if (at == modules.size()) return then(context, std::optional<Term>());
+  const Term module = modules[at];
+  context.erpc(node, module, atom("match"), {id}, kHandlerTimeout,
+               [node, modules = std::move(modules), at, id, then = std::move(then)](ProcessContext& ctx, CallResult answer) mutable {
+    if (!answer.ok) return then(ctx, Error{to_text(modules[at]) + ":match/1 on " + to_text(node) + ": " + to_text(answer.value, 200)});
+    if (answer.value.is_atom("true")) return then(ctx, std::optional<Term>(modules[at]));
+    ask_handler(ctx, node, std::move(modules), at + 1, id, std::move(then));
+  });
+}
+
+}  // namespace
+
+void find_handler(ProcessContext& context, const SupervisorState& sup, const Term& id, HandlerFound then) {
+  if (const auto* local = std::get_if<LocalDefinition>(&sup.definition.source))
+    return then(context, local->handler && local->handler->match(id) ? std::optional<Term>(Term()) : std::nullopt);
+  ask_handler(context, std::get<RemoteDefinition>(sup.definition.source).node, sup.handlers, 0, id, std::move(then));
+}
+
+// ---- effects ----------------------------------------------------------------------------------------------------
+
+void ManagerProcess::perform(ProcessContext& context) {
+  for (auto effects = sup_->manager->take_effects(); !effects.empty(); effects = sup_->manager->take_effects())
+    for (const MgrEffect& effect : effects) perform_one(context, effect);
+  set_timer(context);
+}
+
+void ManagerProcess::set_timer(ProcessContext& context) {
+  const auto at = sup_->manager->next_timeout();
+  if (!at || timer_at_) return;
+  timer_at_ = std::max(*at, context.time().now + std::chrono::milliseconds(10));
+  context.send_after(*timer_at_ - context.time().now, context.self(), tick());
+}
+
+void ManagerProcess::in_local(ProcessContext& context, std::function<void(LocalSup&, ProcessContext&)> what) {
+  sup_->local_box.put(context, [sup = sup_, what = std::move(what)](ProcessContext& ctx) { what(*sup->local_process, ctx); });
+}
+
+void ManagerProcess::perform_one(ProcessContext& context, const MgrEffect& effect) {
+  if (auto* e = std::get_if<MgrStart>(&effect)) return start(context, *e);
+  if (auto* e = std::get_if<MgrStop>(&effect)) return stop(context, e->id);
+  if (auto* e = std::get_if<MgrHand>(&effect)) return hand(context, *e);
+  if (auto* e = std::get_if<MgrDelete>(&effect))
+    return in_local(context, [id = e->id](LocalSup& local, ProcessContext& ctx) { local.call(ctx, tuple(atom("delete_child"), id), [](ProcessContext&, const Term&) {}); });
+  if (auto* e = std::get_if<MgrFreeze>(&effect))
+    return in_local(context, [f = *e](LocalSup& local, ProcessContext& ctx) { local.freeze(ctx, f.id, f.pid); });
+  if (auto* e = std::get_if<MgrUnfreeze>(&effect))
+    return in_local(context, [f = *e](LocalSup& local, ProcessContext& ctx) { local.unfreeze(ctx, f.id, f.pid); });
+  if (auto* e = std::get_if<MgrForward>(&effect))
+    return in_local(context, [f = *e](LocalSup& local, ProcessContext& ctx) { local.forward(ctx, f.id, f.pid, f.new_pid); });
+  if (auto* e = std::get_if<MgrHold>(&effect))
+    return in_local(context, [h = *e](LocalSup& local, ProcessContext& ctx) { local.hold(ctx, h.move, h.spec); });
+  if (auto* e = std::get_if<MgrRelease>(&effect))
+    return in_local(context, [r = *e](LocalSup& local, ProcessContext& ctx) { local.release(ctx, r.move, r.state); });
+  if (auto* e = std::get_if<MgrDrop>(&effect))
+    return in_local(context, [d = *e](LocalSup& local, ProcessContext& ctx) { local.drop(ctx, d.move); });
+  if (auto* e = std::get_if<MgrSend>(&effect))
+    return context.send(tuple(peer_name(), e->node), encode_peer_message({context.self(), e->body}));
+  if (auto* e = std::get_if<MgrReport>(&effect))
+    return context.log(e->level == SupReport::Level::error ? LogLevel::error : LogLevel::notice, e->text);
+}
+
+void ManagerProcess::start(ProcessContext& context, const MgrStart& start) {
+  const Term id = start.spec.id;
+  const Term request = start.is_there ? tuple(atom("restart_child"), id) : tuple(atom("start_child"), to_wire(start.spec));
+  in_local(context, [sup = sup_, id, request](LocalSup& local, ProcessContext& ctx) {
+    local.call(ctx, request, [sup, id](ProcessContext& in, const Term& result) {
+      sup->manager_box.put(in, [sup, id, result](ProcessContext& mine) { sup->manager->start_done(id, result, mine.time().now); });
+    });
+  });
+}
+
+void ManagerProcess::stop(ProcessContext& context, const Term& id) {
+  in_local(context, [sup = sup_, id](LocalSup& local, ProcessContext& ctx) {
+    local.call(ctx, tuple(atom("terminate_child"), id), [](ProcessContext&, const Term&) {});
+    local.call(ctx, tuple(atom("delete_child"), id), [sup, id](ProcessContext& in, const Term&) {
+      sup->manager_box.put(in, [sup, id](ProcessContext& mine) { sup->manager->stopped(id, mine.time().now); });
+    });
+  });
+}
+
+void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
+  const Term id = hand.spec.id;
+  context.erpc(hand.node, atom("Elixir.Supervisor"), atom("start_child"), {sup_->name, to_tuple(hand.spec)}, kMoveStepTimeout,
+               [this, id](ProcessContext& ctx, CallResult answer) {
+    const Result<Term> result = answer.ok ? Result<Term>(answer.value) : Result<Term>(Error{to_text(answer.value, 200)});
+    sup_->manager->handed(id, result, ctx.time().now);
+    perform(ctx);
+  });
+}
+
+}  // namespace supervisorring

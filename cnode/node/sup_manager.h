@@ -1,0 +1,66 @@
+// ManagerProcess: the process `<Sup>.ChildManager`. Drives a ChildManager (sup/child_manager.h).
+//
+// Answers what the original's child manager answers: {get_node, Id}; the casts onnode, get_handler and sync_children. Functions cannot be run
+// here: onnode for an owned id is answered {Ref, executed, {error, {no_beam, Node}}}, for another it is passed on to the owner,
+// once per Ref; the same Ref again under the same ring means that members disagree and is answered
+// {Ref, executed, {error, {placement_disagreement, Members}}}. Ours: {whereis, Id}.
+//
+// Keeps the list of dynamic children: asked for at each ring change and every kHandlerInterval; the last list holds while the handler is away.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <unordered_set>
+
+#include "node/process.h"
+#include "node/sup_shared.h"
+
+namespace supervisorring {
+
+inline constexpr Duration kHandlerInterval = std::chrono::seconds(10);
+inline constexpr Duration kHandlerTimeout = std::chrono::seconds(10);
+inline constexpr std::size_t kMaxRecentRefs = 10'000;  // onnode casts that were passed on and may come round again
+
+class ManagerProcess : public Process {
+ public:
+  ManagerProcess(std::shared_ptr<SupervisionState> all, std::shared_ptr<SupervisorState> sup) : all_(std::move(all)), sup_(std::move(sup)) {}
+
+  void started(ProcessContext&) override;
+  void handle_message(ProcessContext&, const Term& message) override;
+  void ended(ProcessContext&, const Term& reason) override;
+
+ private:
+  void handle_call(ProcessContext&, const Term& from, const Term& request);
+  void handle_cast(ProcessContext&, const Term& request);
+  void handle_onnode(ProcessContext&, const Term& request);
+  void handle_get_handler(ProcessContext&, const Term& id, const Term& from);
+  void handle_ring(ProcessContext&);
+  void refresh_handlers(ProcessContext&);
+  void handlers_answered(ProcessContext&);
+  void perform(ProcessContext&);
+  void perform_one(ProcessContext&, const MgrEffect&);
+  void start(ProcessContext&, const MgrStart&);
+  void stop(ProcessContext&, const Term& id);
+  void hand(ProcessContext&, const MgrHand&);
+  void in_local(ProcessContext&, std::function<void(LocalSup&, ProcessContext&)>);
+  void set_timer(ProcessContext&);
+  Term state_for_sys() const;
+
+  std::shared_ptr<SupervisionState> all_;
+  std::shared_ptr<SupervisorState> sup_;
+  std::shared_ptr<const Ring> last_ring_;
+  bool last_settled_ = false, last_leaving_ = false;
+  std::deque<Term> recent_refs_;
+  std::unordered_set<Term> recent_ref_set_;
+  std::map<std::string, std::vector<ChildSpec>> handler_lists_;  // by module
+  std::size_t handlers_asked_ = 0;                               // answers still to come
+  bool refresh_again_ = false;
+  std::optional<Instant> timer_at_;
+};
+
+// The first of the supervisor's handlers that matches the id: `module` of a remote one, [] for one in C++, nullopt for none.
+// Error: the handlers could not be asked.
+using HandlerFound = std::function<void(ProcessContext&, Result<std::optional<Term>> module)>;
+void find_handler(ProcessContext&, const SupervisorState&, const Term& id, HandlerFound then);
+
+}  // namespace supervisorring

@@ -1,0 +1,88 @@
+// What the processes of supervision share: one SupervisionState a node, one SupervisorState a supervisor.
+//
+// On the node's thread only. Who may change a member is said beside it; everybody may read.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "node/native_process.h"
+#include "node/sup_definition.h"
+#include "node/sup_post.h"
+#include "ring/ring_view.h"
+#include "sup/child_manager.h"
+#include "sup/supervisor.h"
+#include "supervisorring/factory.h"
+
+namespace supervisorring {
+
+// `<Sup>.GlobalSup`, `<Sup>.ChildManager`
+inline Term name_of_global_sup(const Term& sup) { return atom(std::string(sup.atom_name()) + ".GlobalSup"); }
+inline Term name_of_child_manager(const Term& sup) { return atom(std::string(sup.atom_name()) + ".ChildManager"); }
+inline const Term& super_sup_name() { static const Term name = atom("Elixir.Supervisorring.App.Sup.SuperSup"); return name; }
+inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
+
+class LocalSup;
+
+enum class SupervisorPhase { reading, running, restarting, down };
+
+struct SupervisorState {
+  const SupervisorDefinition definition;
+  const Term name;
+
+  // Global supervisor.
+  SupervisorPhase phase = SupervisorPhase::reading;
+  std::string why;                          // reading: what the last attempt said; down: what ended it
+  SupervisorFlags flags;
+  std::vector<ChildSpec> static_children;
+  std::vector<Term> handlers;               // modules on the definition's node
+  bool ended_by_intensity = false;
+
+  // Local supervisor's process.
+  std::unique_ptr<Supervisor> local;        // null while it does not run
+  LocalSup* local_process = nullptr;        // the same
+  PostBox local_box;
+
+  // Child manager's process.
+  std::unique_ptr<ChildManager> manager;    // from the first start on; lives on while the local supervisor restarts
+  PostBox manager_box;
+  std::vector<ChildSpec> dynamic_children;  // the last list of the handlers
+
+  bool runs() const { return phase == SupervisorPhase::running; }
+};
+
+// What a member of ours announced, or that it announced nothing.
+struct PeerInfo {
+  bool connected = false;
+  std::optional<PeerHello> hello;
+  Instant since{};        // of the connection
+  bool legacy = false;    // connected long enough without a hello
+};
+
+struct SupervisionState {
+  SupervisionState(RingView& view, const worker_registry& registry, NativeRuntime& runtime) : ring(view), workers(registry), native(runtime) {}
+
+  RingView& ring;
+  const worker_registry& workers;
+  NativeRuntime& native;
+  std::map<std::string, std::shared_ptr<SupervisorState>> supervisors;  // by name
+  std::unordered_map<Term, PeerInfo> peers;                              // the peer process writes
+  PostBox peer_box;
+  PostBox super_sup_box;
+
+  SupervisorState* find(const Term& name) const {
+    if (!name.is_atom()) return nullptr;
+    const auto it = supervisors.find(std::string(name.atom_name()));
+    return it == supervisors.end() ? nullptr : it->second.get();
+  }
+  const PeerInfo* peer(const Term& node) const {
+    const auto it = peers.find(node);
+    return it == peers.end() ? nullptr : &it->second;
+  }
+  bool can_start(const ChildSpec& spec) const { return static_cast<bool>(workers.resolve(spec.start)); }
+};
+
+}  // namespace supervisorring

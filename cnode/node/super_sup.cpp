@@ -1,0 +1,86 @@
+#include "node/super_sup.h"
+
+#include <algorithm>
+
+namespace supervisorring {
+
+namespace {
+
+constexpr Duration kLeaveCheck = std::chrono::milliseconds(20);
+const Term& check_leave_message() { static const Term message = atom("$check_leave"); return message; }
+
+}  // namespace
+
+void SuperSup::started(ProcessContext& context) { all_->super_sup_box.open(context.self()); }
+
+void SuperSup::handle_message(ProcessContext& context, const Term& message) {
+  if (all_->super_sup_box.handle(context, message)) return;
+  if (message.is_tagged("$gen_cast", 2)) return handle_cast(context, message[1]);
+  if (message.is_tagged("DOWN", 5)) return handle_down(context, message);
+  if (message == check_leave_message()) return check_leave(context);
+  if (!message.is_tagged("$gen_call", 3)) return;
+  if (message[2].is_atom("prepare_leave")) return handle_prepare_leave(context, message[1]);
+  context.reply(message[1], tuple(atom("error"), tuple(atom("unknown_call"), message[2])));
+}
+
+void SuperSup::handle_cast(ProcessContext& context, const Term& request) {
+  if (request.is_tagged("monitor", 2)) return handle_monitor(context, request[1]);
+  if (request.is_tagged("terminate", 2)) return handle_terminate(context, request[1]);
+}
+
+SupervisorState* SuperSup::by_global_name(const Term& global_sup) const {
+  if (!global_sup.is_atom()) return nullptr;
+  constexpr std::string_view kSuffix = ".GlobalSup";
+  const std::string_view name = global_sup.atom_name();
+  if (!name.ends_with(kSuffix)) return nullptr;
+  return all_->find(atom(name.substr(0, name.size() - kSuffix.size())));
+}
+
+void SuperSup::handle_monitor(ProcessContext& context, const Term& global_sup) {
+  if (!by_global_name(global_sup)) return;
+  for (const auto& [reference, name] : monitors_)
+    if (name == global_sup) return;
+  monitors_.emplace_back(context.monitor(global_sup), global_sup);
+}
+
+void SuperSup::handle_terminate(ProcessContext& context, const Term& global_sup) {
+  SupervisorState* sup = by_global_name(global_sup);
+  const auto pid = sup ? context.whereis(global_sup) : std::nullopt;
+  if (!pid) return;
+  sup->why = "another member ended it everywhere";
+  context.log(LogLevel::error, "supervisor " + to_text(sup->name) + " is ended here: " + sup->why);
+  context.exit_signal(*pid, atom("kill"));
+}
+
+void SuperSup::handle_down(ProcessContext& context, const Term& message) {
+  const auto it = std::ranges::find(monitors_, message[1], &std::pair<Term, Term>::first);
+  if (it == monitors_.end()) return;
+  const Term global_sup = it->second;
+  monitors_.erase(it);
+  const SupervisorState* sup = by_global_name(global_sup);
+  if (!sup || !sup->ended_by_intensity) return;
+  for (const Term& node : all_->ring.up())
+    if (node != context.node_name()) context.cast(tuple(super_sup_name(), node), tuple(atom("terminate"), global_sup));
+}
+
+void SuperSup::handle_prepare_leave(ProcessContext& context, const Term& from) {
+  leavers_.push_back({from, context.time().now + kLeaveTimeout});
+  check_leave(context);
+}
+
+void SuperSup::check_leave(ProcessContext& context) {
+  if (leavers_.empty()) return;
+  std::size_t left = 0;
+  for (const auto& [name, sup] : all_->supervisors)
+    if (sup->manager && sup->local && !sup->manager->drained()) left += std::max<std::size_t>(1, sup->local->active());
+  const Instant now = context.time().now;
+  std::erase_if(leavers_, [&](const Leaver& leaver) {
+    if (left > 0 && now < leaver.until) return false;
+    if (left > 0) context.log(LogLevel::error, "leaving without having handed over " + std::to_string(left) + " children: no member took them in time");
+    context.reply(leaver.from, atom("ok"));
+    return true;
+  });
+  if (!leavers_.empty()) context.send_after(kLeaveCheck, context.self(), check_leave_message());
+}
+
+}  // namespace supervisorring

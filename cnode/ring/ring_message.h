@@ -1,0 +1,41 @@
+// The messages that arrive at 'Elixir.NanoRing' and those sent to it: between terms and values.
+//
+// Follows the NanoRing module of nano_ring 0.0.3. Everything else is refused with what was expected.
+#pragma once
+
+#include <variant>
+
+#include "crdt/lww_set.h"
+#include "supervisorring/result.h"
+#include "supervisorring/term.h"
+
+namespace supervisorring {
+
+inline constexpr char kNanoRingName[] = "Elixir.NanoRing";
+
+enum class RingSet { nodes, up };  // get_all, get_up
+
+namespace ring_message {
+struct Reconcile { LwwSet nodes, up; MapSetForm form; Term from; Term reference; };  // {'$gen_cast', {reconcile, Ring, FromPid, Ref}}
+struct AddNode { Term node; };                       // {'$gen_cast', {add_node, N}}
+struct DelNode { Term node; };                       // {'$gen_cast', {del_node, N}}
+struct GetSet { Term from; RingSet set; };           // {'$gen_call', From, get_all | get_up}
+struct UnknownCall { Term from; };                   // any other '$gen_call' that can be answered
+struct Ack { Term reference; };                      // {Ref, is_up}
+}  // namespace ring_message
+
+using RingMessage = std::variant<ring_message::Reconcile, ring_message::AddNode, ring_message::DelNode, ring_message::GetSet,
+                                 ring_message::UnknownCall, ring_message::Ack>;
+
+Result<RingMessage> parse_ring_message(const Term& message);
+// A node_set or up_set as get_all and get_up answer it.
+Result<LwwSet> parse_set_answer(const Term& answer);
+
+Term nano_ring_at(const Term& node);                 // {'Elixir.NanoRing', Node}
+Term ring_term(Term node_set, Term up_set);          // %NanoRing{}
+Term reconcile_message(const Term& ring, const Term& from, const Term& reference);
+Term add_node_message(const Term& node);
+Term del_node_message(const Term& node);
+Term ack_message(const Term& reference);
+
+}  // namespace supervisorring

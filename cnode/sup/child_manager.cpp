@@ -1,0 +1,325 @@
+#include "sup/child_manager.h"
+
+#include <algorithm>
+
+namespace supervisorring {
+
+namespace {
+
+// Everything that waits is looked at this often while something waits; so a time-out is at most this late.
+constexpr Duration kSweep = std::chrono::milliseconds(50);
+
+}  // namespace
+
+// ---- inputs -----------------------------------------------------------------------------------------
+
+void ChildManager::attach(const Supervisor* local, Instant now) {
+  local_ = local;
+  if (!local) {
+    starting_.clear();
+    while (!out_.empty()) abandon_move(out_.begin()->first, "the supervisor is being restarted", now);
+    for (auto& [key, in] : in_) send_step(key.source, MoveStep::refused, key.number, atom("supervisor_restarting"));
+    in_.clear();
+    in_by_id_.clear();
+    return;
+  }
+  replan(now, true);
+}
+
+void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
+  std::unordered_set<Term> named;
+  for (ChildSpec& spec : children) {
+    if (!named.insert(spec.id).second) continue;  // the first that names an id wins
+    Entry& entry = entry_for(spec);
+    entry.spec = std::move(spec);
+    entry.wanted = true;
+  }
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    if (!named.contains(it->first)) it->second.wanted = false;
+    const bool gone = !it->second.wanted && !running_here(it->first) && !in_by_id_.contains(it->first);
+    it = gone ? entries_.erase(it) : std::next(it);
+  }
+  replan(now, false);
+}
+
+void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
+  full_ring_ = std::move(ring);
+  if (format_ != format) {
+    format_ = format;
+    for (auto& [id, entry] : entries_) entry.digest.reset(), entry.owner.reset();
+  }
+  std::erase_if(leaving_peers_, [&](const Term& node) { return !full_ring_->has(node); });
+  const bool announce = leaving && !leaving_;
+  settled_ = settled;
+  leaving_ = leaving;
+  if (!settled_ && !leaving_) {
+    for (auto& [id, entry] : entries_) entry.owner.reset();
+  }
+  rebuild_ring();
+  if (announce) asks_.clear();
+  replan(now, true);
+}
+
+void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
+  if (kind_of(node) == kind) return;
+  peers_[node] = kind;
+  if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node);
+  for (auto& [id, retry] : retries_) retry.at = std::min(retry.at, now);
+  run_retries(now);
+  pump(now);
+}
+
+void ChildManager::peer_is_leaving(const Term& node, Instant now) {
+  if (node == self_ || !leaving_peers_.insert(node).second) return;
+  rebuild_ring();
+  replan(now, true);
+}
+
+void ChildManager::peer_gone(const Term& node, Instant now) {
+  peers_[node] = PeerKind::unknown;
+  out_peer_gone(node, now);
+  in_peer_gone(node);
+  ask_lost(node);
+  pump(now);
+}
+
+void ChildManager::received(const Term& node, const PeerBody& body, Instant now) {
+  if (const auto* ask = std::get_if<PeerAsk>(&body)) handle_ask(node, *ask);
+  if (const auto* answer = std::get_if<PeerAnswer>(&body)) handle_answer(node, *answer);
+  if (const auto* move = std::get_if<PeerMove>(&body)) {
+    const MoveKey from_source{node, move->move};
+    if (move->step == MoveStep::offer) handle_offer(node, *move);
+    else if (move->step == MoveStep::state) handle_state(from_source, move->value);
+    else if (move->step == MoveStep::abort) handle_abort(from_source, now);
+    else if (const auto it = out_ids_.find(move->move); it != out_ids_.end() && out_.at(it->second).target == node) {
+      const Term id = it->second;
+      MoveOut& out = out_.at(id);
+      if (move->step == MoveStep::started) handle_started(id, out, now);
+      if (move->step == MoveStep::running) handle_running(id, out, move->value);
+      if (move->step == MoveStep::taken) handle_taken(id, out, move->value);
+      if (move->step == MoveStep::refused) move_failed(id, "refused: " + to_text(move->value, 200), now);
+    }
+  }
+  pump(now);
+}
+
+void ChildManager::timeout(Instant now) {
+  ask_timeouts(now);
+  out_timeouts(now);
+  in_timeouts(now);
+  run_retries(now);
+  pump(now);
+  next_sweep_ = now + kSweep;
+}
+
+std::optional<Instant> ChildManager::next_timeout() const {
+  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty()) return std::nullopt;
+  return next_sweep_;
+}
+
+// ---- what belongs where -------------------------------------------------------------------------------
+
+ChildManager::Entry& ChildManager::entry_for(const ChildSpec& spec) {
+  auto [it, fresh] = entries_.try_emplace(spec.id);
+  if (fresh) it->second.spec = spec;
+  Entry& entry = it->second;
+  if (!entry.digest) {
+    auto digest = child_digest(supervisor_, spec.id, format_);
+    if (digest) entry.digest = *digest;
+    else if (fresh) report(SupReport::Level::error, "child " + to_text(spec.id, 200) + " of " + to_text(supervisor_, 100) + " has no owner: " + digest.error());
+  }
+  return entry;
+}
+
+void ChildManager::adopt_running() {
+  if (!local_) return;
+  local_->for_each([&](const Supervisor::View& view) {
+    if (!entries_.contains(view.spec.id)) entry_for(view.spec);
+  });
+}
+
+void ChildManager::rebuild_ring() {
+  ring_ = full_ring_;
+  for (const Term& node : leaving_peers_)
+    if (ring_) ring_ = ring_->without(node);
+}
+
+std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
+  if (!entry.digest || !ring_ || ring_->empty()) return std::nullopt;
+  return ring_->owner(*entry.digest);
+}
+
+void ChildManager::replan(Instant now, bool ring_change) {
+  if (!ring_ || ring_->empty() || !(settled_ || leaving_)) return pump(now);
+  adopt_running();
+  std::vector<Term> gone;
+  for (auto& [id, entry] : entries_) {
+    if (!entry.digest) entry_for(entry.spec);
+    place(id, entry, now, ring_change);
+    if (!entry.wanted && !busy_here(id) && !in_by_id_.contains(id)) gone.push_back(id);
+  }
+  for (const Term& id : gone) entries_.erase(id);
+  pump(now);
+}
+
+void ChildManager::place(const Term& id, Entry& entry, Instant now, bool ring_change) {
+  const auto owner = effective_owner(entry);
+  if (!owner) return;
+  const auto before = std::exchange(entry.owner, owner);
+  if (before != owner) retries_.erase(id);
+  if (*owner == self_) return place_here(id, entry, before, now, ring_change);
+  place_elsewhere(id, entry, now);
+}
+
+void ChildManager::place_here(const Term& id, Entry& entry, const std::optional<Term>& owner_before, Instant now, bool ring_change) {
+  if (out_.contains(id)) abandon_move(id, "it belongs here again", now);
+  if (!local_ || !entry.wanted || in_by_id_.contains(id) || asks_.contains(id)) return;
+  const auto view = local_->find(id);
+  if (view) {
+    entry.seen_here = true;
+    if (view->state == Supervisor::ChildState::down && ring_change) queue_start(id);
+    return;
+  }
+  if (!ring_change && entry.seen_here) return;  // ended for good, or deleted: a later ring change starts it again
+  const bool never_ran_here = owner_before == self_ && !entry.seen_here;
+  entry.seen_here = true;
+  begin_ask(id, never_ran_here ? std::nullopt : owner_before, now);
+}
+
+void ChildManager::place_elsewhere(const Term& id, Entry& entry, Instant now) {
+  entry.seen_here = false;
+  asks_.erase(id);
+  const auto out = out_.find(id);
+  if (out != out_.end()) {
+    if (out->second.target == *entry.owner || out->second.phase > OutPhase::freezing) return;
+    abandon_move(id, "its owner changed", now);
+  }
+  const auto view = local_ ? local_->find(id) : std::nullopt;
+  if (!view) return;
+  if (view->state == Supervisor::ChildState::down) {
+    effects_.push_back(MgrDelete{id});
+  } else if (view->state == Supervisor::ChildState::running) {
+    if (queued_to_move_.insert(id).second) to_move_.push_back(id);
+  } else if (!in_by_id_.contains(id)) {
+    retry_later(id, "it is starting or stopping", now);
+  }
+}
+
+// ---- starts -----------------------------------------------------------------------------------------------
+
+void ChildManager::queue_start(const Term& id) {
+  if (!starting_.contains(id) && queued_to_start_.insert(id).second) to_start_.push_back(id);
+}
+
+void ChildManager::pump(Instant now) {
+  send_asks();
+  pump_starts();
+  pump_moves(now);
+}
+
+void ChildManager::pump_starts() {
+  while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < kMaxStartsInFlight) {
+    const Term id = std::move(to_start_.front());
+    to_start_.pop_front();
+    queued_to_start_.erase(id);
+    const auto it = entries_.find(id);
+    if (it == entries_.end() || !it->second.wanted || it->second.owner != self_) continue;
+    if (busy_here(id) || in_by_id_.contains(id)) continue;
+    starting_.insert(id);
+    effects_.push_back(MgrStart{it->second.spec, local_->find(id).has_value()});
+  }
+}
+
+void ChildManager::start_done(const Term& id, const Term& result, Instant now) {
+  starting_.erase(id);
+  const bool ok = result.is_tagged("ok", 2) || result.is_tagged("ok", 3);
+  const bool there = result.is_tagged("error", 2) &&
+      (result[1].is_tagged("already_started", 2) || result[1].is_atom("running") || result[1].is_atom("restarting") || result[1].is_atom("already_present"));
+  if (ok || there) {
+    retries_.erase(id);
+  } else {
+    const Term reason = result.is_tagged("error", 2) && result[1].is_tuple(2) ? result[1][0] : result;
+    retry_later(id, "start failed: " + to_text(reason, 300), now);
+  }
+  const auto it = entries_.find(id);
+  if (it != entries_.end() && it->second.owner && *it->second.owner != self_) place_elsewhere(id, it->second, now);
+  pump(now);
+}
+
+void ChildManager::retry_later(const Term& id, std::string why, Instant now) {
+  auto [it, fresh] = retries_.try_emplace(id);
+  Retry& retry = it->second;
+  retry.delay = fresh ? kFirstRetry : std::min(retry.delay * 2, kLastRetry);
+  retry.at = now + retry.delay;
+  if (retry.why != why) report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + ": " + why + "; trying again");
+  retry.why = std::move(why);
+}
+
+void ChildManager::run_retries(Instant now) {
+  std::vector<Term> due;
+  for (auto& [id, retry] : retries_) {
+    if (retry.at <= now) due.push_back(id);
+  }
+  for (const Term& id : due) {
+    const auto it = entries_.find(id);
+    if (it == entries_.end() || !it->second.owner) {
+      retries_.erase(id);
+      continue;
+    }
+    Retry& retry = retries_.at(id);
+    retry.at = now + retry.delay;
+    if (*it->second.owner == self_) {
+      if (it->second.wanted && !busy_here(id)) queue_start(id);
+      else retries_.erase(id);
+    } else if (busy_here(id)) {
+      if (!out_.contains(id)) place_elsewhere(id, it->second, now);
+    } else {
+      retries_.erase(id);
+    }
+  }
+}
+
+// ---- looking ------------------------------------------------------------------------------------------------
+
+PeerKind ChildManager::kind_of(const Term& node) const {
+  const auto it = peers_.find(node);
+  return it == peers_.end() ? PeerKind::unknown : it->second;
+}
+
+bool ChildManager::running_here(const Term& id) const {
+  const auto view = local_ ? local_->find(id) : std::nullopt;
+  return view && view->state == Supervisor::ChildState::running;
+}
+
+bool ChildManager::busy_here(const Term& id) const {
+  const auto view = local_ ? local_->find(id) : std::nullopt;
+  return view && view->state != Supervisor::ChildState::down;
+}
+
+Result<Term> ChildManager::owner_of(const Term& id) const {
+  if (!ring_ || ring_->empty()) return Error{"no member is up"};
+  return ring_->owner_of(supervisor_, id, format_);
+}
+
+bool ChildManager::drained() const {
+  if (!leaving_) return false;
+  if (!local_ || !ring_ || ring_->empty()) return true;
+  return out_.empty() && local_->active() == 0;
+}
+
+ChildManager::Status ChildManager::status() const {
+  return {to_start_.size(), starting_.size(), asks_.size(), to_move_.size(), out_.size(), in_.size()};
+}
+
+std::vector<std::pair<Term, std::string>> ChildManager::pending(std::size_t limit) const {
+  std::vector<std::pair<Term, std::string>> out;
+  const auto add = [&](const Term& id, std::string what) { if (out.size() < limit) out.emplace_back(id, std::move(what)); };
+  static constexpr std::string_view kPhases[] = {"offered to", "being frozen for", "its state is on the way to", "forwarding to", "running already on", "being handed to"};
+  for (const auto& [id, move] : out_) add(id, std::string(kPhases[static_cast<std::size_t>(move.phase)]) + " " + to_text(move.target));
+  for (const auto& [id, retry] : retries_) add(id, retry.why);
+  for (const auto& [id, key] : in_by_id_) add(id, "arriving from " + to_text(key.source));
+  for (const auto& [id, ask] : asks_) add(id, "asking who runs it");
+  return out;
+}
+
+}  // namespace supervisorring

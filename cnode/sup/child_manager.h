@@ -1,0 +1,238 @@
+// ChildManager: which children of one supervisor run on this member, and how they get here and away.
+//
+// Follows supervisorring's child manager (sync_children): a child belongs to the owner of {Supervisor, Id} on the ring of
+// the up members. At a ring change children that belong elsewhere go there, and children that belong here and do not
+// run are started. What differs from the original: the old copy of a native child runs until the new one has its
+// state; a failed move is tried again, with back-off; a child that another member of ours may still run is asked for before
+// it is started afresh, so that its state arrives; nothing is done for children whose owner did not change.
+//
+// Keys are hashed once: the digest of each id is kept.
+//
+// sans-IO: inputs are method calls with the time; take_effects() says what is to be done. It reads the local supervisor's
+// table (supervisor.h) and never changes it: starts and stops are effects. The protocol of a move: peer_messages.h.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "ring/ring_view.h"
+#include "sup/peer_messages.h"
+#include "sup/supervisor.h"
+
+namespace supervisorring {
+
+inline constexpr std::size_t kMaxMovesInFlight = 64;     // outgoing: bounds frozen children and states in memory
+inline constexpr std::size_t kMaxStartsInFlight = 256;   // bounds what a ring change puts on the worker pool at once
+inline constexpr std::size_t kMaxHeldCopies = 4'096;     // incoming: 64 from each of 64 members
+inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
+inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
+inline constexpr int kMaxUnansweredAsks = 3;
+inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
+inline constexpr Duration kLastRetry = std::chrono::seconds(30);
+
+// What is known of another up member.
+enum class PeerKind : std::uint8_t {
+  unknown,   // connected a moment ago: has not announced itself yet
+  runs_it,   // a member of ours that runs this supervisor
+  lacks_it,  // a member of ours that does not
+  legacy,    // has not announced itself: a BEAM member
+};
+
+// A move, by the member that began it and its number.
+struct MoveKey {
+  Term source;
+  std::uint64_t number;
+  bool operator==(const MoveKey&) const = default;
+};
+struct MoveKeyHash {
+  std::size_t operator()(const MoveKey& key) const { return key.source.hash() * 31 + key.number; }
+};
+
+// Start a child here, as the supervisor's start_child (or restart_child when it is there and down): answered by start_done().
+struct MgrStart { ChildSpec spec; bool is_there; };
+// Forget a child that is down.
+struct MgrDelete { Term id; };
+// Terminate and forget a child (it runs elsewhere). Answered by stopped().
+struct MgrStop { Term id; };
+// Source of a move: freeze the child and take its state (frozen()), let it go on, or forward to the new copy and forget it (forwarded()).
+struct MgrFreeze { Term id; Term pid; };
+struct MgrUnfreeze { Term id; Term pid; };
+struct MgrForward { Term id; Term pid; Term new_pid; };
+// Target of a move: start a held copy (held()), give it its state and let it run (released()), or drop it.
+struct MgrHold { MoveKey move; ChildSpec spec; };
+struct MgrRelease { MoveKey move; Term id; std::optional<Term> state; };
+struct MgrDrop { MoveKey move; Term id; };
+// Start the child on a legacy member: 'Elixir.Supervisor':start_child(Sup, Spec) there. Answered by handed().
+struct MgrHand { Term node; ChildSpec spec; };
+struct MgrSend { Term node; PeerBody body; };
+struct MgrReport { SupReport::Level level; std::string text; };
+
+using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrSend, MgrReport>;
+
+class ChildManager {
+ public:
+  // `first_move`: the number of the first move; another one at every start of the program.
+  ChildManager(Term supervisor, Term self, std::uint64_t first_move)
+      : supervisor_(std::move(supervisor)), self_(std::move(self)), next_move_(first_move) {}
+
+  // ---- inputs: what there is -----------------------------------------------------------------------
+  // The local supervisor, or null while it is being restarted. Not owned. A new one starts with no children.
+  void attach(const Supervisor* local, Instant now);
+  // All children there should be: static ones and those of the handlers. Ids that were not known before are placed.
+  void set_children(std::vector<ChildSpec> children, Instant now);
+  // The ring as it is now. `leaving`: hand everything over.
+  void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
+  void peer_is(const Term& node, PeerKind kind, Instant now);
+  void peer_is_leaving(const Term& node, Instant now);
+  void peer_gone(const Term& node, Instant now);  // not connected any more
+
+  // ---- inputs: answers to effects ----------------------------------------------------------------------
+  void start_done(const Term& id, const Term& result, Instant now);  // as supervisor:start_child/2 or restart_child/2
+  void stopped(const Term& id, Instant now);
+  void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
+  void forwarded(const Term& id, Instant now);
+  void handed(const Term& id, const Result<Term>& result, Instant now);  // what start_child returned there
+  void held(const MoveKey& move, const Result<Term>& pid, Instant now);
+  void released(const MoveKey& move, const Result<Term>& pid, Instant now);
+
+  // ---- inputs: messages and time ------------------------------------------------------------------------
+  void received(const Term& node, const PeerBody& body, Instant now);  // ask, answer, move of this supervisor
+  void timeout(Instant now);
+
+  // ---- outputs ---------------------------------------------------------------------------------------------
+  std::vector<MgrEffect> take_effects() { return std::exchange(effects_, {}); }
+  std::optional<Instant> next_timeout() const;
+
+  // ---- looking -----------------------------------------------------------------------------------------------
+  Result<Term> owner_of(const Term& id) const;  // by the ring without the members that leave
+  // Leaving: nothing runs here any more that another member could have.
+  bool drained() const;
+  bool settled() const { return settled_; }
+  std::size_t moves_in_flight() const { return out_.size(); }
+  std::size_t known_children() const { return entries_.size(); }
+  struct Status { std::size_t waiting_to_start, starting, asked_for, waiting_to_move, moving, arriving; };
+  Status status() const;
+  // Children that move, wait, or failed to: {Id, What}, at most `limit`.
+  std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
+
+ private:
+  struct Entry {
+    ChildSpec spec;
+    std::optional<Digest> digest;   // none: the id cannot be placed
+    std::optional<Term> owner;      // by the last settled ring; none before the first
+    bool wanted = false;            // static or named by a handler; else only seen running here
+    bool seen_here = false;         // it has run, or was about to, since it became ours
+  };
+  enum class OutPhase : std::uint8_t { offered, freezing, state_sent, forwarding, stopping, handing };
+  struct MoveOut {
+    std::uint64_t number;
+    Term target;
+    Term pid;
+    OutPhase phase;
+    std::optional<Instant> deadline;
+  };
+  enum class InPhase : std::uint8_t { starting, held, releasing };
+  struct MoveIn {
+    Term id;
+    InPhase phase;
+    bool orphan = false;            // its source is gone: released without state as soon as it is held
+    bool dropped = false;           // aborted while it started
+    Term pid;
+    std::optional<Instant> deadline;
+  };
+  struct Ask {
+    std::vector<Term> from;         // members that have not said `not here`
+    int unanswered = 0;
+    Instant again_at;
+  };
+  struct Retry { Duration delay{}; Instant at{}; std::string why; };
+
+  // child_manager.cpp: what belongs where
+  Entry& entry_for(const ChildSpec& spec);
+  void adopt_running();
+  void replan(Instant now, bool ring_change);
+  void place(const Term& id, Entry&, Instant now, bool ring_change);
+  void place_here(const Term& id, Entry&, const std::optional<Term>& owner_before, Instant now, bool ring_change);
+  void place_elsewhere(const Term& id, Entry&, Instant now);
+  void queue_start(const Term& id);
+  void pump(Instant now);
+  void pump_starts();
+  void run_retries(Instant now);
+  void retry_later(const Term& id, std::string why, Instant now);
+  std::optional<Term> effective_owner(const Entry&) const;
+  PeerKind kind_of(const Term& node) const;
+  bool running_here(const Term& id) const;
+  bool busy_here(const Term& id) const;   // in the supervisor's table and not down
+  void rebuild_ring();
+
+  // child_asks.cpp: who runs it now?
+  void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
+  void send_asks();
+  void ask_answered(const Term& node, const Term& id, bool here);
+  void ask_lost(const Term& node);
+  void ask_timeouts(Instant now);
+  void handle_ask(const Term& node, const PeerAsk&);
+  void handle_answer(const Term& node, const PeerAnswer&);
+
+  // child_moves_out.cpp: this member is the source
+  void pump_moves(Instant now);
+  void begin_move(const Term& id, const Term& target, Instant now);
+  void abandon_move(const Term& id, std::string_view why, Instant now);
+  void move_failed(const Term& id, const std::string& why, Instant now);
+  void handle_started(const Term& id, MoveOut&, Instant now);
+  void handle_running(const Term& id, MoveOut&, const Term& new_pid);
+  void handle_taken(const Term& id, MoveOut&, const Term& new_pid);
+  void finish_move(const Term& id, Instant now);
+  void send_step(const Term& node, MoveStep step, std::uint64_t number, Term value);
+  void out_timeouts(Instant now);
+  void out_peer_gone(const Term& node, Instant now);
+
+  // child_moves_in.cpp: this member is the target
+  void handle_offer(const Term& node, const PeerMove&);
+  void handle_state(const MoveKey&, const Term& value);
+  void handle_abort(const MoveKey&, Instant now);
+  void arrived_not(const MoveKey&, Instant now);  // forgets the incoming move of a child that does not run here after all
+  void release(const MoveKey&, MoveIn&, std::optional<Term> state);
+  void in_timeouts(Instant now);
+  void in_peer_gone(const Term& node);
+
+  void report(SupReport::Level level, std::string text) { effects_.push_back(MgrReport{level, std::move(text)}); }
+
+  const Term supervisor_;
+  const Term self_;
+  std::uint64_t next_move_;
+  const Supervisor* local_ = nullptr;
+
+  std::shared_ptr<const Ring> full_ring_;       // of all up members
+  std::shared_ptr<const Ring> ring_;            // without those that leave
+  HashFormat format_ = HashFormat::minor_version_1;
+  bool settled_ = false;
+  bool leaving_ = false;
+  std::unordered_map<Term, PeerKind> peers_;
+  std::unordered_set<Term> leaving_peers_;
+
+  std::unordered_map<Term, Entry> entries_;
+  std::deque<Term> to_start_;                   // ids
+  std::unordered_set<Term> queued_to_start_;    // the same
+  std::unordered_set<Term> starting_;
+  std::deque<Term> to_move_;
+  std::unordered_set<Term> queued_to_move_;
+  std::unordered_map<Term, MoveOut> out_;       // by id
+  std::unordered_map<std::uint64_t, Term> out_ids_;
+  std::unordered_map<MoveKey, MoveIn, MoveKeyHash> in_;
+  std::unordered_map<Term, MoveKey> in_by_id_;
+  std::unordered_map<Term, Ask> asks_;
+  std::unordered_map<Term, std::vector<Term>> asks_to_send_;  // by member
+  std::unordered_map<Term, Retry> retries_;     // by id
+  Instant next_sweep_{};
+  std::vector<MgrEffect> effects_;
+};
+
+}  // namespace supervisorring

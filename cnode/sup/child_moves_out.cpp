@@ -1,0 +1,143 @@
+// Moves of which this member is the source. The old copy runs, or is frozen, until the new one has the state.
+#include "sup/child_manager.h"
+
+namespace supervisorring {
+
+void ChildManager::send_step(const Term& node, MoveStep step, std::uint64_t number, Term value) {
+  effects_.push_back(MgrSend{node, PeerMove{step, supervisor_, number, std::move(value)}});
+}
+
+void ChildManager::pump_moves(Instant now) {
+  std::size_t looked_at = 0;
+  const std::size_t queued = to_move_.size();
+  while (local_ && looked_at++ < queued && out_.size() < kMaxMovesInFlight) {
+    const Term id = std::move(to_move_.front());
+    to_move_.pop_front();
+    queued_to_move_.erase(id);
+    const auto it = entries_.find(id);
+    if (it == entries_.end() || !it->second.owner || *it->second.owner == self_ || out_.contains(id)) continue;
+    if (running_here(id)) begin_move(id, *it->second.owner, now);
+  }
+}
+
+void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
+  const PeerKind kind = kind_of(target);
+  if (kind == PeerKind::unknown) return retry_later(id, to_text(target) + " has not said yet what it runs", now);
+  if (kind == PeerKind::lacks_it) return retry_later(id, to_text(target) + " does not run the supervisor", now);
+  const auto view = local_->find(id);
+  const std::uint64_t number = next_move_++;
+  const bool hand = kind == PeerKind::legacy;
+  out_.emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + kMoveStepTimeout});
+  out_ids_.emplace(number, id);
+  if (hand) effects_.push_back(MgrHand{target, view->spec});
+  else send_step(target, MoveStep::offer, number, to_wire(view->spec));
+}
+
+void ChildManager::handle_started(const Term& id, MoveOut& out, Instant now) {
+  if (out.phase != OutPhase::offered) return;
+  const auto view = local_ ? local_->find(id) : std::nullopt;
+  if (!view || view->state != Supervisor::ChildState::running) return abandon_move(id, "it does not run any more", now);
+  out.pid = view->pid;
+  out.phase = OutPhase::freezing;
+  out.deadline.reset();  // the freeze has its own
+  effects_.push_back(MgrFreeze{id, out.pid});
+}
+
+void ChildManager::frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now) {
+  const auto it = out_.find(id);
+  if (it == out_.end() || it->second.phase != OutPhase::freezing || it->second.pid != pid) {
+    if (state) effects_.push_back(MgrUnfreeze{id, pid});
+    return;
+  }
+  if (!state) {
+    abandon_move(id, "its state could not be taken: " + state.error(), now);
+    return pump(now);
+  }
+  MoveOut& out = it->second;
+  out.phase = OutPhase::state_sent;
+  out.deadline = now + kMoveStepTimeout;
+  send_step(out.target, MoveStep::state, out.number, *state ? tuple(atom("state"), **state) : atom("none"));
+}
+
+void ChildManager::handle_taken(const Term& id, MoveOut& out, const Term& new_pid) {
+  if (out.phase != OutPhase::state_sent) return;
+  out.phase = OutPhase::forwarding;
+  out.deadline.reset();
+  effects_.push_back(MgrForward{id, out.pid, new_pid});
+}
+
+void ChildManager::handle_running(const Term& id, MoveOut& out, const Term& new_pid) {
+  if (out.phase != OutPhase::offered) return;
+  report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + " ran twice: " + to_text(new_pid) +
+                                       " on its owner stays, ours is stopped");
+  out.phase = OutPhase::stopping;
+  out.deadline.reset();
+  effects_.push_back(MgrStop{id});
+}
+
+void ChildManager::finish_move(const Term& id, Instant now) {
+  const auto it = out_.find(id);
+  if (it == out_.end()) return;
+  const MoveOut out = it->second;
+  out_ids_.erase(out.number);
+  out_.erase(it);
+  retries_.erase(id);
+  if (kind_of(out.target) == PeerKind::runs_it) send_step(out.target, MoveStep::done, out.number, Term());
+  const auto entry = entries_.find(id);
+  if (entry != entries_.end() && !entry->second.wanted && !busy_here(id)) entries_.erase(entry);
+  else if (entry != entries_.end() && entry->second.owner == self_) place_here(id, entry->second, out.target, now, true);
+  else if (entry != entries_.end() && busy_here(id)) retry_later(id, "it was restarted while it moved", now);
+  pump(now);
+}
+
+void ChildManager::forwarded(const Term& id, Instant now) { finish_move(id, now); }
+void ChildManager::stopped(const Term& id, Instant now) { finish_move(id, now); }
+
+void ChildManager::handed(const Term& id, const Result<Term>& result, Instant now) {
+  const auto it = out_.find(id);
+  if (it == out_.end() || it->second.phase != OutPhase::handing) return;
+  const Term value = result ? *result : Term();
+  const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || (value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2));
+  if (!runs) {
+    move_failed(id, to_text(it->second.target) + " could not start it: " + (result ? to_text(value, 200) : result.error()), now);
+    return pump(now);
+  }
+  it->second.phase = OutPhase::stopping;
+  it->second.deadline.reset();
+  effects_.push_back(MgrStop{id});
+}
+
+// Before the state has been sent nothing is lost by giving up: the old copy just goes on.
+void ChildManager::abandon_move(const Term& id, std::string_view why, Instant now) {
+  const auto it = out_.find(id);
+  if (it == out_.end()) return;
+  if (it->second.phase != OutPhase::handing && it->second.phase != OutPhase::stopping && it->second.phase != OutPhase::forwarding)
+    send_step(it->second.target, MoveStep::abort, it->second.number, Term::binary(why));
+  move_failed(id, std::string(why), now);
+}
+
+void ChildManager::move_failed(const Term& id, const std::string& why, Instant now) {
+  const auto it = out_.find(id);
+  if (it == out_.end()) return;
+  const MoveOut out = it->second;
+  out_ids_.erase(out.number);
+  out_.erase(it);
+  if (out.phase == OutPhase::state_sent) effects_.push_back(MgrUnfreeze{id, out.pid});
+  if (local_) retry_later(id, "move to " + to_text(out.target) + ": " + why, now);
+}
+
+void ChildManager::out_timeouts(Instant now) {
+  std::vector<Term> late;
+  for (const auto& [id, out] : out_)
+    if (out.deadline && *out.deadline <= now) late.push_back(id);
+  for (const Term& id : late) abandon_move(id, "no answer in time", now);
+}
+
+void ChildManager::out_peer_gone(const Term& node, Instant now) {
+  std::vector<Term> lost;
+  for (const auto& [id, out] : out_)
+    if (out.target == node && out.phase < OutPhase::forwarding) lost.push_back(id);
+  for (const Term& id : lost) move_failed(id, "the connection went", now);
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,88 @@
+// Child specifications and supervisor flags: reading, checking, writing.
+//
+// Follows OTP 25's supervisor:check_childspecs/1 and its init/1 return values ("supervisor" in the stdlib
+// Reference Manual), including which fault is named first. What is refused is answered with OTP's own term, e.g.
+// {invalid_restart_type, What}. Golden cases: test/golden/childspecs-otp25.txt.
+//
+// In addition to OTP's specs an init/1 result may list {dyn_child_handler, Module}: the children that the handler
+// module names (supervisorring's dyn_child_handler behaviour).
+//
+// Pure; does not know what can be started here (that is start_target() and the factories of the node).
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "supervisorring/term.h"
+
+namespace supervisorring {
+
+enum class RestartType : std::uint8_t { permanent, transient, temporary };
+enum class ChildType : std::uint8_t { worker, supervisor };
+enum class ShutdownKind : std::uint8_t { brutal_kill, timeout, infinity };
+
+struct ChildSpec {
+  Term id;
+  Term start;    // {Module, Function, Arguments}
+  RestartType restart = RestartType::permanent;
+  bool significant = false;
+  ShutdownKind shutdown = ShutdownKind::timeout;
+  std::chrono::milliseconds shutdown_ms{5000};  // for ShutdownKind::timeout
+  Term shutdown_term;                           // as it was given
+  ChildType type = ChildType::worker;
+  Term modules;                                 // dynamic or a list of atoms
+};
+
+// A value, or the term that OTP answers (the What of {error, What}).
+template <class T>
+using OrReason = std::variant<T, Term>;
+
+enum class AutoShutdown : std::uint8_t { never, any_significant, all_significant };
+
+// One spec, a 6-tuple or a map. `auto_shutdown` nullopt: not known yet, as check_childspecs/1 has it.
+OrReason<ChildSpec> check_child_spec(const Term& spec, std::optional<AutoShutdown> auto_shutdown);
+// supervisor:check_childspecs/1: ok or {error, Reason}.
+Term check_childspecs(const Term& specs);
+
+// {Id, Start, Restart, Shutdown, Type, Modules}
+Term to_tuple(const ChildSpec& spec);
+// As supervisor:get_childspec/2 gives it; a temporary child's arguments are not kept by OTP and read `undefined`.
+Term to_map(const ChildSpec& spec);
+// OTP's #child{} record, the second half of {error, {Reason, Child}} when a start fails.
+Term to_child_record(const ChildSpec& spec, const Term& pid);
+
+Term to_term(RestartType);
+Term to_term(ChildType);
+
+// The supervisor's {Strategy, MaxR, MaxT}, or OTP's flag map.
+struct SupervisorFlags {
+  std::int64_t intensity = 1;  // restarts
+  std::int64_t period = 5;     // seconds
+  AutoShutdown auto_shutdown = AutoShutdown::never;
+};
+// The reason is OTP's ({invalid_strategy, S}, {invalid_intensity, I}, ...), or {unsupported_strategy, S} for
+// one_for_all and rest_for_one, which are valid in OTP and not run here.
+OrReason<SupervisorFlags> check_flags(const Term& flags);
+Term to_term(const SupervisorFlags& flags);  // {one_for_one, Intensity, Period}
+
+// What init/1 returned, taken apart.
+struct SupervisorInit {
+  SupervisorFlags flags;
+  std::vector<ChildSpec> children;  // in the order given, ids unique
+  std::vector<Term> handlers;       // modules, in the order given
+};
+// `returned`: {ok, {Flags, Specs}}. The reason is what OTP's supervisor stops with: {bad_return, {Module, init,
+// Returned}}, {supervisor_data, Reason}, {start_spec, Reason}. `ignore` is given back as the reason itself.
+OrReason<SupervisorInit> check_init(const Term& module, const Term& returned);
+
+// {Module, Function} that a native factory must be registered under to start this child. For gen_server:start_link
+// and 'Elixir.GenServer':start_link it is the callback module and the function start_link.
+struct StartTarget {
+  Term module;
+  Term function;
+};
+StartTarget start_target(const ChildSpec& spec);
+
+}  // namespace supervisorring

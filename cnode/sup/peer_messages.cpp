@@ -1,0 +1,142 @@
+#include "sup/peer_messages.h"
+
+#include <array>
+#include <optional>
+
+namespace supervisorring {
+
+namespace {
+
+constexpr std::array<std::string_view, 8> kSteps = {"offer", "started", "running", "refused", "state", "taken", "done", "abort"};
+
+Term from_ids(const std::vector<Term>& ids) { return Term::list(ids); }
+
+Term encode_hello(const PeerHello& hello) {
+  return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version),
+               Term::map({{atom("kind"), hello.kind},
+                          {atom("supervisors"), Term::list(hello.supervisors)},
+                          {atom("format"), integer(hello.otp)},
+                          {atom("features"), Term::list(hello.features)}}));
+}
+
+struct BodyEncoder {
+  Term operator()(const PeerHello& hello) const { return encode_hello(hello); }
+  Term operator()(const PeerLeaving&) const { return tuple(atom("leaving")); }
+  Term operator()(const PeerAsk& ask) const { return tuple(atom("ask"), ask.supervisor, from_ids(ask.ids)); }
+  Term operator()(const PeerAnswer& answer) const {
+    return tuple(atom("answer"), answer.supervisor, from_ids(answer.here), from_ids(answer.not_here));
+  }
+  Term operator()(const PeerMove& move) const {
+    return tuple(atom("move"), atom(to_string(move.step)), move.supervisor, Term::unsigned_integer(move.move), move.value);
+  }
+};
+
+Error expected(std::string_view what, const Term& got) {
+  return Error{"supervisorring_peer: expected " + std::string(what) + ", got " + to_text(got, 200)};
+}
+
+std::optional<std::vector<Term>> to_ids(const Term& ids) {
+  if (!ids.is_proper_list() || ids.size() > kMaxIdsInAMessage) return std::nullopt;
+  return std::vector<Term>(ids.elements().begin(), ids.elements().end());
+}
+
+std::optional<std::vector<Term>> to_atoms(const Term* atoms) {
+  if (!atoms) return std::vector<Term>{};
+  auto out = to_ids(*atoms);
+  if (!out) return std::nullopt;
+  for (const Term& each : *out)
+    if (!each.is_atom()) return std::nullopt;
+  return out;
+}
+
+Result<PeerBody> decode_hello(const Term& body) {
+  const auto version = body[1].as_int64();
+  if (!version || *version < 1) return expected("a version of 1 or more", body[1]);
+  const Term& map = body[2];
+  if (!map.is_map()) return expected("a map of capabilities", map);
+  PeerHello hello;
+  hello.answer = body[0].is_atom("hello_back");
+  hello.version = *version;
+  const Term* kind = map.find("kind");
+  if (!kind || !kind->is_atom()) return expected("capabilities with a kind", map);
+  hello.kind = *kind;
+  const auto supervisors = to_atoms(map.find("supervisors"));
+  const auto features = to_atoms(map.find("features"));
+  if (!supervisors || !features) return expected("lists of atoms as supervisors and features", map);
+  hello.supervisors = *supervisors;
+  hello.features = *features;
+  const Term* format = map.find("format");
+  const auto otp = format ? format->as_int64() : std::nullopt;
+  if (otp != 25 && otp != 26) return expected("a format of 25 or 26", map);
+  hello.otp = *otp;
+  return PeerBody(std::move(hello));
+}
+
+// What must stand in `value` for each step.
+bool value_fits(MoveStep step, const Term& value) {
+  switch (step) {
+    case MoveStep::started: case MoveStep::running: case MoveStep::taken: return value.is_pid();
+    case MoveStep::state: return value.is_atom("none") || value.is_tagged("state", 2);
+    case MoveStep::done: return value.is_nil();
+    case MoveStep::offer: return value.is_tuple() || value.is_map();
+    case MoveStep::refused: case MoveStep::abort: return true;
+  }
+  return false;
+}
+
+Result<PeerBody> decode_move(const Term& body) {
+  for (std::size_t i = 0; i < kSteps.size(); ++i) {
+    if (!body[1].is_atom(kSteps[i])) continue;
+    const auto step = static_cast<MoveStep>(i);
+    if (!body[2].is_atom()) return expected("a supervisor's name", body[2]);
+    const auto number = body[3].as_int64();
+    if (!number || *number < 0) return expected("the number of a move", body[3]);
+    if (!value_fits(step, body[4])) return expected("what belongs to " + std::string(kSteps[i]), body[4]);
+    return PeerBody(PeerMove{step, body[2], static_cast<std::uint64_t>(*number), body[4]});
+  }
+  return expected("a step of a move", body[1]);
+}
+
+Result<PeerBody> decode_body(const Term& body) {
+  if (body.is_tagged("hello", 3) || body.is_tagged("hello_back", 3)) return decode_hello(body);
+  if (body.is_tagged("leaving", 1)) return PeerBody(PeerLeaving{});
+  if (body.is_tagged("move", 5)) return decode_move(body);
+  if (body.is_tagged("ask", 3) && body[1].is_atom()) {
+    if (auto ids = to_ids(body[2])) return PeerBody(PeerAsk{body[1], std::move(*ids)});
+  }
+  if (body.is_tagged("answer", 4) && body[1].is_atom()) {
+    auto here = to_ids(body[2]);
+    auto not_here = to_ids(body[3]);
+    if (here && not_here) return PeerBody(PeerAnswer{body[1], std::move(*here), std::move(*not_here)});
+  }
+  return expected("a message of its grammar", body);
+}
+
+}  // namespace
+
+std::string_view to_string(MoveStep step) { return kSteps[static_cast<std::size_t>(step)]; }
+
+Term encode_peer_message(const PeerMessage& message) {
+  return tuple(atom("supervisorring_peer"), message.from, std::visit(BodyEncoder{}, message.body));
+}
+
+Result<PeerMessage> decode_peer_message(const Term& message) {
+  if (!message.is_tagged("supervisorring_peer", 3) || !message[1].is_pid())
+    return expected("{supervisorring_peer, Pid, Body}", message);
+  auto body = decode_body(message[2]);
+  if (!body) return Error{body.error()};
+  return PeerMessage{message[1], std::move(body).value()};
+}
+
+Term to_wire(const ChildSpec& spec) {
+  if (!spec.significant) return to_tuple(spec);
+  return Term::map({{atom("id"), spec.id},
+                    {atom("start"), spec.start},
+                    {atom("restart"), to_term(spec.restart)},
+                    {atom("significant"), Term::boolean(true)},
+                    {atom("shutdown"), spec.shutdown_term},
+                    {atom("type"), to_term(spec.type)},
+                    {atom("modules"), spec.modules}});
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,280 @@
+#include "sup/supervisor.h"
+
+#include <iterator>
+
+namespace supervisorring {
+
+namespace {
+
+bool is_shutdown(const Term& reason) { return reason.is_atom("shutdown") || reason.is_tagged("shutdown", 2); }
+bool is_quiet(const Term& reason) { return reason.is_atom("normal") || is_shutdown(reason); }
+
+}  // namespace
+
+// ---- starting -------------------------------------------------------------------------------------
+
+void Supervisor::attempt(Seq seq, Child& child, StartKind kind, Term hold) {
+  child.state = kind == StartKind::restart ? ChildState::restarting : ChildState::starting;
+  child.start_kind = kind;
+  child.token = next_token_++;
+  child.abandoned = false;
+  by_token_[child.token] = seq;
+  effects_.push_back(SupStart{child.token, child.spec, std::move(hold), child.last_pid});
+}
+
+void Supervisor::started(StartToken token, const Term& pid, Instant now) {
+  const auto it = by_token_.find(token);
+  if (it == by_token_.end()) {
+    if (pid.is_pid()) effects_.push_back(SupExitChild{pid, atom("kill")});
+    return;
+  }
+  const Seq seq = it->second;
+  by_token_.erase(it);
+  Child& child = children_.at(seq);
+  child.token = 0;
+  const Term id = child.spec.id;
+  const bool answer = child.answer;
+  const CallId call = child.call;
+  child.answer = false;
+  if (pid.is_pid()) {
+    child.state = ChildState::running;
+    child.pid = pid;
+    by_pid_[pid] = seq;
+  } else {
+    child.state = ChildState::down;
+  }
+  if (answer) reply(call, tuple(atom("ok"), pid));
+  if (stop_reason_) return continue_stop(now);
+  if (!pid.is_pid() && child.spec.restart == RestartType::temporary) return forget(seq, id, now);
+  run_waiting(id, now);
+}
+
+void Supervisor::start_failed(StartToken token, const Term& reason, Instant now) {
+  const auto it = by_token_.find(token);
+  if (it == by_token_.end()) return;
+  const Seq seq = it->second;
+  by_token_.erase(it);
+  Child& child = children_.at(seq);
+  child.token = 0;
+  const Term id = child.spec.id;
+  const bool answer = std::exchange(child.answer, false);
+  if (child.start_kind == StartKind::first) {
+    if (answer) reply(child.call, tuple(atom("error"), tuple(reason, to_child_record(child.spec, atom("undefined")))));
+    return forget(seq, id, now);
+  }
+  if (child.start_kind == StartKind::on_call) {
+    child.state = ChildState::down;
+    if (answer) reply(child.call, tuple(atom("error"), reason));
+    if (stop_reason_) return continue_stop(now);
+    return run_waiting(id, now);
+  }
+  report_error("start_error", child, reason);
+  if (stop_reason_) {
+    child.state = ChildState::down;
+    return continue_stop(now);
+  }
+  // Requests that came in the meantime see the child as `restarting`, and may end that, before it is tried again.
+  run_waiting(id, now);
+  const auto again = by_id_.find(id);
+  if (stop_reason_ || again == by_id_.end() || again->second != seq) return;
+  Child& still = children_.at(seq);
+  if (still.state == ChildState::restarting && still.token == 0) restart(seq, still, now);
+}
+
+// ---- exits ----------------------------------------------------------------------------------------
+
+void Supervisor::forget_pid(Child& child) {
+  by_pid_.erase(child.pid);
+  child.last_pid = std::exchange(child.pid, Term());
+}
+
+void Supervisor::moved_away(const Term& id, Instant now) {
+  Child* child = find_child(id);
+  if (!child || child->state != ChildState::running) return;
+  forget_pid(*child);
+  child->state = ChildState::down;
+  forget(by_id_.at(id), id, now);
+}
+
+void Supervisor::exited(const Term& pid, const Term& reason, Instant now) {
+  const auto it = by_pid_.find(pid);
+  if (it == by_pid_.end()) return;
+  const Seq seq = it->second;
+  Child& child = children_.at(seq);
+  forget_pid(child);
+  if (child.state == ChildState::stopping) return stopped(seq, child, reason, now);
+  child.state = ChildState::down;
+  if (stop_reason_) return continue_stop(now);
+  const RestartType type = child.spec.restart;
+  if (type == RestartType::permanent || (type == RestartType::transient && !is_quiet(reason))) {
+    report_error("child_terminated", child, reason);
+    return restart(seq, child, now);
+  }
+  if (!is_quiet(reason)) report_error("child_terminated", child, reason);
+  child_ended_for_good(seq, child, now);
+}
+
+void Supervisor::restart(Seq seq, Child& child, Instant now) {
+  if (!intensity_.add(now)) return give_up(child, now);
+  attempt(seq, child, StartKind::restart, Term());
+}
+
+void Supervisor::give_up(Child& child, Instant now) {
+  child.state = ChildState::down;
+  report_error("shutdown", child, atom("reached_max_restart_intensity"));
+  stop(atom("shutdown"), now);
+}
+
+void Supervisor::child_ended_for_good(Seq seq, Child& child, Instant now) {
+  const bool significant = child.spec.significant;
+  clear(seq, child);
+  check_auto_shutdown(significant, now);
+}
+
+void Supervisor::check_auto_shutdown(bool significant, Instant now) {
+  if (flags_.auto_shutdown == AutoShutdown::never || !significant) return;
+  if (flags_.auto_shutdown == AutoShutdown::all_significant) {
+    for (const auto& [seq, child] : children_)
+      if (child.spec.significant && child.state != ChildState::down) return;
+  }
+  stop(atom("shutdown"), now);
+}
+
+void Supervisor::clear(Seq seq, Child& child) {
+  if (child.spec.restart == RestartType::temporary) {
+    by_id_.erase(child.spec.id);
+    children_.erase(seq);
+  } else {
+    child.state = ChildState::down;
+  }
+}
+
+void Supervisor::forget(Seq seq, const Term& id, Instant now) {
+  auto waiting = std::move(children_.at(seq).waiting);
+  by_id_.erase(id);
+  children_.erase(seq);
+  if (stop_reason_) return continue_stop(now);
+  run_all(std::move(waiting), now);
+}
+
+// ---- stopping ---------------------------------------------------------------------------------------
+
+void Supervisor::begin_stopping(Seq seq, Child& child, Instant now) {
+  child.state = ChildState::stopping;
+  if (child.spec.shutdown == ShutdownKind::brutal_kill) {
+    effects_.push_back(SupExitChild{child.pid, atom("kill")});
+    return;
+  }
+  effects_.push_back(SupExitChild{child.pid, atom("shutdown")});
+  if (child.spec.shutdown == ShutdownKind::infinity) return;
+  child.kill_at = now + child.spec.shutdown_ms;
+  kill_times_.emplace(*child.kill_at, seq);
+}
+
+void Supervisor::timeout(Instant now) {
+  while (!kill_times_.empty() && kill_times_.begin()->first <= now) {
+    Child& child = children_.at(kill_times_.begin()->second);
+    kill_times_.erase(kill_times_.begin());
+    child.kill_at.reset();
+    effects_.push_back(SupExitChild{child.pid, atom("kill")});
+  }
+}
+
+std::optional<Instant> Supervisor::next_timeout() const {
+  if (kill_times_.empty()) return std::nullopt;
+  return kill_times_.begin()->first;
+}
+
+void Supervisor::stopped(Seq seq, Child& child, const Term& reason, Instant now) {
+  if (child.kill_at) kill_times_.erase({*child.kill_at, seq});
+  child.kill_at.reset();
+  const bool asked_for = child.spec.shutdown == ShutdownKind::brutal_kill ? reason.is_atom("killed") : reason.is_atom("shutdown");
+  const bool permanent = child.spec.restart == RestartType::permanent;
+  if (!asked_for && (permanent || !is_quiet(reason))) report_error("shutdown_error", child, reason);
+  const Term id = child.spec.id;
+  if (std::exchange(child.answer, false)) reply(child.call, atom("ok"));
+  auto waiting = std::move(child.waiting);
+  child.waiting.clear();
+  clear(seq, child);
+  if (stop_reason_) return continue_stop(now);
+  run_all(std::move(waiting), now);
+}
+
+void Supervisor::stop(const Term& reason, Instant now) {
+  if (stop_reason_) return;
+  stop_reason_ = reason;
+  continue_stop(now);
+}
+
+void Supervisor::continue_stop(Instant now) {
+  if (ended_) return;
+  while (!children_.empty()) {
+    auto& [seq, child] = *children_.rbegin();
+    if (child.state == ChildState::stopping) return;
+    if (child.token != 0) {
+      if (!std::exchange(child.abandoned, true)) effects_.push_back(SupAbandon{child.token});
+      return;
+    }
+    if (child.state == ChildState::running) return begin_stopping(seq, child, now);
+    by_id_.erase(child.spec.id);
+    children_.erase(std::prev(children_.end()));
+  }
+  ended_ = true;
+  effects_.push_back(SupEnd{*stop_reason_});
+}
+
+// ---- looking ----------------------------------------------------------------------------------------
+
+Supervisor::Child* Supervisor::find_child(const Term& id) {
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? nullptr : &children_.at(it->second);
+}
+
+std::optional<Supervisor::View> Supervisor::find(const Term& id) const {
+  const auto it = by_id_.find(id);
+  if (it == by_id_.end()) return std::nullopt;
+  const Child& child = children_.at(it->second);
+  return View{child.spec, child.state, child.pid};
+}
+
+std::optional<Term> Supervisor::id_of(const Term& pid) const {
+  const auto it = by_pid_.find(pid);
+  if (it == by_pid_.end()) return std::nullopt;
+  return children_.at(it->second).spec.id;
+}
+
+void Supervisor::for_each(const std::function<void(const View&)>& visit) const {
+  for (auto it = children_.rbegin(); it != children_.rend(); ++it) visit(View{it->second.spec, it->second.state, it->second.pid});
+}
+
+Term Supervisor::which_children() const {
+  std::vector<Term> out;
+  out.reserve(children_.size());
+  for (auto it = children_.rbegin(); it != children_.rend(); ++it) {
+    const Child& child = it->second;
+    if (child.state == ChildState::starting && child.start_kind == StartKind::first) continue;
+    const Term pid = child.pid.is_pid() ? child.pid : atom(child.state == ChildState::restarting ? "restarting" : "undefined");
+    out.push_back(tuple(child.spec.id, pid, to_term(child.spec.type), child.spec.modules));
+  }
+  return Term::list(std::move(out));
+}
+
+Term Supervisor::count_children() const {
+  std::int64_t specs = 0, active = 0, supervisors = 0, workers = 0;
+  for (const auto& [seq, child] : children_) {
+    if (child.state == ChildState::starting && child.start_kind == StartKind::first) continue;
+    ++specs;
+    if (child.pid.is_pid()) ++active;
+    ++(child.spec.type == ChildType::worker ? workers : supervisors);
+  }
+  return list({tuple(atom("specs"), integer(specs)), tuple(atom("active"), integer(active)),
+               tuple(atom("supervisors"), integer(supervisors)), tuple(atom("workers"), integer(workers))});
+}
+
+void Supervisor::report_error(std::string_view what, const Child& child, const Term& reason) {
+  std::string text(what);
+  text += ": child " + to_text(child.spec.id, 200) + " of " + to_text(name_, 200) + ": " + to_text(reason, 500);
+  effects_.push_back(SupReport{SupReport::Level::error, std::move(text)});
+}
+
+}  // namespace supervisorring

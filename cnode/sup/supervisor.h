@@ -1,0 +1,149 @@
+// Supervisor: the state machine of one local supervisor (strategy one_for_one).
+//
+// Follows OTP 25's supervisor: restart types, restart intensity, shutdown kinds, auto_shutdown, and the answers of
+// start_child, terminate_child, delete_child, restart_child, which_children, count_children and get_childspec,
+// return for return. The one difference: OTP's supervisor waits for a child that starts or stops and lets everybody
+// wait; here only requests for that child wait (they are carried out in order when it is done).
+//
+// sans-IO: inputs are method calls with the time, what is to be done comes out of take_effects(). It does not know how
+// a child is started, which children belong here (child_manager.h), nor processes: who drives it makes pids, exit signals, replies.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "sup/child_spec.h"
+#include "sup/intensity.h"
+
+namespace supervisorring {
+
+inline constexpr std::size_t kMaxWaitingCalls = 100'000;  // of one supervisor, for children that start or stop; 1,000 members' worth of 100
+
+using CallId = std::uint64_t;      // chosen by the driver: whose call it was
+using StartToken = std::uint64_t;  // one attempt to start one child
+
+// Start the child; answered by started() or start_failed() with the same token, once, at any later time.
+// `hold`: [] or what start_held() was given. `replaces`: the pid of the child's last incarnation, or [].
+struct SupStart { StartToken token; ChildSpec spec; Term hold; Term replaces; };
+// The child of that start is not wanted any more: answer soon, either way.
+struct SupAbandon { StartToken token; };
+// Send the child an exit signal; answered by exited().
+struct SupExitChild { Term pid; Term reason; };
+struct SupReply { CallId call; Term value; };
+struct SupReport { enum class Level { notice, error } level; std::string text; };
+// The last effect: no child runs any more; the supervisor ends with `reason`.
+struct SupEnd { Term reason; };
+
+using SupEffect = std::variant<SupStart, SupAbandon, SupExitChild, SupReply, SupReport, SupEnd>;
+
+class Supervisor {
+ public:
+  enum class ChildState : std::uint8_t { down, starting, running, restarting, stopping };
+  // A child as others may see it.
+  struct View {
+    const ChildSpec& spec;
+    ChildState state;
+    const Term& pid;  // running, stopping: its pid
+  };
+
+  Supervisor(Term name, SupervisorFlags flags) : name_(std::move(name)), flags_(flags), intensity_(flags.intensity, flags.period) {}
+
+  // ---- inputs -----------------------------------------------------------------------------------
+  // One of OTP's supervisor calls. Answered by one SupReply, unless the supervisor ends first.
+  void call(CallId, const Term& request, Instant now);
+  // As {start_child, Spec}; the start carries `hold`, by which the driver knows that the child waits for its state.
+  void start_held(CallId, const ChildSpec& spec, Term hold, Instant now);
+  // `pid`: a pid, or `undefined` when the child's start function answered `ignore`.
+  void started(StartToken, const Term& pid, Instant now);
+  void start_failed(StartToken, const Term& reason, Instant now);
+  void exited(const Term& pid, const Term& reason, Instant now);
+  // The running child `id` has been moved to another member: it is forgotten, its pid is of no interest from here on.
+  void moved_away(const Term& id, Instant now);
+  void timeout(Instant now);
+  // Ends all children, the newest first, then itself with `reason`.
+  void stop(const Term& reason, Instant now);
+
+  // ---- outputs ----------------------------------------------------------------------------------
+  std::vector<SupEffect> take_effects() { return std::exchange(effects_, {}); }
+  std::optional<Instant> next_timeout() const;
+
+  // ---- looking ----------------------------------------------------------------------------------
+  const Term& name() const { return name_; }
+  const SupervisorFlags& flags() const { return flags_; }
+  bool stopping() const { return stop_reason_.has_value(); }
+  std::optional<View> find(const Term& id) const;
+  std::optional<Term> id_of(const Term& pid) const;  // of a running or stopping child
+  std::size_t size() const { return children_.size(); }
+  std::size_t active() const { return by_pid_.size(); }
+  // Newest first, as which_children lists them.
+  void for_each(const std::function<void(const View&)>&) const;
+  Term which_children() const;
+  Term count_children() const;  // OTP's proplist
+
+ private:
+  enum class StartKind : std::uint8_t { first, restart, on_call };
+  struct Waiting { CallId call; Term request; std::optional<ChildSpec> spec; Term hold; };
+  struct Child {
+    ChildSpec spec;
+    ChildState state = ChildState::down;
+    Term pid;                        // while running or stopping
+    Term last_pid;                   // of the last incarnation that ended
+    StartKind start_kind = StartKind::first;
+    StartToken token = 0;            // while starting, or restarting with an attempt under way; else 0
+    CallId call = 0;                 // whom the start or stop answers
+    bool answer = false;
+    bool abandoned = false;
+    std::optional<Instant> kill_at;  // while stopping
+    std::deque<Waiting> waiting;
+  };
+  using Seq = std::uint64_t;
+
+  void handle_start_child(CallId, const Term& spec, Term hold, Instant now);
+  void begin_start_child(CallId, const ChildSpec& spec, Term hold, Instant now);
+  void handle_terminate_child(CallId, const Term& request, Instant now);
+  void handle_restart_child(CallId, const Term& request, Instant now);
+  void handle_delete_child(CallId, const Term& request, Instant now);
+  void handle_get_childspec(CallId, const Term& request);
+  bool wait_for_child(CallId, const Term& id, const Term& request);  // true: the child is busy and the request waits
+
+  Child* find_child(const Term& id);
+  void attempt(Seq, Child&, StartKind, Term hold);
+  void restart(Seq, Child&, Instant now);
+  void give_up(Child&, Instant now);
+  void child_ended_for_good(Seq, Child&, Instant now);
+  void check_auto_shutdown(bool significant, Instant now);
+  void begin_stopping(Seq, Child&, Instant now);
+  void stopped(Seq, Child&, const Term& reason, Instant now);
+  void forget_pid(Child&);
+  void clear(Seq, Child&);             // OTP's del_child: a temporary child is forgotten, another is down
+  void forget(Seq, const Term& id, Instant now);
+  void run_waiting(const Term& id, Instant now);
+  void run_all(std::deque<Waiting>, Instant now);
+  void continue_stop(Instant now);
+  void report_error(std::string_view what, const Child&, const Term& reason);
+  void reply(CallId call, Term value) { effects_.push_back(SupReply{call, std::move(value)}); }
+
+  const Term name_;
+  const SupervisorFlags flags_;
+  RestartIntensity intensity_;
+  std::map<Seq, Child> children_;                // in the order of their start
+  std::unordered_map<Term, Seq> by_id_;          // invariant: one entry for each of children_
+  std::unordered_map<Term, Seq> by_pid_;         // invariant: one for each child that runs or stops
+  std::unordered_map<StartToken, Seq> by_token_; // invariant: one for each attempt under way
+  std::set<std::pair<Instant, Seq>> kill_times_; // invariant: one for each child with kill_at
+  Seq next_seq_ = 1;
+  StartToken next_token_ = 1;
+  std::size_t waiting_ = 0;
+  std::optional<Term> stop_reason_;
+  bool ended_ = false;
+  std::vector<SupEffect> effects_;
+};
+
+}  // namespace supervisorring

@@ -1,0 +1,41 @@
+#!/bin/sh
+# make bench: the benchmarks, side by side in one run. Arguments: the build directory.
+set -eu
+build=$(cd "$1" && pwd)
+cd "$(dirname "$0")"
+dir=$(mktemp -d)
+epmd_pid=""
+node_pid=""
+cleanup() {
+  [ -z "$node_pid" ] || kill "$node_pid" 2>/dev/null || true
+  [ -z "$epmd_pid" ] || kill "$epmd_pid" 2>/dev/null || true
+  rm -rf "$dir"
+}
+trap cleanup EXIT
+
+# An epmd of its own, so that nothing else on the machine is touched.
+export ERL_EPMD_PORT=24369
+epmd=$(command -v epmd || ls /usr/lib/erlang/erts-*/bin/epmd | head -n 1)
+"$epmd" -address 127.0.0.1 >/dev/null 2>&1 &
+epmd_pid=$!
+
+umask 077
+head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/cookie"
+mkdir "$dir/ebin"
+erlc -o "$dir/ebin" bench.erl
+
+export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin"
+export BENCH_RINGNODE="$build/cnode/cli/ringnode" BENCH_WORKERS="$build/cnode/examples/libcounter.so"
+
+echo "== cores"
+"$build/test/bench/core_bench" --benchmark_min_time=0.2
+echo
+echo "== one pipelined C++ client, window 256, native children on their strands"
+"$build/test/bench/bench_node" bench_native@127.0.0.1 "$dir/cookie" 64 >"$dir/bench_node.log" 2>&1 &
+node_pid=$!
+"$build/test/bench/pipelined_client" --node bench_native@127.0.0.1 --cookie-file "$dir/cookie" --children 64 --window 256 ||
+  { cat "$dir/bench_node.log" >&2; exit 1; }
+kill "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=""
+echo
+echo "== with BEAMs (OTP $(erl -noshell -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().'))"
+erl -noshell -pa "$dir/ebin" -s bench main

@@ -1,0 +1,167 @@
+// SimNetwork's inputs to nodes, and the carrying out of what they want done.
+#include <algorithm>
+
+#include "sim_network.h"
+
+namespace supervisorring::sim {
+
+std::optional<std::pair<std::uint64_t, int>> SimNetwork::find_side(const std::string& name, ConnectionId id) const {
+  const auto found = sides_.find({name, id});
+  return found == sides_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// ---- what happens to a side ----------------------------------------------------------------------------
+
+void SimNetwork::perform(Event event) {
+  const auto found = connections_.find(event.connection);
+  if (found == connections_.end()) return;
+  Connection& connection = found->second;
+  if (is_cut(connection) && event.what != What::written) return held_.push_back(std::move(event));
+  Side& side = connection.side[event.side];
+  const bool behind_held = std::any_of(held_.begin(), held_.end(), [&](const Event& held) {
+    return held.connection == event.connection && held.side == event.side && event.what != What::written;
+  });
+  if (behind_held || (side.paused && (event.what == What::bytes || event.what == What::closed))) {
+    return held_.push_back(std::move(event));
+  }
+  if (side.node.empty()) return perform_on_epmd(event, side);
+  if (nodes_.contains(side.node)) return perform_on_node(event, side);
+  if (event.what == What::accepted) send_to_side(event.connection, 0, {What::failed, event.connection, 0, {}, 0, "connection refused"});
+}
+
+void SimNetwork::perform_on_epmd(Event& event, Side& side) {
+  SimEpmd& epmd = epmds_[side.host];
+  const std::uint64_t number = event.connection;
+  if (event.what == What::closed) {
+    epmd.closed(number);
+    side.open = false;
+    return;
+  }
+  if (event.what != What::bytes || !epmd.running || !side.open) return;
+  auto answer = epmd.receive(number, event.bytes);
+  if (!answer) return;
+  send_to_side(number, 0, {What::bytes, number, 0, std::move(answer->bytes), 0, {}});
+  if (!answer->close) return;
+  side.open = false;
+  epmd.closed(number);
+  send_to_side(number, 0, {What::closed, number, 0, {}, 0, "closed by the peer"});
+}
+
+void SimNetwork::perform_on_node(Event& event, Side& side) {
+  const std::string name = side.node;
+  const std::uint64_t number = event.connection;
+  Machine& machine = nodes_.at(name);
+  const Time now = time_of(machine);
+  switch (event.what) {
+    case What::opened:
+      if (!side.open) return;
+      machine.node->connection_opened(side.id, now);
+      break;
+    case What::failed:
+      if (!find_side(name, side.id)) return;
+      sides_.erase({name, side.id});
+      machine.node->connection_failed(side.id, Error{event.text}, now);
+      break;
+    case What::accepted: {
+      Connection& connection = connections_.at(number);
+      side.open = true;
+      side.id = last_accepted_ += 2;
+      sides_[{name, side.id}] = {number, 1};
+      send_to_side(number, 0, {What::opened, number, 0, {}, 0, {}});
+      machine.node->connection_accepted(side.id, connection.side[0].node, now);
+      break;
+    }
+    case What::bytes:
+      if (!side.open) return;
+      schedule({What::written, number, 1 - event.side, {}, event.bytes.size(), {}}, Duration::zero());
+      machine.node->bytes_received(side.id, event.bytes, now);
+      break;
+    case What::written:
+      if (!side.open) return;
+      machine.node->bytes_written(side.id, event.count, now);
+      break;
+    case What::closed:
+      if (!side.open) return;
+      side.open = false;
+      sides_.erase({name, side.id});
+      machine.node->connection_closed(side.id, event.text, now);
+      break;
+  }
+  carry_out(name);
+}
+
+// ---- effects ---------------------------------------------------------------------------------------------
+
+void SimNetwork::carry_out(const std::string& name) {
+  const Effects effects = nodes_.at(name).node->take_effects();
+  std::map<ConnectionId, std::size_t> batches;
+  for (const Effect& effect : effects) {
+    if (observer_) observer_(name, effect);
+    if (const auto* open = std::get_if<OpenConnection>(&effect)) {
+      carry_out(name, *open);
+    } else if (const auto* send = std::get_if<SendBytes>(&effect)) {
+      largest_batch_ = std::max(largest_batch_, ++batches[send->id]);
+      carry_out(name, *send);
+    } else if (const auto* close = std::get_if<CloseConnection>(&effect)) {
+      carry_out(name, *close);
+    } else if (const auto* pause = std::get_if<PauseReading>(&effect)) {
+      carry_out(name, *pause);
+    } else if (const auto* file = std::get_if<PersistFile>(&effect)) {
+      files_[name][file->name] = file->content;
+    } else if (const auto* removed = std::get_if<RemoveFile>(&effect)) {
+      files_[name].erase(removed->name);
+    } else if (const auto* line = std::get_if<LogLine>(&effect)) {
+      logs_.push_back({name, line->level, line->text});
+    } else if (const auto* halt = std::get_if<HaltNode>(&effect)) {
+      halted_[name] = *halt;
+      remove_machine(name, true);
+      return;
+    }
+  }
+}
+
+void SimNetwork::carry_out(const std::string& name, const OpenConnection& effect) {
+  const std::uint64_t number = ++last_connection_;
+  Connection& connection = connections_[number];
+  connection.side[0] = {name, {}, effect.id, true, false, {}};
+  sides_[{name, effect.id}] = {number, 0};
+  const auto listener = listeners_.find({effect.host, effect.port});
+  const bool to_epmd = effect.port == nodes_.at(name).config.epmd_port;
+  if (to_epmd && epmds_[effect.host].running) {
+    connection.side[1] = {{}, effect.host, number, true, false, {}};
+    return send_to_side(number, 0, {What::opened, number, 0, {}, 0, {}});
+  }
+  if (!to_epmd && listener != listeners_.end() && !refused_.contains({name, listener->second})) {
+    connection.side[1] = {listener->second, {}, 0, false, false, {}};
+    if (!holding_.contains(listener->second)) send_to_side(number, 1, {What::accepted, number, 1, {}, 0, {}});
+    return;
+  }
+  connection.side[1] = {{}, effect.host, number, false, false, {}};
+  send_to_side(number, 0, {What::failed, number, 0, {}, 0, "connection refused"});
+}
+
+void SimNetwork::carry_out(const std::string& name, const SendBytes& effect) {
+  const auto place = find_side(name, effect.id);
+  if (!place) return;
+  const int to = 1 - place->second;
+  send_to_side(place->first, to, {What::bytes, place->first, to, effect.bytes, 0, {}});
+}
+
+void SimNetwork::carry_out(const std::string& name, const CloseConnection& effect) {
+  const auto place = find_side(name, effect.id);
+  if (!place) return;
+  const int to = 1 - place->second;
+  connections_.at(place->first).side[place->second].open = false;
+  sides_.erase({name, effect.id});
+  send_to_side(place->first, to, {What::closed, place->first, to, {}, 0, "closed by the peer"});
+}
+
+void SimNetwork::carry_out(const std::string& name, const PauseReading& effect) {
+  const auto place = find_side(name, effect.id);
+  if (!place) return;
+  connections_.at(place->first).side[place->second].paused = effect.paused;
+  if (effect.paused) return;
+  release([&](const Event& event) { return event.connection == place->first && event.side == place->second; });
+}
+
+}  // namespace supervisorring::sim

@@ -1,0 +1,248 @@
+#include "sim_network.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace supervisorring::sim {
+namespace {
+
+std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
+
+[[noreturn]] void fail(const std::string& why) {
+  std::fprintf(stderr, "SimNetwork: %s\n", why.c_str());
+  std::abort();
+}
+
+}  // namespace
+
+SimNetwork::SimNetwork(std::uint64_t seed) : random_state_(seed) {}
+SimNetwork::~SimNetwork() = default;
+
+// splitmix64
+std::uint64_t SimNetwork::random() {
+  random_state_ += 0x9E3779B97F4A7C15ull;
+  std::uint64_t z = random_state_;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+
+// ---- nodes ---------------------------------------------------------------------------------------------
+
+Node& SimNetwork::add_node(NodeConfig config, WorkerPool* workers) {
+  if (nodes_.contains(config.name)) fail("there is a node " + config.name + " already");
+  if (config.listen_port == 0) config.listen_port = ++last_port_;
+  if (config.seed == 1) config.seed = random();
+  Machine& machine = nodes_[config.name];
+  machine.config = config;
+  machine.node = std::make_unique<Node>(config, workers);
+  listeners_[{host_of(config.name), config.listen_port}] = config.name;
+  halted_.erase(config.name);
+  return *machine.node;
+}
+
+Node& SimNetwork::add_node(const std::string& name) {
+  NodeConfig config;
+  config.name = name;
+  config.cookie = "secret";
+  config.epmd_host = host_of(name);
+  return add_node(std::move(config));
+}
+
+void SimNetwork::start(const std::string& name) {
+  Machine& machine = nodes_.at(name);
+  machine.started = true;
+  machine.node->start(time_of(machine));
+  carry_out(name);
+}
+
+Node& SimNetwork::node(const std::string& name) {
+  const auto found = nodes_.find(name);
+  if (found == nodes_.end()) fail("there is no node " + name);
+  return *found->second.node;
+}
+
+void SimNetwork::crash(const std::string& name) { remove_machine(name, true); }
+void SimNetwork::vanish(const std::string& name) { remove_machine(name, false); }
+
+void SimNetwork::remove_machine(const std::string& name, bool peers_see_it) {
+  const Machine& machine = nodes_.at(name);
+  listeners_.erase({host_of(name), machine.config.listen_port});
+  std::vector<std::pair<std::uint64_t, int>> own;
+  for (const auto& [key, place] : sides_) {
+    if (key.first == name) own.push_back(place);
+  }
+  for (const auto& [number, side] : own) {
+    Connection& connection = connections_.at(number);
+    connection.side[side].open = false;
+    // Its own epmd always sees it: it is on the same machine.
+    if (peers_see_it || connection.side[1 - side].node.empty()) {
+      send_to_side(number, 1 - side, {What::closed, number, 1 - side, {}, 0, "closed by the peer"});
+    }
+    sides_.erase({name, connection.side[side].id});
+  }
+  nodes_.erase(name);
+}
+
+void SimNetwork::run(const std::string& name, std::function<void(ProcessContext&)> what) {
+  Machine& machine = nodes_.at(name);
+  machine.node->run(std::move(what), time_of(machine));
+  carry_out(name);
+}
+
+void SimNetwork::workers_ready(const std::string& name) {
+  Machine& machine = nodes_.at(name);
+  machine.node->workers_ready(time_of(machine));
+  carry_out(name);
+}
+
+void SimNetwork::skew_wall_clock(const std::string& name, std::chrono::microseconds by) { nodes_.at(name).wall_skew = by; }
+
+// ---- the network -----------------------------------------------------------------------------------------
+
+void SimNetwork::set_delay(const std::string& a, const std::string& b, Duration delay) { delays_[pair_of(a, b)] = delay; }
+
+void SimNetwork::refuse(const std::string& from, const std::string& to, bool refused) {
+  if (refused) refused_.insert({from, to}); else refused_.erase({from, to});
+}
+
+void SimNetwork::cut(const std::string& a, const std::string& b) { cut_.insert(pair_of(a, b)); }
+
+void SimNetwork::heal(const std::string& a, const std::string& b) {
+  cut_.erase(pair_of(a, b));
+  release([&](const Event& event) {
+    const Connection& connection = connections_.at(event.connection);
+    return pair_of(connection.side[0].node, connection.side[1].node) == pair_of(a, b);
+  });
+}
+
+void SimNetwork::close_connections(const std::string& a, const std::string& b) {
+  for (auto& [number, connection] : connections_) {
+    if (pair_of(connection.side[0].node, connection.side[1].node) != pair_of(a, b)) continue;
+    for (const int side : {0, 1}) {
+      if (connection.side[side].open) schedule({What::closed, number, side, {}, 0, "connection reset"}, Duration::zero());
+    }
+  }
+}
+
+void SimNetwork::hold_accepts(const std::string& name) { holding_.insert(name); }
+
+std::size_t SimNetwork::open_connections(const std::string& a, const std::string& b) const {
+  return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(), [&](const auto& item) {
+    const Connection& connection = item.second;
+    return pair_of(connection.side[0].node, connection.side[1].node) == pair_of(a, b) && connection.side[0].open &&
+           connection.side[1].open;
+  }));
+}
+
+void SimNetwork::stop_epmd(const std::string& host) {
+  epmds_[host].stop();
+  for (auto& [number, connection] : connections_) {
+    Side& epmd_side = connection.side[1];
+    if (!epmd_side.node.empty() || epmd_side.host != host || !epmd_side.open) continue;
+    epmd_side.open = false;
+    send_to_side(number, 0, {What::closed, number, 0, {}, 0, "closed by the peer"});
+  }
+}
+
+bool SimNetwork::is_cut(const Connection& connection) const {
+  return cut_.contains(pair_of(connection.side[0].node, connection.side[1].node));
+}
+
+Duration SimNetwork::delay_of(const Connection& connection) {
+  const auto own = delays_.find(pair_of(connection.side[0].node, connection.side[1].node));
+  Duration delay = own == delays_.end() ? delay_ : own->second;
+  if (jitter_ > Duration::zero()) delay += Duration(static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(jitter_.count())));
+  return delay;
+}
+
+void SimNetwork::schedule(Event event, Duration after) {
+  events_.emplace(std::pair{now_ + after, ++last_event_}, std::move(event));
+}
+
+// As schedule(), after the connection's delay and never before what was sent to that side earlier.
+void SimNetwork::send_to_side(std::uint64_t number, int side, Event event) {
+  Connection& connection = connections_.at(number);
+  Instant& last = connection.side[side].last_arrival;
+  last = std::max(last, now_ + delay_of(connection));
+  schedule(std::move(event), last - now_);
+}
+
+void SimNetwork::release(const std::function<bool(const Event&)>& which) {
+  std::vector<Event> kept;
+  for (Event& event : std::exchange(held_, {})) {
+    if (which(event)) schedule(std::move(event), Duration::zero()); else kept.push_back(std::move(event));
+  }
+  held_ = std::move(kept);
+}
+
+// ---- time ------------------------------------------------------------------------------------------------
+
+Time SimNetwork::time() const {
+  return {now_, std::chrono::microseconds(1'700'000'000'000'000) +
+                    std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch())};
+}
+
+Time SimNetwork::time_of(const Machine& machine) const {
+  Time time = this->time();
+  time.wall += machine.wall_skew;
+  return time;
+}
+
+// The next thing to happen not later than `limit`: something on the network before a time-out of the same instant.
+bool SimNetwork::step(Instant limit) {
+  std::optional<Instant> next;
+  std::string whose;
+  for (const auto& [name, machine] : nodes_) {
+    const auto at = machine.started ? machine.node->next_timeout() : std::nullopt;
+    if (at && (!next || *at < *next)) next = *at, whose = name;
+  }
+  if (!events_.empty() && (!next || events_.begin()->first.first <= std::max(*next, now_))) {
+    if (events_.begin()->first.first > limit) return false;
+    now_ = std::max(now_, events_.begin()->first.first);
+    Event event = std::move(events_.begin()->second);
+    events_.erase(events_.begin());
+    perform(std::move(event));
+    return true;
+  }
+  if (!next || *next > limit) return false;
+  now_ = std::max(now_, *next);
+  Machine& machine = nodes_.at(whose);
+  machine.node->timeout(time_of(machine));
+  carry_out(whose);
+  return true;
+}
+
+void SimNetwork::drive() {
+  for (int steps = 0; steps < 1'000'000; ++steps) {
+    const Instant limit = events_.empty() ? now_ : events_.begin()->first.first;
+    if (!step(limit)) return;
+  }
+  fail("not idle after a million steps");
+}
+
+void SimNetwork::advance(Duration by) {
+  const Instant until = now_ + by;
+  while (step(until)) {
+  }
+  now_ = until;
+}
+
+bool SimNetwork::run_until(const std::function<bool()>& condition, Duration at_most) {
+  const Instant until = now_ + at_most;
+  while (!condition()) {
+    if (!step(until)) {
+      now_ = until;
+      return condition();
+    }
+  }
+  return true;
+}
+
+bool SimNetwork::logged(const std::string& node, const std::string& part) const {
+  return std::any_of(logs_.begin(), logs_.end(),
+                     [&](const Logged& line) { return line.node == node && line.text.find(part) != std::string::npos; });
+}
+
+}  // namespace supervisorring::sim

@@ -1,0 +1,155 @@
+// SimNetwork: whole nodes on a simulated network, in virtual time. One seed, one run.
+//
+// Carries out what nodes want done (effect.h): connections with a delay per pair of nodes, epmds, files. Time moves only in drive(),
+// advance() and run_until(). A connection is in order and loses nothing, as TCP; what can go wrong with it: refused, closed, crashed,
+// cut (nothing arrives any more and nobody is told, until heal()).
+//
+// Not simulated: name look-up failures, half-closed connections, a disk that fails.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node/node.h"
+#include "sim_epmd.h"
+
+namespace supervisorring::sim {
+
+class SimNetwork {
+ public:
+  explicit SimNetwork(std::uint64_t seed = 1);
+  ~SimNetwork();
+
+  // ---- nodes ------------------------------------------------------------------------------------
+  // Not started yet: define functions and processes, then start(). A listen_port of 0 is given one; seeds that were not set
+  // differ between nodes. A name that crashed or halted may be added again.
+  Node& add_node(NodeConfig config, WorkerPool* workers = nullptr);
+  Node& add_node(const std::string& name);
+  void start(const std::string& name);
+  Node& node(const std::string& name);
+  bool exists(const std::string& name) const { return nodes_.contains(name); }
+  // Gone at once, as by SIGKILL: peers see their connections close. Its files stay.
+  void crash(const std::string& name);
+  // Gone without a trace, as by a pulled plug: nobody sees a connection close.
+  void vanish(const std::string& name);
+  // Node::run, and what follows from it at this instant.
+  void run(const std::string& name, std::function<void(ProcessContext&)> what);
+  void workers_ready(const std::string& name);
+  void skew_wall_clock(const std::string& name, std::chrono::microseconds by);
+
+  // ---- the network --------------------------------------------------------------------------------
+  void set_delay(Duration delay) { delay_ = delay; }                       // of every pair without its own; 100 us
+  void set_delay(const std::string& a, const std::string& b, Duration delay);
+  void set_jitter(Duration most) { jitter_ = most; }                       // random, on top of every delay
+  void refuse(const std::string& from, const std::string& to, bool refused = true);  // new connections only
+  void cut(const std::string& a, const std::string& b);                    // silently, both ways
+  void heal(const std::string& a, const std::string& b);
+  void close_connections(const std::string& a, const std::string& b);      // both sides see it
+  void hold_accepts(const std::string& name);                              // connects to it stay unanswered
+  std::size_t open_connections(const std::string& a, const std::string& b) const;
+
+  // ---- epmd: one a host, running from the start ------------------------------------------------------
+  SimEpmd& epmd(const std::string& host) { return epmds_[host]; }
+  void stop_epmd(const std::string& host);
+  void start_epmd(const std::string& host) { epmds_[host].running = true; }
+
+  // ---- time -------------------------------------------------------------------------------------------
+  // Until nothing is on its way and no node has anything to do now. Aborts after a million steps.
+  void drive();
+  void advance(Duration by);
+  bool run_until(const std::function<bool()>& condition, Duration at_most);
+  Time time() const;
+  std::uint64_t random();
+
+  // ---- what came out ------------------------------------------------------------------------------------
+  struct Logged { std::string node; LogLevel level; std::string text; };
+  const std::vector<Logged>& logs() const { return logs_; }
+  bool logged(const std::string& node, const std::string& part) const;
+  const std::map<std::string, HaltNode>& halted() const { return halted_; }
+  std::map<std::string, Bytes>& files(const std::string& node) { return files_[node]; }
+  // Called with every effect of every node, before it is carried out.
+  void on_effect(std::function<void(const std::string& node, const Effect&)> observer) { observer_ = std::move(observer); }
+  std::size_t largest_batch() const { return largest_batch_; }  // most SendBytes for one connection in one step: 1
+
+ private:
+  struct Side {
+    std::string node;     // "" : an epmd
+    std::string host;     // of the epmd
+    ConnectionId id = 0;  // the node's; an epmd's: the connection's number
+    bool open = false;    // bytes to it are delivered
+    bool paused = false;
+    Instant last_arrival{};
+  };
+  struct Connection {
+    Side side[2];  // 0 opened it
+  };
+  enum class What { opened, failed, accepted, bytes, written, closed };
+  struct Event {
+    What what;
+    std::uint64_t connection;
+    int side;  // who it happens to
+    Bytes bytes;
+    std::size_t count = 0;
+    std::string text;
+  };
+  struct Machine {
+    std::unique_ptr<Node> node;
+    NodeConfig config;
+    std::chrono::microseconds wall_skew{0};
+    bool started = false;
+  };
+  using Pair = std::pair<std::string, std::string>;
+
+  static Pair pair_of(const std::string& a, const std::string& b) { return a < b ? Pair{a, b} : Pair{b, a}; }
+  Time time_of(const Machine& machine) const;
+  bool is_cut(const Connection& connection) const;
+  Duration delay_of(const Connection& connection);
+  void schedule(Event event, Duration after);
+  void send_to_side(std::uint64_t connection, int side, Event event);
+  bool step(Instant limit);
+  void perform(Event event);
+  void perform_on_epmd(Event& event, Side& side);
+  void perform_on_node(Event& event, Side& side);
+  void release(const std::function<bool(const Event&)>& which);
+
+  void carry_out(const std::string& name);
+  void carry_out(const std::string& name, const OpenConnection& effect);
+  void carry_out(const std::string& name, const SendBytes& effect);
+  void carry_out(const std::string& name, const CloseConnection& effect);
+  void carry_out(const std::string& name, const PauseReading& effect);
+  void remove_machine(const std::string& name, bool peers_see_it);
+  std::optional<std::pair<std::uint64_t, int>> find_side(const std::string& name, ConnectionId id) const;
+
+  std::uint64_t random_state_;
+  Instant now_{};
+  Duration delay_ = std::chrono::microseconds(100);
+  Duration jitter_{0};
+  std::map<std::string, Machine> nodes_;
+  std::map<std::string, SimEpmd> epmds_;
+  std::map<std::pair<std::string, std::uint16_t>, std::string> listeners_;
+  std::map<Pair, Duration> delays_;
+  std::set<Pair> cut_;
+  std::set<Pair> refused_;  // from, to
+  std::set<std::string> holding_;
+  std::map<std::uint64_t, Connection> connections_;
+  std::map<std::pair<std::string, ConnectionId>, std::pair<std::uint64_t, int>> sides_;
+  std::map<std::pair<Instant, std::uint64_t>, Event> events_;
+  std::vector<Event> held_;  // by a cut or a reader that pauses, in order
+  std::uint64_t last_event_ = 0;
+  std::uint64_t last_connection_ = 0;
+  ConnectionId last_accepted_ = 0;
+  std::uint16_t last_port_ = 20'000;
+  std::vector<Logged> logs_;
+  std::map<std::string, HaltNode> halted_;
+  std::map<std::string, std::map<std::string, Bytes>> files_;
+  std::function<void(const std::string&, const Effect&)> observer_;
+  std::size_t largest_batch_ = 0;
+};
+
+}  // namespace supervisorring::sim

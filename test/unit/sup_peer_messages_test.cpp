@@ -1,0 +1,52 @@
+#include "sup/peer_messages.h"
+
+#include <gtest/gtest.h>
+
+namespace supervisorring {
+namespace {
+
+Term T(std::string_view text) {
+  auto term = parse_term(text);
+  EXPECT_TRUE(term) << text << ": " << (term ? "" : term.error());
+  return term ? *term : Term();
+}
+const Term kFrom = Term::pid(atom("a@h"), 5, 0, 1);
+Term message(std::string_view body) { return tuple(atom("supervisorring_peer"), kFrom, T(body)); }
+
+TEST(PeerMessages, WhatIsEncodedIsDecodedAgain) {
+  const PeerBody bodies[] = {
+      PeerHello{true, 1, atom("cnode"), {atom("Elixir.S")}, 26, {atom("move")}}, PeerLeaving{},
+      PeerAsk{atom("Elixir.S"), {atom("a"), integer(1)}}, PeerAnswer{atom("Elixir.S"), {atom("a")}, {}},
+      PeerMove{MoveStep::offer, atom("Elixir.S"), 7, T("{a,{m,f,[]},permanent,5000,worker,[m]}")},
+      PeerMove{MoveStep::state, atom("Elixir.S"), 7, T("{state, 42}")}, PeerMove{MoveStep::taken, atom("Elixir.S"), 7, kFrom}};
+  for (const PeerBody& body : bodies) {
+    const Term term = encode_peer_message({kFrom, body});
+    const auto decoded = decode_peer_message(term);
+    ASSERT_TRUE(decoded) << decoded.error();
+    EXPECT_EQ(encode_peer_message(*decoded), term);
+  }
+}
+
+TEST(PeerMessages, WhatDoesNotFollowTheGrammarIsRefusedWithWhatCame) {
+  const char* bodies[] = {"x", "{hello, 0, #{}}", "{hello, 1, #{}}", "{hello, 1, []}", "{hello, 1, #{kind => cnode, format => 25, supervisors => [1]}}",
+                          "{hello, 1, #{kind => cnode, format => 24}}", "{ask, \"S\", []}", "{ask, s, [a|b]}", "{answer, s, [], x}", "{move, offer, s, -1, {}}",
+                          "{move, jump, s, 1, []}", "{move, taken, s, 1, not_a_pid}", "{move, state, s, 1, 5}", "{move, offer, \"s\", 1, {}}", "{leaving, now}"};
+  for (const char* body : bodies) {
+    const auto decoded = decode_peer_message(message(body));
+    ASSERT_FALSE(decoded) << body;
+    EXPECT_NE(decoded.error().find("expected"), std::string::npos);
+  }
+  EXPECT_FALSE(decode_peer_message(T("{supervisorring_peer, me, {leaving}}")));
+}
+
+TEST(PeerMessages, UnknownCapabilitiesAreIgnored) {
+  EXPECT_TRUE(decode_peer_message(message("{hello, 9, #{kind => cnode, format => 26, supervisors => [], features => [later], more => 1}}")));
+}
+
+TEST(PeerMessages, AnAskForTooManyIdsIsRefused) {
+  std::vector<Term> ids(kMaxIdsInAMessage + 1, atom("x"));
+  EXPECT_FALSE(decode_peer_message(tuple(atom("supervisorring_peer"), kFrom, tuple(atom("ask"), atom("s"), Term::list(ids)))));
+}
+
+}  // namespace
+}  // namespace supervisorring

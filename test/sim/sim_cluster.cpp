@@ -75,6 +75,8 @@ void SimCluster::start(const std::string& name, const std::string& join) {
 }
 
 void SimCluster::crash(const std::string& name) {
+  // In the order in which cnode.cpp's own end: the composition, the node, the pool.
+  members_.at(name)->composition.reset();
   if (net_.exists(name)) net_.crash(name);
   members_.erase(name);
 }

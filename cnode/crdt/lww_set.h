@@ -48,7 +48,7 @@ struct MapSetForm {
   bool value_is_true = false;   // else []
   bool struct_key_last = false; // OTP >= 26 orders atom keys by their age: `map` before `__struct__`. Only bytes depend on it.
 
-  bool operator==(const MapSetForm&) const = default;
+  auto operator<=>(const MapSetForm&) const = default;
 };
 
 struct LwwEntry {

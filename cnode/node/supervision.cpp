@@ -47,19 +47,19 @@ void Supervision::ring_changed(ProcessContext& context) {
   for (const auto& [name, sup] : state_->supervisors) sup->manager_box.put(context, [](ProcessContext&) {});
 }
 
-void Supervision::may_join(ProcessContext& context, std::vector<Term> members, std::function<void(Result<bool>)> then) {
+void Supervision::may_join(ProcessContext& context, std::vector<Term> members, std::function<void(ProcessContext&, Result<bool>)> then) {
   context.call(peer_name(), tuple(atom("may_join"), Term::list(std::move(members))), CallOptions{std::chrono::seconds(30)},
-               [then = std::move(then)](ProcessContext&, CallResult answer) {
-    if (!answer.ok) return then(Error{"the members could not be asked what they run: " + to_text(answer.value, 200)});
-    if (answer.value.is_tagged("error", 2)) return then(Error{answer.value[1].as_text().value_or(to_text(answer.value[1]))});
-    then(true);
+               [then = std::move(then)](ProcessContext& later, CallResult answer) {
+    if (!answer.ok) return then(later, Error{"the members could not be asked what they run: " + to_text(answer.value, 200)});
+    if (answer.value.is_tagged("error", 2)) return then(later, Error{answer.value[1].as_text().value_or(to_text(answer.value[1]))});
+    then(later, true);
   });
 }
 
-void Supervision::prepare_leave(ProcessContext& context, std::function<void()> then) {
+void Supervision::prepare_leave(ProcessContext& context, std::function<void(ProcessContext&)> then) {
   ring_changed(context);
   context.call(super_sup_name(), atom("prepare_leave"), CallOptions{kLeaveTimeout + std::chrono::seconds(5)},
-               [then = std::move(then)](ProcessContext&, CallResult) { then(); });
+               [then = std::move(then)](ProcessContext& later, CallResult) { then(later); });
 }
 
 bool Supervision::any_child_runs() const {

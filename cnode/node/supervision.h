@@ -27,8 +27,8 @@ class Supervision {
   Result<bool> define(ProcessContext&, SupervisorDefinition);
 
   void ring_changed(ProcessContext&);
-  void may_join(ProcessContext&, std::vector<Term> members, std::function<void(Result<bool>)> then);
-  void prepare_leave(ProcessContext&, std::function<void()> then);
+  void may_join(ProcessContext&, std::vector<Term> members, std::function<void(ProcessContext&, Result<bool>)> then);
+  void prepare_leave(ProcessContext&, std::function<void(ProcessContext&)> then);
 
   // True while any child runs here (the placement format must not change then).
   bool any_child_runs() const;

@@ -44,6 +44,8 @@ using Digest = std::array<unsigned char, 20>;  // SHA-1, most significant byte f
 // Where `key` lies. Refuses keys whose external form depends on the VM that wrote them: any map in them of more than 32 keys, and in
 // minor_version_2 any of two or more atom keys. Maps of up to 32 keys are hashed in OTP's key order, whatever order they came in.
 Result<Digest> key_digest(const Term& key, HashFormat format);
+// Maps in the order that `key` holds, none refused: right when that is the order of the VMs of the ring, which only the caller can know.
+Digest key_digest_as_written(const Term& key, HashFormat format);
 // Of {Supervisor, ChildId}.
 Result<Digest> child_digest(const Term& supervisor, const Term& id, HashFormat format);
 // The point number `number` (1..300) of a member.
@@ -111,7 +113,7 @@ class Ring {
 };
 
 // One line of `ringnode place`: `line` is an Erlang term, or 0x and the hex of its external form; with `supervisor` the key is
-// {Supervisor, Term}. Gives "owner<TAB>term".
+// {Supervisor, Term}. Gives "owner<TAB>term". Hex says how a VM wrote the maps in it, so they keep that order and none is refused.
 Result<std::string> place_line(const Ring& ring, HashFormat format, const std::optional<Term>& supervisor, std::string_view line);
 
 }  // namespace supervisorring

@@ -90,9 +90,7 @@ std::optional<Error> append(const Term& key, HashFormat format, Bytes& out) {
   return std::nullopt;
 }
 
-Result<Term> term_of_line(std::string_view line) {
-  if (!line.starts_with("0x")) return parse_term(line);
-  line.remove_prefix(2);
+Result<Term> term_of_hex(std::string_view line) {
   if (line.empty() || line.size() % 2 != 0) return Error{"expected an even number of hex digits after 0x, got " + std::to_string(line.size())};
   Bytes bytes(line.size() / 2, '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -118,6 +116,12 @@ Result<Digest> key_digest(const Term& key, HashFormat format) {
   return sha1(bytes);
 }
 
+Digest key_digest_as_written(const Term& key, HashFormat format) {
+  Bytes& bytes = cleared_buffer();
+  encode(key, format, bytes);
+  return sha1(bytes);
+}
+
 Result<Digest> child_digest(const Term& supervisor, const Term& id, HashFormat format) {
   Bytes& bytes = cleared_buffer();
   bytes += "\x83\x68\x02";  // the tuple {Supervisor, Id}
@@ -130,11 +134,14 @@ Result<std::string> place_line(const Ring& ring, HashFormat format, const std::o
   const std::size_t first = line.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return Error{"expected an Erlang term, got an empty line"};
   line = line.substr(first, line.find_last_not_of(" \t\r\n") - first + 1);
-  const auto term = term_of_line(line);
+  const bool hex = line.starts_with("0x");
+  const auto term = hex ? term_of_hex(line.substr(2)) : parse_term(line);
   if (!term) return Error{term.error()};
-  const auto owner = supervisor ? ring.owner_of(*supervisor, *term, format) : ring.owner_of_key(*term, format);
-  if (!owner) return Error{owner.error()};
-  return std::string(owner->atom_name()) + '\t' + to_text(*term);
+  if (ring.empty()) return Error{"nobody is up: the ring is empty"};
+  const Term key = supervisor ? tuple(*supervisor, *term) : *term;
+  const auto digest = hex ? Result<Digest>(key_digest_as_written(key, format)) : key_digest(key, format);
+  if (!digest) return Error{digest.error()};
+  return std::string(ring.owner(*digest).atom_name()) + '\t' + to_text(*term);
 }
 
 }  // namespace supervisorring

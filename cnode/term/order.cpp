@@ -131,8 +131,8 @@ int compare_pids(const Term& a, const Term& b) noexcept {
 }
 
 int compare_ports(const Term& a, const Term& b) noexcept {
-  if (a.port_id() != b.port_id()) return order_of(a.port_id(), b.port_id());
-  return compare_nodes(a, b);
+  const int order = compare_nodes(a, b);
+  return order != 0 ? order : order_of(a.port_id(), b.port_id());
 }
 
 int compare_bitstrings(const Term& a, const Term& b) noexcept {

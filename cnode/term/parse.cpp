@@ -15,7 +15,8 @@ class Parser {
 
   Result<Term> run() {
     if (!read_terms()) return in_.error();
-    in_.skip("." );
+    in_.skip_space();
+    in_.skip(".");
     in_.skip_space();
     if (!in_.at_end()) {
       in_.expected("the end of the text");

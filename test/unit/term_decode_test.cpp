@@ -193,7 +193,9 @@ TEST(TermDecode, RandomBytesNeverCrash) {
     Bytes bytes = external({131});
     for (std::size_t size = random() % 60; size > 0; --size) bytes += random() % 4 == 0 ? static_cast<char>(random()) : tags[random() % sizeof tags];
     const Result<Decoded> decoded = decode(bytes);
-    if (decoded) EXPECT_EQ(*decode_whole(external_form(decoded->term)), decoded->term);
+    if (decoded) {
+      EXPECT_EQ(*decode_whole(external_form(decoded->term)), decoded->term);
+    }
   }
 }
 

@@ -1,0 +1,265 @@
+#include "ring/membership.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace supervisorring {
+
+using namespace membership;
+using namespace ring_message;
+
+namespace {
+
+std::vector<Term> ascending(const LwwSet& set) {
+  std::vector<Term> members = set.members();
+  std::reverse(members.begin(), members.end());
+  return members;
+}
+
+// "+ a@h - b@h"; empty when both hold the same.
+std::string difference(const std::vector<Term>& before, const std::vector<Term>& after) {
+  std::string text;
+  const auto add = [&text](const std::vector<Term>& of, const std::vector<Term>& but, char sign) {
+    for (const Term& member : of) {
+      const auto less = [](const Term& a, const Term& b) { return compare(a, b) < 0; };
+      if (!std::binary_search(but.begin(), but.end(), member, less)) ((text += ' ') += sign) += std::string(member.atom_name());
+    }
+  };
+  add(after, before, '+');
+  add(before, after, '-');
+  return text;
+}
+
+}  // namespace
+
+Membership::Membership(MembershipConfig config, Term pid, std::function<Term()> make_ref)
+    : config_(std::move(config)), self_(config_.self), pid_(std::move(pid)), make_ref_(std::move(make_ref)), random_(config_.seed) {
+  join_ = config_.join;
+  std::erase(join_, self_);
+  if (config_.ring_file) {
+    nodes_ = config_.ring_file->nodes;
+    file_form_ = config_.ring_file->form;
+    persisted_ = nodes_;
+  }
+  if (config_.facts) persisted_format_ = config_.facts->format;
+  if (config_.format) {
+    format_ = *config_.format;
+    format_source_ = FormatSource::configured;
+  } else if (config_.facts) {
+    format_ = config_.facts->format;
+    format_source_ = FormatSource::file;
+  } else if (config_.ring_file && config_.ring_file->format) {
+    format_ = *config_.ring_file->format;
+    format_source_ = FormatSource::file;
+  }
+}
+
+Effects Membership::take_effects() { return std::exchange(effects_, {}); }
+
+void Membership::handle_message(const Term& message, Time time) {
+  if (phase_ == Phase::gone) return;
+  const auto parsed = parse_ring_message(message);
+  if (!parsed) return refuse_input(parsed.error(), time);
+  struct Dispatch {
+    Membership& core;
+    Time time;
+    void operator()(const Reconcile& m) { core.handle_reconcile(m, time); }
+    void operator()(const AddNode& m) { core.handle_add_node(m, time); }
+    void operator()(const DelNode& m) { core.handle_del_node(m, time); }
+    void operator()(const GetSet& m) { core.handle_get_set(m); }
+    void operator()(const UnknownCall& m) { core.effects_.push_back(Reply{m.from, tuple(atom("error"), atom("unknown_call"))}); }
+    void operator()(const Ack& m) { core.handle_ack(m, time); }
+  };
+  std::visit(Dispatch{*this, time}, *parsed);
+}
+
+void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
+  const Term sender = gossip.from.node();
+  // A leaving member writes the receiver's own pid as the sender; that one needs no ack.
+  if (sender != self_) effects_.push_back(Send{gossip.from, ack_message(gossip.reference)});
+  if (!fits(nodes_, gossip.nodes) || !fits(up_, gossip.up)) {
+    return refuse_input("gossip of " + to_text(sender) + ": the ring would hold more than " + std::to_string(kMaxLwwNames) + " names", time);
+  }
+  const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
+  nodes_.merge(gossip.nodes);
+  up_.merge(gossip.up);
+  if (sender != self_ && (nodes_.entries().contains(sender) || up_.entries().contains(sender))) {
+    Peer& peer = peers_[sender];
+    peer.form = gossip.form;
+    peer.pid = gossip.from;
+    peer.heard = time.now;
+  }
+  // A legacy member that was dropped from up_set says so itself in its gossip, and counts on this to come back.
+  if (was_away && sender != self_) up_.put(sender, time.wall);
+  sets_changed("gossip of " + to_text(sender), time);
+  if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
+  if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);
+}
+
+void Membership::handle_add_node(const AddNode& request, Time time) {
+  if (nodes_.is_member(request.node)) return;
+  if (nodes_.names() >= kMaxLwwNames || up_.names() >= kMaxLwwNames) {
+    return refuse_input("add_node of " + to_text(request.node) + ": the ring has used " + std::to_string(kMaxLwwNames) + " names", time);
+  }
+  nodes_.put(request.node, time.wall);
+  up_.put(request.node, time.wall);
+  sets_changed("add_node", time);
+  announce(time);
+}
+
+// It stays in up_set, so that gossip still reaches it and tells it.
+void Membership::handle_del_node(const DelNode& request, Time time) {
+  if (!nodes_.is_member(request.node)) return;
+  nodes_.remove(request.node, time.wall);
+  sets_changed("del_node", time);
+  announce(time);
+}
+
+void Membership::handle_get_set(const GetSet& call) {
+  const MapSetForm form = form_for(call.from[0].node());
+  effects_.push_back(Reply{call.from, (call.set == RingSet::nodes ? nodes_ : up_).to_term(form)});
+}
+
+void Membership::handle_ack(const Ack& ack, Time time) {
+  const auto found = std::find_if(awaited_.begin(), awaited_.end(), [&](const auto& awaited) { return awaited.first == ack.reference; });
+  if (found == awaited_.end()) return;
+  const Term node = found->second;
+  awaited_.erase(found);
+  peers_[node].heard = time.now;
+  if (phase_ == Phase::entering && node == contact_) return become_member(to_text(node) + " answered", time);
+  // Too late for its round: it was given up and lives.
+  if (takes_part() && nodes_.is_member(node) && !up_.is_member(node)) ask_up(node);
+}
+
+void Membership::refuse_input(const std::string& line, Time time) {
+  if (time.now - bad_inputs_since_ >= kBadInputWindow) {
+    if (bad_inputs_ > kMaxBadInputLines) {
+      log(Level::warning, std::to_string(bad_inputs_ - kMaxBadInputLines) + " more bad messages to 'Elixir.NanoRing' ignored");
+    }
+    bad_inputs_ = 0;
+    bad_inputs_since_ = time.now;
+  }
+  if (++bad_inputs_ <= kMaxBadInputLines) log(Level::warning, "message to 'Elixir.NanoRing' ignored: " + line);
+}
+
+bool Membership::fits(const LwwSet& ours, const LwwSet& theirs) const {
+  if (ours.names() + theirs.names() <= kMaxLwwNames) return true;
+  std::size_t names = ours.names();
+  for (const auto& [name, stamps] : theirs.entries()) names += ours.entries().contains(name) ? 0 : 1;
+  return names <= kMaxLwwNames;
+}
+
+void Membership::sets_changed(const std::string& why, Time time) {
+  ring_terms_.clear();
+  std::vector<Term> now_nodes = ascending(nodes_), now_up = ascending(up_);
+  const std::string nodes_text = difference(last_nodes_, now_nodes), up_text = difference(last_up_, now_up);
+  if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
+  if (!up_text.empty()) log(Level::info, "up:" + up_text + " (" + why + ")");
+  last_nodes_ = std::move(now_nodes);
+  const std::vector<Term> before = std::exchange(last_up_, std::move(now_up));
+  persist_nodes();
+  publish();
+  if (takes_part() && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
+  if (phase_ == Phase::aside && up_.is_member(self_)) put_self_back(time);
+  if (up_text.empty()) return;
+  std::vector<Term> come;
+  for (const Term& member : last_up_) {
+    if (member != self_ && !std::binary_search(before.begin(), before.end(), member, [](const Term& a, const Term& b) { return compare(a, b) < 0; })) {
+      come.push_back(member);
+    }
+  }
+  connect_to_new_members(come, time);
+  if (!takes_part()) return;
+  for (const Term& member : come) effects_.push_back(AskFormat{member});
+  ask_guard(time);
+}
+
+// Only once this member is in the ring: a file that names no other says that there is none.
+void Membership::persist_nodes() {
+  const bool in_ring = phase_ == Phase::entering || phase_ == Phase::aside || takes_part();
+  if (!in_ring || persisted_ == nodes_) return;
+  effects_.push_back(Persist{kRingFileName, write_ring_file(nodes_, file_form_, format_)});
+  persisted_ = nodes_;
+}
+
+void Membership::publish() {
+  RingState state;
+  state.up = last_up_;
+  state.nodes = last_nodes_;
+  state.settled = settled_;
+  state.leaving = phase_ == Phase::leaving || phase_ == Phase::gone;
+  state.format = format_;
+  if (state.leaving || phase_ == Phase::aside) std::erase(state.up, self_);
+  if (state == published_) return;
+  published_ = state;
+  effects_.push_back(Publish{std::move(state)});
+}
+
+// REQUIRES: `node` is a member of up_: told of its own removal, a member would drop itself from its own ring.
+void Membership::send_ring(const Term& node) {
+  Term reference = make_ref_();
+  effects_.push_back(Send{nano_ring_at(node), reconcile_message(ring_in_form(form_for(node)), pid_, reference)});
+  if (awaited_.size() >= kMaxAwaitedAcks) awaited_.erase(awaited_.begin());
+  awaited_.emplace_back(std::move(reference), node);
+}
+
+const Term& Membership::ring_in_form(const MapSetForm& form) {
+  auto found = ring_terms_.find(form);
+  if (found == ring_terms_.end()) found = ring_terms_.emplace(form, ring_term(nodes_.to_term(form), up_.to_term(form))).first;
+  return found->second;
+}
+
+MapSetForm Membership::form_for(const Term& node) const {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? MapSetForm{} : found->second.form;
+}
+
+std::vector<Term> Membership::other_up() const {
+  std::vector<Term> members = ascending(up_);
+  std::erase(members, self_);
+  return members;
+}
+
+void Membership::log(Level level, std::string text) { effects_.push_back(Log{level, std::move(text)}); }
+
+void Membership::timeout(Time time) {
+  const auto due = [&](std::optional<Instant>& timer) {
+    if (!timer || *timer > time.now) return false;
+    if (&timer != &gossip_at_) timer.reset();
+    return true;
+  };
+  if (phase_ == Phase::asking) {
+    ask_candidates(time);
+    if (due(ask_until_)) decide_alone(time);
+  }
+  if (due(knock_at_)) knock(time);
+  if (due(gossip_at_)) gossip_round(time);
+  if (due(probe_at_)) probe(time);
+  if (due(guard_at_)) ask_guard(time);
+  if (due(put_back_at_)) put_self_back(time);
+  if (due(removed_at_) && phase_ == Phase::member && !nodes_.is_member(self_)) tell_removed("another member removed it (del_node)");
+  std::vector<Term> due_connects;
+  for (const auto& [node, at] : connect_at_) {
+    if (at <= time.now) due_connects.push_back(node);
+  }
+  for (const Term& node : due_connects) connect_at_.erase(node);
+  connect_to_new_members(due_connects, time);
+  if (due(announce_at_)) announce_now(time);
+}
+
+std::optional<Instant> Membership::next_timeout() const {
+  std::optional<Instant> next;
+  const auto consider = [&next](const std::optional<Instant>& timer) {
+    if (timer && (!next || *timer < *next)) next = timer;
+  };
+  for (const auto* timer : {&ask_until_, &knock_at_, &gossip_at_, &probe_at_, &guard_at_, &announce_at_, &put_back_at_, &removed_at_}) consider(*timer);
+  for (const auto& [node, at] : connect_at_) consider(at);
+  if (phase_ == Phase::asking) {
+    for (const auto& [node, candidate] : candidates_) {
+      if (candidate.answers_due == 0) consider(candidate.ask_at);
+    }
+  }
+  return next;
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,222 @@
+// Membership: one member's half of nano_ring, with who is up decided by evidence.
+//
+// Speaks the protocol of NanoRing (nano_ring 0.0.3): every second one random other up member is sent both sets and must answer `is_up`; sets are
+// merged, last writer wins. Where it differs from the original, on purpose:
+//   - an answer counts until the next round, not for 100 ms, and so does a gossip that came from there meanwhile;
+//   - a closed connection is retried once, at once; refused or gone is down. A change made here is told to the other up members at once;
+//   - members that are not up are asked get_up now and then; one that answers (and counts itself up) is up again, so partitions heal;
+//   - it puts itself back when it sees itself removed from up while it lives;
+//   - timestamps never go backwards (crdt/lww_set.h).
+//
+// A member's way: asking (who else is there?) -> guarding (may this node run what they run?) -> entering (add_node, reconcile, wait for the
+// ack) -> member -> leaving -> gone. A node that is alone goes from asking to member. `aside`: out of up_set because the guard said no.
+//
+// Sans-IO: inputs with the time, Effects out. It does not place children (consistent_hash.h) nor know what they are.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "ring/membership_effect.h"
+#include "ring/ring_file.h"
+#include "supervisorring/time.h"
+
+namespace supervisorring {
+
+inline constexpr Duration kGossipInterval = std::chrono::seconds(1);          // nano_ring's
+inline constexpr Duration kRemovedDelay = std::chrono::seconds(5);            // nano_ring's: from seeing one's own removal to the end
+inline constexpr Duration kProbeInterval = std::chrono::seconds(2);           // between get_up questions to members that are not up
+inline constexpr Duration kGuardInterval = std::chrono::seconds(10);          // between AskMayJoin without a change
+inline constexpr Duration kRetryPause = std::chrono::seconds(1);              // between attempts that evidence could repeat for ever
+inline constexpr Duration kBurstPause = std::chrono::milliseconds(50);        // between two announcements of changes made here
+inline constexpr Duration kLateTick = std::chrono::milliseconds(250);         // later than this, we were asleep and judge nobody
+inline constexpr Duration kFirstBackOff = std::chrono::milliseconds(250);
+inline constexpr Duration kLongestBackOff = std::chrono::seconds(5);
+inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              // of AskSet and AskFormat
+inline constexpr std::size_t kMaxBurst = 16;                                  // members told at once; gossip does the rest
+inline constexpr std::size_t kMaxAwaitedAcks = 256;
+inline constexpr int kMaxBadInputLines = 10;                                  // log lines about bad input per kBadInputWindow
+inline constexpr Duration kBadInputWindow = std::chrono::seconds(10);
+
+enum class FormatSource { none, hint, file, learnt, configured };  // later ones outweigh earlier ones; none: 25 is assumed
+
+struct MembershipConfig {
+  Term self;                           // "a@b", an atom
+  std::vector<Term> join;              // --join: members to go in by, whichever answers; the own name counts as none
+  std::optional<RingFile> ring_file;
+  std::optional<RingFacts> facts;
+  std::optional<HashFormat> format;    // --otp
+  Duration join_timeout = std::chrono::seconds(5);
+  std::uint64_t seed = 1;
+};
+
+class Membership {
+ public:
+  // `pid`: of the process that this is the core of. `make_ref`: a reference of this node, each time another.
+  Membership(MembershipConfig config, Term pid, std::function<Term()> make_ref);
+
+  // ---- inputs; each may leave effects ----------------------------------------------------------------
+  void start(Time);                                     // first, once
+  void handle_message(const Term& message, Time);       // whatever came to 'Elixir.NanoRing'
+  void node_up(const Term& node, Time);                 // a connection is open
+  void node_down(const Term& node, Time);               // it closed, or could not be opened
+  void set_answered(const Term& node, RingSet, const Term& answer, Time);
+  // unreachable: no connection, or no such process; silent: no answer in time.
+  enum class Unanswered { unreachable, silent };
+  void set_unanswered(const Term& node, RingSet, Unanswered, Time);
+  // nullopt: the node does not say. `children_run`: whether any child runs here, which fixes the format.
+  void format_answered(const Term& node, std::optional<HashFormat>, bool children_run, Time);
+  // Error: no, and why.
+  void guard_answered(const Result<bool>& may_join, Time);
+  // The format of the node that supervisors are read from; taken while no better source is known.
+  void hint_format(HashFormat, Time);
+  // Hand over first: the view no longer holds this member, the others still do. `finish_leave` then tells them.
+  enum class Forget : bool { no, yes };                 // yes: also out of node_set, and the ring file goes
+  void begin_leave(Forget, Time);
+  void finish_leave(Time);
+  void timeout(Time);                                   // next_timeout() has come
+
+  // ---- outputs ---------------------------------------------------------------------------------------
+  membership::Effects take_effects();
+  std::optional<Instant> next_timeout() const;
+
+  // ---- looking ---------------------------------------------------------------------------------------
+  enum class Phase { asking, guarding, entering, member, aside, leaving, gone };
+  Phase phase() const { return phase_; }
+  const LwwSet& node_set() const { return nodes_; }
+  const LwwSet& up_set() const { return up_; }
+  HashFormat format() const { return format_; }
+  FormatSource format_source() const { return format_source_; }
+  // Members whose hash format is another than the ring's: placement disagrees with theirs.
+  const std::vector<Term>& other_format() const { return other_format_; }
+
+ private:
+  struct Peer {
+    MapSetForm form;
+    Term pid;                              // of its NanoRing, once it has gossiped
+    bool connected = false;
+    bool retrying = false;                 // its connection closed; one attempt to open it again is under way
+    bool asked = false;                    // a get_up is under way
+    std::optional<Instant> heard;          // the last ack or gossip
+    std::optional<Instant> retried;        // the last attempt after a closed connection
+    std::optional<Instant> failed;         // the last time it was found down
+  };
+  // A member that could tell about the ring, while asking.
+  struct Candidate {
+    enum class State { silent, waiting, down } state = State::silent;  // waiting: alive, not up itself
+    std::optional<LwwSet> nodes, up;       // its answers
+    bool in_file = false;                  // else only a --join target
+    int answers_due = 0;                   // of the two questions under way
+    Instant ask_at;
+    Duration back_off = kFirstBackOff;
+  };
+  struct Round { Term node; Term reference; Instant at; };
+
+  // membership.cpp: messages, sets, sending
+  void handle_reconcile(const ring_message::Reconcile&, Time);
+  void handle_add_node(const ring_message::AddNode&, Time);
+  void handle_del_node(const ring_message::DelNode&, Time);
+  void handle_get_set(const ring_message::GetSet&);
+  void handle_ack(const ring_message::Ack&, Time);
+  void refuse_input(const std::string& line, Time);
+  bool fits(const LwwSet& ours, const LwwSet& theirs) const;
+  void sets_changed(const std::string& why, Time);   // after any change of the sets: log, persist, publish, ask, connect
+  void persist_nodes();
+  void publish();
+  void send_ring(const Term& node);
+  const Term& ring_in_form(const MapSetForm& form);
+  MapSetForm form_for(const Term& node) const;
+  std::vector<Term> other_up() const;
+  std::vector<Term> other_members() const;
+  bool joins() const { return !join_.empty(); }
+  bool takes_part() const { return phase_ == Phase::member || phase_ == Phase::leaving; }
+  void log(membership::Level level, std::string text);
+
+  // membership_join.cpp: asking, guarding, entering, the hash format
+  void begin_asking(Time);
+  void ask_candidates(Time);
+  void candidate_answered(const Term& node, RingSet, const Term& answer, Time);
+  void candidate_round_over(const Term& node, Candidate&, Time);
+  void decide_alone(Time);
+  void found_contact(const Term& node, Time);
+  void lost_contact(const std::string& why, Time);
+  void enter_when_allowed(Time);
+  void enter(Time);
+  void knock(Time);
+  void refuse(const std::string& why, Time);
+  void become_member(const std::string& why, Time);
+  void set_format(HashFormat, FormatSource);
+  void persist_format();
+
+  // membership_evidence.cpp: gossip rounds, connections, probes
+  void gossip_round(Time);
+  void judge_last_round(Time);
+  void found_down(const Term& node, const std::string& why, Time);
+  void found_up(const Term& node, const std::string& why, Time);
+  void probe(Time);
+  void ask_up(const Term& node);
+  void up_answered(const Term& node, const LwwSet& up, Time);
+  void connect_to_new_members(const std::vector<Term>& members, Time);
+  void announce(Time);                               // tell the other up members soon
+  void announce_now(Time);
+  void put_self_back(Time);
+
+  // membership_leave.cpp: guard, standing aside, leaving, being removed
+  void ask_guard(Time);
+  void stand_aside(const std::string& why, Time);
+  void come_back(Time);
+  void merge_aside(RingSet, const LwwSet&, Time);
+  void tell_own_removal(const std::vector<Term>& members, Time);
+  void check_removed(Time);
+  void tell_removed(const std::string& why);
+
+  const MembershipConfig config_;
+  const Term self_;
+  const Term pid_;
+  const std::function<Term()> make_ref_;
+  std::vector<Term> join_;                           // of the configuration, without the own name
+  std::mt19937_64 random_;
+  membership::Effects effects_;
+
+  Phase phase_ = Phase::asking;
+  LwwSet nodes_, up_;
+  std::vector<Term> last_nodes_, last_up_;           // members when sets_changed() last looked
+  std::optional<LwwSet> persisted_;                  // what the ring file holds
+  MapSetForm file_form_;
+  std::map<MapSetForm, Term> ring_terms_;            // of the present sets, by form
+  RingState published_;
+
+  std::map<Term, Peer, LwwSet::KeyOrder> peers_;
+  std::map<Term, Candidate, LwwSet::KeyOrder> candidates_;
+  bool waits_for_join_ = false;                      // --join without others in a ring file: wait for it for ever
+  Term contact_;                                     // guarding, entering: whom we go in by
+  bool contact_format_answered_ = false;
+  bool guard_passed_ = false;
+  Duration knock_back_off_ = kFirstBackOff;
+
+  std::optional<Round> round_;
+  std::vector<std::pair<Term, Term>> awaited_;       // (reference, node) of announcements, oldest first
+  bool guard_asked_ = false, guard_stale_ = false;   // a question is under way; the members changed meanwhile
+  bool settled_ = false;
+  bool removed_told_ = false;
+  Forget forget_ = Forget::no;
+
+  HashFormat format_ = HashFormat::minor_version_1;
+  FormatSource format_source_ = FormatSource::none;
+  std::optional<HashFormat> persisted_format_;       // what ring.supervisorring holds
+  std::vector<Term> other_format_;
+
+  // Timers; nullopt: not running.
+  std::optional<Instant> ask_until_, knock_at_, gossip_at_, probe_at_, guard_at_, announce_at_, put_back_at_, removed_at_;
+  std::map<Term, Instant, LwwSet::KeyOrder> connect_at_;
+  std::optional<Instant> announced_, put_back_;      // when it was last done
+  int bad_inputs_ = 0;
+  Instant bad_inputs_since_;
+};
+
+}  // namespace supervisorring

@@ -1,0 +1,195 @@
+// Who is up: gossip rounds, connections that open and close, and questions to those that are away.
+#include <algorithm>
+
+#include "ring/membership.h"
+
+namespace supervisorring {
+
+using namespace membership;
+
+void Membership::gossip_round(Time time) {
+  const bool asleep = time.now - *gossip_at_ > kLateTick;
+  gossip_at_ = time.now + kGossipInterval;
+  if (!takes_part()) return gossip_at_.reset();
+  // Answers may stand in the queue behind this tick when this node itself was held up.
+  if (!asleep) judge_last_round(time);
+  round_.reset();
+  check_removed(time);
+  const std::vector<Term> others = other_up();
+  if (others.empty()) return;
+  const Term& node = others[random_() % others.size()];
+  send_ring(node);
+  round_ = Round{node, awaited_.back().first, time.now};
+}
+
+void Membership::judge_last_round(Time time) {
+  if (!round_ || !up_.is_member(round_->node)) return;
+  const auto peer = peers_.find(round_->node);
+  const bool answered = peer != peers_.end() && peer->second.heard && *peer->second.heard >= round_->at;
+  if (answered) return;
+  const Term node = round_->node;
+  found_down(node, "no answer to the gossip of a second ago", time);
+}
+
+void Membership::found_down(const Term& node, const std::string& why, Time time) {
+  Peer& peer = peers_[node];
+  peer.failed = time.now;
+  peer.retrying = false;
+  connect_at_.erase(node);
+  up_.remove(node, time.wall);
+  sets_changed(why, time);
+  announce(time);
+}
+
+// REQUIRES: `node` is a member of node_set. Its new add comes first, then gossip with it.
+void Membership::found_up(const Term& node, const std::string& why, Time time) {
+  up_.put(node, time.wall);
+  sets_changed(why, time);
+  send_ring(node);
+  announce(time);
+}
+
+void Membership::node_up(const Term& node, Time time) {
+  if (!is_member_name(node) || phase_ == Phase::gone) return;
+  Peer& peer = peers_[node];
+  peer.connected = true;
+  peer.retrying = false;
+  connect_at_.erase(node);
+  const auto candidate = candidates_.find(node);
+  if (phase_ == Phase::asking && candidate != candidates_.end() && candidate->second.answers_due == 0) {
+    candidate->second.ask_at = time.now;
+    ask_candidates(time);
+  }
+  if (takes_part() && nodes_.is_member(node) && !up_.is_member(node)) ask_up(node);
+}
+
+void Membership::node_down(const Term& node, Time time) {
+  if (phase_ == Phase::gone) return;
+  const auto found = peers_.find(node);
+  const bool was_connected = found != peers_.end() && found->second.connected;
+  if (found != peers_.end()) {
+    found->second.connected = false;
+    found->second.pid = Term();
+    if (!nodes_.entries().contains(node) && !up_.entries().contains(node)) peers_.erase(found);
+  }
+  const auto candidate = candidates_.find(node);
+  if (phase_ == Phase::asking && candidate != candidates_.end()) {
+    candidate->second.state = Candidate::State::down;
+    return decide_alone(time);
+  }
+  if ((phase_ == Phase::guarding || phase_ == Phase::entering) && node == contact_) return lost_contact("went down", time);
+  if (!takes_part() || !up_.is_member(node)) return;
+  Peer& peer = peers_[node];
+  if (!was_connected) return found_down(node, "cannot be connected to", time);
+  // Connections also close when two simultaneous connects resolve, so one is tried again; but not in a loop.
+  if (peer.retried && time.now - *peer.retried < kRetryPause) return found_down(node, "its connection closed again", time);
+  peer.retried = time.now;
+  peer.retrying = true;
+  effects_.push_back(Connect{node});
+}
+
+// One of the members that are not up is asked whether it lives; a stopped NanoRing on a live BEAM does not answer.
+void Membership::probe(Time time) {
+  if (phase_ == Phase::aside) {
+    probe_at_ = time.now + kGossipInterval;
+    const std::vector<Term> others = other_up();
+    if (others.empty()) return;
+    const Term& node = others[random_() % others.size()];
+    effects_.push_back(AskSet{node, RingSet::nodes});
+    effects_.push_back(AskSet{node, RingSet::up});
+    return;
+  }
+  if (!takes_part()) return;
+  probe_at_ = time.now + kProbeInterval;
+  std::vector<Term> away;
+  const auto consider = [&](const Term& node) {
+    const auto peer = peers_.find(node);
+    if (node != self_ && !up_.is_member(node) && (peer == peers_.end() || !peer->second.asked)) away.push_back(node);
+  };
+  for (const Term& node : nodes_.members()) consider(node);
+  for (const Term& node : join_) {
+    if (!nodes_.is_member(node)) consider(node);
+  }
+  if (!away.empty()) ask_up(away[random_() % away.size()]);
+}
+
+void Membership::ask_up(const Term& node) {
+  Peer& peer = peers_[node];
+  if (peer.asked) return;
+  peer.asked = true;
+  effects_.push_back(AskSet{node, RingSet::up});
+}
+
+// One that does not count itself up is leaving, standing aside or only starting: its own affair.
+void Membership::up_answered(const Term& node, const LwwSet& up, Time time) {
+  if (!up.is_member(node)) return;
+  if (!nodes_.is_member(node)) {
+    // A --join target, met after this member had started without it.
+    if (std::find(join_.begin(), join_.end(), node) != join_.end() && nodes_.is_member(self_)) effects_.push_back(Send{nano_ring_at(node), add_node_message(self_)});
+    return;
+  }
+  if (up_.is_member(node)) return;
+  up_.merge(up);
+  found_up(node, to_text(node) + " answers again", time);
+  // What kept it away may be over for others too.
+  probe_at_ = time.now + kBurstPause;
+}
+
+// Closed connections are the fastest evidence, so there is one to every up member.
+void Membership::connect_to_new_members(const std::vector<Term>& members, Time time) {
+  for (const Term& node : members) {
+    if (node == self_ || !up_.is_member(node)) continue;
+    const Peer& peer = peers_[node];
+    if (peer.connected || peer.retrying) continue;
+    // Another member reaches it and this one does not: do not fight over it at the speed of the network.
+    if (peer.failed && time.now - *peer.failed < kRetryPause) {
+      connect_at_[node] = *peer.failed + kRetryPause;
+      continue;
+    }
+    effects_.push_back(Connect{node});
+  }
+}
+
+void Membership::announce(Time time) {
+  if (!takes_part()) return;
+  if (announced_ && time.now - *announced_ < kBurstPause) {
+    announce_at_ = *announced_ + kBurstPause;
+    return;
+  }
+  announce_now(time);
+}
+
+void Membership::announce_now(Time time) {
+  announce_at_.reset();
+  if (!takes_part()) return;
+  std::vector<Term> others = other_up();
+  while (others.size() > kMaxBurst) {
+    std::swap(others[random_() % others.size()], others.back());
+    others.pop_back();
+  }
+  if (others.empty()) return;
+  announced_ = time.now;
+  for (const Term& node : others) send_ring(node);
+}
+
+// It lives: back into up_set. Standing aside: out again.
+void Membership::put_self_back(Time time) {
+  const bool aside = phase_ == Phase::aside;
+  if (!aside && (!takes_part() || !nodes_.is_member(self_))) return;
+  if (up_.is_member(self_) != aside) return;
+  if (put_back_ && time.now - *put_back_ < kRetryPause) {
+    put_back_at_ = *put_back_ + kRetryPause;
+    return;
+  }
+  put_back_ = time.now;
+  if (aside) {
+    up_.remove(self_, time.wall);
+    sets_changed("still standing aside", time);
+    return tell_own_removal(other_up(), time);
+  }
+  up_.put(self_, time.wall);
+  sets_changed("it lives", time);
+  announce(time);
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,242 @@
+// How a member gets in: whom it asks, when it may, and in which hash format.
+#include <algorithm>
+#include <utility>
+
+#include "ring/membership.h"
+
+namespace supervisorring {
+
+using namespace membership;
+
+void Membership::start(Time time) {
+  bad_inputs_since_ = time.now;
+  if (config_.ring_file && !nodes_.is_member(self_) && !joins()) {
+    sets_changed("ring file", time);
+    return tell_removed("the ring file says that it was removed");
+  }
+  if (!config_.ring_file) nodes_.put(self_, time.wall);
+  sets_changed(config_.ring_file ? "ring file" : "start", time);
+  waits_for_join_ = joins() && other_members().empty();
+  begin_asking(time);
+}
+
+std::vector<Term> Membership::other_members() const {
+  std::vector<Term> members = nodes_.members();
+  std::erase(members, self_);
+  return members;
+}
+
+void Membership::begin_asking(Time time) {
+  phase_ = Phase::asking;
+  const Term lost = std::exchange(contact_, Term());
+  knock_at_.reset();
+  candidates_.clear();
+  for (const Term& member : other_members()) {
+    candidates_[member].in_file = true;
+    candidates_[member].ask_at = time.now;
+  }
+  for (const Term& member : join_) candidates_[member].ask_at = time.now;
+  if (candidates_.empty()) return become_member("it is alone", time);
+  ask_until_.reset();
+  if (!waits_for_join_) ask_until_ = time.now + config_.join_timeout;
+  if (!lost.is_nil() && candidates_.contains(lost)) candidates_[lost].ask_at = time.now + kFirstBackOff;
+  ask_candidates(time);
+}
+
+void Membership::ask_candidates(Time time) {
+  for (auto& [node, candidate] : candidates_) {
+    if (candidate.answers_due > 0 || candidate.ask_at > time.now) continue;
+    candidate.answers_due = 2;
+    candidate.nodes.reset();
+    candidate.up.reset();
+    effects_.push_back(AskSet{node, RingSet::nodes});
+    effects_.push_back(AskSet{node, RingSet::up});
+  }
+}
+
+void Membership::set_answered(const Term& node, RingSet set, const Term& answer, Time time) {
+  const auto asked = peers_.find(node);
+  if (asked != peers_.end()) asked->second.asked = false;
+  if (phase_ == Phase::asking) return candidate_answered(node, set, answer, time);
+  const auto parsed = parse_set_answer(answer);
+  if (!parsed) return refuse_input("answer of " + to_text(node) + ": " + parsed.error(), time);
+  if (!fits(set == RingSet::nodes ? nodes_ : up_, *parsed)) return refuse_input("answer of " + to_text(node) + " holds too many names", time);
+  if (phase_ == Phase::aside) return merge_aside(set, *parsed, time);
+  if (takes_part() && set == RingSet::up) up_answered(node, *parsed, time);
+}
+
+void Membership::set_unanswered(const Term& node, RingSet, Unanswered how, Time time) {
+  const auto asked = peers_.find(node);
+  if (asked != peers_.end()) asked->second.asked = false;
+  const auto found = candidates_.find(node);
+  if (phase_ != Phase::asking || found == candidates_.end()) return;
+  if (how == Unanswered::unreachable) found->second.state = Candidate::State::down;
+  candidate_round_over(node, found->second, time);
+}
+
+void Membership::candidate_answered(const Term& node, RingSet set, const Term& answer, Time time) {
+  const auto found = candidates_.find(node);
+  if (found == candidates_.end()) return;
+  Candidate& candidate = found->second;
+  auto parsed = parse_set_answer(answer);
+  if (!parsed) {
+    refuse_input("answer of " + to_text(node) + ": " + parsed.error(), time);
+  } else {
+    (set == RingSet::nodes ? candidate.nodes : candidate.up) = *std::move(parsed);
+  }
+  if (!candidate.nodes || !candidate.up) return candidate_round_over(node, candidate, time);
+  if (!candidate.up->is_member(node)) {
+    candidate.state = Candidate::State::waiting;
+    return candidate_round_over(node, candidate, time);
+  }
+  if (!fits(nodes_, *candidate.nodes) || !fits(up_, *candidate.up)) {
+    refuse_input("the ring of " + to_text(node) + " holds too many names", time);
+    return candidate_round_over(node, candidate, time);
+  }
+  nodes_.merge(*candidate.nodes);
+  up_.merge(*candidate.up);
+  found_contact(node, time);
+}
+
+// Both questions are over, and it is not a member to go in by. Asked again after a growing pause.
+void Membership::candidate_round_over(const Term& node, Candidate& candidate, Time time) {
+  if (candidate.answers_due > 0 && --candidate.answers_due > 0) return;
+  if (waits_for_join_) log(Level::notice, "waiting for " + to_text(node) + " to answer");
+  candidate.ask_at = time.now + candidate.back_off;
+  // One that is starting too will have made up its mind soon.
+  if (candidate.state != Candidate::State::waiting) candidate.back_off = std::min(2 * candidate.back_off, kLongestBackOff);
+  decide_alone(time);
+}
+
+// Every other member of the file is down, or its time is over; of those that start together the one whose name sorts first goes ahead.
+void Membership::decide_alone(Time time) {
+  if (waits_for_join_ || phase_ != Phase::asking) return;
+  const bool time_over = !ask_until_ || *ask_until_ <= time.now;
+  for (const auto& [node, candidate] : candidates_) {
+    if (!candidate.in_file || time_over) continue;
+    if (candidate.state == Candidate::State::silent) return;
+    if (candidate.state == Candidate::State::waiting && compare(node, self_) < 0) return;
+  }
+  become_member("no other member answered", time);
+}
+
+void Membership::found_contact(const Term& node, Time time) {
+  phase_ = Phase::guarding;
+  contact_ = node;
+  contact_format_answered_ = false;
+  guard_passed_ = false;
+  ask_until_.reset();
+  knock_back_off_ = kFirstBackOff;
+  if (!up_.is_member(node)) up_.put(node, time.wall);  // it answered
+  sets_changed("ring of " + to_text(node), time);
+  effects_.push_back(AskFormat{node});
+  guard_asked_ = false;
+  ask_guard(time);
+}
+
+void Membership::lost_contact(const std::string& why, Time time) {
+  log(Level::notice, to_text(contact_) + " " + why + " before this member was in");
+  begin_asking(time);
+}
+
+void Membership::format_answered(const Term& node, std::optional<HashFormat> format, bool children_run, Time time) {
+  const bool by_contact = phase_ == Phase::guarding && node == contact_;
+  if (by_contact) contact_format_answered_ = true;
+  if (format && *format == format_) {
+    std::erase(other_format_, node);
+    if (format_source_ < FormatSource::learnt) set_format(*format, FormatSource::learnt);
+  } else if (format && by_contact && format_source_ == FormatSource::configured) {
+    return refuse("the ring of " + to_text(node) + " hashes as OTP " + std::to_string(otp_of_hash_format(*format)) + " does, and --otp says " +
+                      std::to_string(otp_of_hash_format(format_)), time);
+  } else if (format && (by_contact || (format_source_ <= FormatSource::hint && !children_run))) {
+    set_format(*format, FormatSource::learnt);
+  } else if (format && up_.is_member(node) && std::find(other_format_.begin(), other_format_.end(), node) == other_format_.end()) {
+    if (other_format_.size() < kMaxLwwNames) other_format_.push_back(node);
+    log(Level::error, to_text(node) + " hashes as OTP " + std::to_string(otp_of_hash_format(*format)) + " does and this member as OTP " +
+                          std::to_string(otp_of_hash_format(format_)) + ": they disagree on where children belong");
+  }
+  if (by_contact) enter_when_allowed(time);
+}
+
+void Membership::hint_format(HashFormat format, Time) {
+  if (format_source_ == FormatSource::none) set_format(format, FormatSource::hint);
+}
+
+void Membership::set_format(HashFormat format, FormatSource source) {
+  const bool changed = format != format_;
+  format_ = format;
+  format_source_ = source;
+  persist_format();
+  if (changed) log(Level::notice, "placement as OTP " + std::to_string(otp_of_hash_format(format)) + " hashes");
+  if (changed && persisted_) {
+    persisted_.reset();
+    persist_nodes();
+  }
+  publish();
+}
+
+// What is only assumed is not written down: it may turn out otherwise.
+void Membership::persist_format() {
+  if (format_source_ == FormatSource::none || persisted_format_ == format_) return;
+  effects_.push_back(Persist{kRingFactsFileName, write_ring_facts({format_})});
+  persisted_format_ = format_;
+}
+
+void Membership::enter_when_allowed(Time time) {
+  if (phase_ == Phase::guarding && guard_passed_ && contact_format_answered_) enter(time);
+}
+
+void Membership::enter(Time time) {
+  if (!nodes_.is_member(self_) && !joins()) return tell_removed("another member removed it (del_node) while it was away");
+  phase_ = Phase::entering;
+  if (!nodes_.is_member(self_)) nodes_.put(self_, time.wall);
+  up_.put(self_, time.wall);  // newer than whatever the others know of an earlier life
+  sets_changed("joining by " + to_text(contact_), time);
+  knock(time);
+}
+
+void Membership::knock(Time time) {
+  if (phase_ != Phase::entering) return;
+  if (!up_.is_member(contact_)) return lost_contact("is not up any more", time);
+  effects_.push_back(Send{nano_ring_at(contact_), add_node_message(self_)});
+  send_ring(contact_);
+  knock_at_ = time.now + knock_back_off_;
+  knock_back_off_ = std::min(2 * knock_back_off_, kLongestBackOff);
+}
+
+void Membership::become_member(const std::string& why, Time time) {
+  phase_ = Phase::member;
+  settled_ = true;
+  waits_for_join_ = false;
+  persist_format();
+  candidates_.clear();
+  ask_until_.reset();
+  knock_at_.reset();
+  gossip_at_ = time.now + kGossipInterval;
+  probe_at_ = time.now + kProbeInterval;
+  guard_at_ = time.now + kGuardInterval;
+  if (!up_.is_member(self_)) up_.put(self_, time.wall);
+  log(Level::info, "settled: " + why);
+  sets_changed("settled", time);
+  // sets_changed() publishes and asks only where the sets did change.
+  publish();
+  connect_to_new_members(other_up(), time);
+  announce(time);
+}
+
+// Nobody has been told of this member, unless it was up a moment ago, in an earlier life.
+void Membership::refuse(const std::string& why, Time time) {
+  const std::vector<Term> others = other_up();
+  if (up_.is_member(self_)) {
+    up_.remove(self_, time.wall);
+    ring_terms_.clear();
+    tell_own_removal(others, time);
+  }
+  phase_ = Phase::gone;
+  ask_until_.reset();
+  knock_at_.reset();
+  log(Level::error, "not joining: " + why);
+  effects_.push_back(Refused{why});
+}
+
+}  // namespace supervisorring

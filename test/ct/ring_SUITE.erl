@@ -1,0 +1,188 @@
+%% Rings of C++ programs and legacy members: who is a member, who is up, who owns what.
+-module(ring_SUITE).
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2,
+         end_per_testcase/2]).
+-export([all_agree_on_members_and_owners/1, a_killed_program_is_down_and_comes_back/1,
+         a_killed_legacy_member_is_down_and_comes_back/1,
+         a_legacy_member_deletes_a_program/1, a_program_deletes_a_legacy_member/1,
+         a_program_deletes_a_program/1]).
+-export([a_ring_file_cut_short_is_kept_aside/1, a_ring_file_of_noise_is_kept_aside/1,
+         a_restarted_program_remembers_its_ring/1]).
+
+-import(ring_cluster, [in/2, eventually/2, eventually/3]).
+
+%% The exit status of a program that was taken out of the ring.
+-define(REMOVED, 7).
+%% A member is noticed as down after a few gossip rounds; a delete ends it 5 s after it heard.
+-define(SETTLE_MS, 20000).
+
+all() ->
+    [{group, mixed}, {group, ring_file}].
+
+groups() ->
+    [{mixed, [], mixed_cases()},
+     {ring_file, [], [a_ring_file_cut_short_is_kept_aside, a_ring_file_of_noise_is_kept_aside,
+                      a_restarted_program_remembers_its_ring]}].
+
+mixed_cases() ->
+    [all_agree_on_members_and_owners, a_killed_program_is_down_and_comes_back,
+     a_killed_legacy_member_is_down_and_comes_back, a_legacy_member_deletes_a_program,
+     a_program_deletes_a_legacy_member, a_program_deletes_a_program].
+
+init_per_suite(Config) ->
+    ring_cluster:start(proplists:get_value(priv_dir, Config)),
+    Observer = ring_cluster:start_beam("observer"),
+    [{observer, Observer} | Config].
+
+end_per_suite(_Config) ->
+    ring_cluster:stop().
+
+%% Every case has a ring of its own.
+init_per_testcase(Case, Config0) ->
+    Config = [{mark, ring_cluster:mark()} | Config0],
+    case lists:member(Case, mixed_cases()) of
+        true -> mixed_ring(Config);
+        false -> Config
+    end.
+
+end_per_testcase(_Case, Config) ->
+    ring_cluster:stop_since(proplists:get_value(mark, Config)).
+
+%% Each case has its own names, for its rings must not hear of one another.
+mixed_ring(Config) ->
+    N = integer_to_list(erlang:unique_integer([positive])),
+    L1 = ring_cluster:start_legacy("legacy1_" ++ N),
+    #{node := N1} = C1 = program("cpp1_" ++ N, [maps:get(node, L1)], Config),
+    C2 = program("cpp2_" ++ N, [N1], Config),
+    C3 = program("cpp3_" ++ N, [maps:get(node, L1)], Config),
+    L2 = ring_cluster:start_legacy("legacy2_" ++ N, [maps:get(node, L1)]),
+    Members = [L1, L2, C1, C2, C3],
+    await_members(Config, Members, Members),
+    [{programs, [C1, C2, C3]}, {legacy, [L1, L2]} | Config].
+
+program(Name, Joins, Config) ->
+    #{node := Observer} = proplists:get_value(observer, Config),
+    Args = ["--supervisor", "'Elixir.MySup'=my_sup@" ++ atom_to_list(Observer)]
+        ++ lists:append([["--join", atom_to_list(Node)] || Node <- Joins]),
+    ring_cluster:start_ringnode(Name, Args).
+
+%% The mixed ring
+
+all_agree_on_members_and_owners(Config) ->
+    Programs = proplists:get_value(programs, Config),
+    Legacy = [L1 | _] = proplists:get_value(legacy, Config),
+    Ids = ids(1000),
+    Owners = in(L1, fun() -> ring_view:legacy_owners(my_sup:name(), Ids) end),
+    ?assertEqual(names(Programs ++ Legacy), lists:usort(Owners)),
+    [?assertEqual(Owners, observe(Config, fun() -> ring_view:owners(Node, my_sup:name(), Ids) end))
+     || #{node := Node} <- Programs],
+    [?assertEqual(Owners, in(L, fun() -> ring_view:legacy_owners(my_sup:name(), Ids) end))
+     || L <- Legacy].
+
+a_killed_program_is_down_and_comes_back(Config) ->
+    [C1, C2, #{name := Name} = C3] = proplists:get_value(programs, Config),
+    Legacy = [#{node := N1} | _] = proplists:get_value(legacy, Config),
+    Rest = [C1, C2 | Legacy],
+    ring_cluster:kill(C3),
+    await_up(Config, Rest, Rest),
+    Again = program(Name, [N1], Config),
+    await_members(Config, [Again | Rest], [Again | Rest]).
+
+a_killed_legacy_member_is_down_and_comes_back(Config) ->
+    Programs = [#{node := N1} | _] = proplists:get_value(programs, Config),
+    [L1, #{node := Node} = L2] = proplists:get_value(legacy, Config),
+    kill_beam(L2),
+    await_up(Config, [L1 | Programs], [L1 | Programs]),
+    [Name, _Host] = string:lexemes(atom_to_list(Node), "@"),
+    Again = ring_cluster:start_legacy(Name, [N1]),
+    await_members(Config, [Again, L1 | Programs], [Again, L1 | Programs]).
+
+a_legacy_member_deletes_a_program(Config) ->
+    [#{node := Gone, name := Name} = C1 | Rest] = proplists:get_value(programs, Config),
+    [L1 | _] = Legacy = proplists:get_value(legacy, Config),
+    ok = in(L1, fun() -> 'Elixir.NanoRing':del_node(Gone) end),
+    ?assertEqual(?REMOVED, ring_cluster:await_exit(C1, 30000)),
+    ?assertNot(filelib:is_regular(filename:join(ring_cluster:data_dir(Name), "ring"))),
+    await_members(Config, Rest ++ Legacy, Rest ++ Legacy).
+
+a_program_deletes_a_legacy_member(Config) ->
+    Programs = [#{node := N1} | _] = proplists:get_value(programs, Config),
+    [L1, #{node := Gone}] = proplists:get_value(legacy, Config),
+    ok = observe(Config, fun() -> gen_server:cast({'Elixir.NanoRing', N1}, {del_node, Gone}) end),
+    await_members(Config, [L1 | Programs], [L1 | Programs]),
+    eventually(fun() -> observe(Config, fun() -> net_adm:ping(Gone) end) end, pang, ?SETTLE_MS).
+
+a_program_deletes_a_program(Config) ->
+    [#{node := N1} = C1, #{node := Gone} = C2, C3] = proplists:get_value(programs, Config),
+    Legacy = proplists:get_value(legacy, Config),
+    ok = observe(Config, fun() -> gen_server:cast({'Elixir.NanoRing', N1}, {del_node, Gone}) end),
+    ?assertEqual(?REMOVED, ring_cluster:await_exit(C2, 30000)),
+    await_members(Config, [C1, C3 | Legacy], [C1, C3 | Legacy]).
+
+%% The ring file
+
+a_ring_file_cut_short_is_kept_aside(Config) ->
+    Whole = term_to_binary(#{'__struct__' => 'Elixir.LWWElemSet',
+                             add_set => map_set([]), rem_set => map_set([])}),
+    broken_ring_file(Config, "short", binary:part(Whole, 0, byte_size(Whole) - 7)).
+
+a_ring_file_of_noise_is_kept_aside(Config) ->
+    broken_ring_file(Config, "noise", << <<(N * 37 rem 256)>> || N <- lists:seq(1, 500) >>).
+
+%% The program starts as a ring of one, says so, and the bytes are still somewhere.
+broken_ring_file(Config, Name, Bytes) ->
+    Dir = ring_cluster:data_dir(Name),
+    ok = filelib:ensure_dir(filename:join(Dir, "ring")),
+    ok = file:write_file(filename:join(Dir, "ring"), Bytes),
+    #{node := Node} = Program = ring_cluster:start_ringnode(Name),
+    eventually(fun() -> observe(Config, fun() -> ring_view:up(Node) end) end, [Node], 10000),
+    Kept = [File || File <- filelib:wildcard(filename:join(Dir, "*")),
+                    filename:basename(File) =/= "ring", file:read_file(File) =:= {ok, Bytes}],
+    ?assertMatch([_], Kept),
+    ?assertMatch({match, _}, re:run(ring_cluster:log(Program), "ring")).
+
+%% Started again without --join, it finds its way back by its ring file.
+a_restarted_program_remembers_its_ring(Config) ->
+    #{node := N1} = C1 = ring_cluster:start_ringnode("first"),
+    C2 = ring_cluster:start_ringnode("second", ["--join", atom_to_list(N1)]),
+    await_members(Config, [C1, C2], [C1, C2]),
+    ring_cluster:kill(C2),
+    await_up(Config, [C1], [C1]),
+    Again = ring_cluster:start_ringnode("second"),
+    await_members(Config, [C1, Again], [C1, Again]).
+
+%% What the cases share
+
+observe(Config, Fun) ->
+    in(proplists:get_value(observer, Config), Fun).
+
+names(Members) ->
+    lists:sort([Node || #{node := Node} <- Members]).
+
+await_members(Config, Asked, Expected) ->
+    await_up(Config, Asked, Expected),
+    [await(Config, fun ring_view:all/1, Member, Expected) || Member <- Asked].
+
+await_up(Config, Asked, Expected) ->
+    [await(Config, fun ring_view:up/1, Member, Expected) || Member <- Asked].
+
+await(Config, View, #{node := Node}, Expected) ->
+    eventually(fun() -> observe(Config, fun() -> View(Node) end) end, names(Expected), ?SETTLE_MS).
+
+%% Ids of the kinds that users have.
+ids(Count) ->
+    [case N rem 4 of
+         0 -> N;
+         1 -> list_to_atom("id_" ++ integer_to_list(N));
+         2 -> <<"id ", (integer_to_binary(N))/binary>>;
+         3 -> {user, N, [N]}
+     end || N <- lists:seq(1, Count)].
+
+map_set(Elems) ->
+    #{'__struct__' => 'Elixir.MapSet', map => maps:from_list([{E, []} || E <- Elems]), version => 2}.
+
+kill_beam(Beam) ->
+    catch in(Beam, fun() -> os:cmd("kill -KILL " ++ os:getpid()) end),
+    ok.

@@ -1,0 +1,288 @@
+%% A supervisor that is read from a BEAM, its 12 counters spread over C++ nodes.
+-module(sup_SUITE).
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
+-export([every_counter_runs_on_its_owner/1, a_child_that_crashes_starts_again/1,
+         a_started_child_is_remembered_by_the_handler/1, a_child_without_handler_is_refused/1,
+         terminate_restart_and_delete_answer_as_otp/1, children_are_listed_and_counted/1,
+         the_local_supervisor_answers_as_otp/1, malformed_specs_answer_otps_terms/1]).
+-export([children_of_a_killed_node_run_elsewhere/1, children_come_home_with_their_state/1,
+         a_graceful_leave_loses_nothing/1, a_late_supervisor_source_is_waited_for/1]).
+-export([a_supervisor_without_factory_is_refused_at_join/1, duplicate_ids_are_named/1]).
+
+-import(ring_cluster, [in/2, eventually/2, eventually/3]).
+
+-define(SUP, 'Elixir.MySup').
+
+all() ->
+    [every_counter_runs_on_its_owner, a_child_that_crashes_starts_again,
+     a_started_child_is_remembered_by_the_handler, a_child_without_handler_is_refused,
+     terminate_restart_and_delete_answer_as_otp, children_are_listed_and_counted,
+     the_local_supervisor_answers_as_otp, malformed_specs_answer_otps_terms,
+     children_of_a_killed_node_run_elsewhere, children_come_home_with_their_state,
+     a_graceful_leave_loses_nothing, a_late_supervisor_source_is_waited_for,
+     a_supervisor_without_factory_is_refused_at_join, duplicate_ids_are_named].
+
+init_per_suite(Config) ->
+    ring_cluster:start(proplists:get_value(priv_dir, Config)),
+    Config.
+
+end_per_suite(_Config) ->
+    ring_cluster:stop().
+
+%% Every case has a source of its own and, but for the last ones, three nodes with all counters running.
+init_per_testcase(Case, Config) ->
+    Mark = ring_cluster:mark(),
+    N = integer_to_list(erlang:unique_integer([positive])),
+    Config1 = [{mark, Mark}, {suffix, "_" ++ N} | Config],
+    case lists:member(Case, [a_late_supervisor_source_is_waited_for,
+                             a_supervisor_without_factory_is_refused_at_join,
+                             duplicate_ids_are_named]) of
+        true -> Config1;
+        false -> three_nodes([{dev, ring_cluster:start_beam("dev_" ++ N)} | Config1])
+    end.
+
+end_per_testcase(_Case, Config) ->
+    ring_cluster:stop_since(proplists:get_value(mark, Config)).
+
+three_nodes(Config) ->
+    C1 = program("cpp1", [], Config),
+    Join = ["--join", atom_to_list(maps:get(node, C1))],
+    Programs = [C1, program("cpp2", Join, Config), program("cpp3", Join, Config)],
+    Config1 = [{programs, Programs} | Config],
+    await_counters(Config1, Programs),
+    Config1.
+
+program(Name, Args, Config) ->
+    #{node := Dev} = proplists:get_value(dev, Config),
+    ring_cluster:start_ringnode(Name ++ proplists:get_value(suffix, Config),
+                                ["--supervisor", "'Elixir.MySup'=my_sup@" ++ atom_to_list(Dev)
+                                 | Args]).
+
+%% All of these are up, and each counter answers on its owner.
+await_counters(Config, Programs) ->
+    Nodes = lists:sort([Node || #{node := Node} <- Programs]),
+    [eventually(fun() -> on_dev(Config, fun() -> ring_view:up(Node) end) end, Nodes, 20000)
+     || Node <- Nodes],
+    eventually(fun() -> lists:usort([Owner || {_, Owner, _} <- counts(Config, hd(Nodes))]) -- Nodes end,
+               [], 20000).
+
+%% {Id, Owner, Count} of every counter, as one call to each owner says.
+counts(Config, Asked) ->
+    on_dev(Config, fun() ->
+        [begin
+             Owner = ring_view:owner(Asked, ?SUP, Id),
+             {Id, Owner, gen_server:call({Id, Owner}, get)}
+         end || Id <- my_sup:ids()]
+    end).
+
+%% Increments counter number N so often that its count is N more than before, and answers the counts.
+raise_counts(Config, Asked) ->
+    Before = counts(Config, Asked),
+    on_dev(Config, fun() ->
+        [gen_server:call({Id, Owner}, increment)
+         || {N, {Id, Owner, _}} <- lists:zip(lists:seq(1, length(Before)), Before),
+            _ <- lists:seq(1, N)]
+    end),
+    counts(Config, Asked).
+
+%% The API
+
+every_counter_runs_on_its_owner(Config) ->
+    [N1, N2, N3] = Nodes = nodes_of(Config),
+    on_dev(Config, fun() ->
+        Owners = [ring_view:owners(Node, ?SUP, my_sup:ids()) || Node <- Nodes],
+        ?assertEqual([hd(Owners)], lists:usort(Owners)),
+        ?assertEqual(hd(Owners), [ask(N2, find, [?SUP, Id]) || Id <- my_sup:ids()]),
+        [begin
+             ?assertEqual(1, gen_server:call({Id, Owner}, increment)),
+             ?assertEqual(2, gen_server:call({Id, Owner}, increment)),
+             Pid = ask(N3, whereis, [?SUP, Id]),
+             ?assertEqual(Owner, node(Pid)),
+             ?assertEqual(2, gen_server:call(Pid, get)),
+             [?assertExit({noproc, _}, gen_server:call({Id, Node}, get)) || Node <- Nodes -- [Owner]]
+         end || {Id, Owner} <- lists:zip(my_sup:ids(), hd(Owners))],
+        ?assertEqual(undefined, ask(N1, whereis, [?SUP, no_such_child])),
+        ?assertMatch({'EXIT', _}, catch ask(N1, find, ['Elixir.NoSuchSup', c1]))
+    end).
+
+a_child_that_crashes_starts_again(Config) ->
+    [N1 | _] = nodes_of(Config),
+    on_dev(Config, fun() ->
+        Server = {c1, ring_view:owner(N1, ?SUP, c1)},
+        [begin
+             ?assertEqual(1, gen_server:call(Server, increment)),
+             ?assertMatch({'EXIT', _}, catch gen_server:call(Server, HowItEnds)),
+             eventually(fun() -> gen_server:call(Server, get) end, 0, 5000)
+         end || HowItEnds <- [crash, {stop, because}]]
+    end).
+
+a_started_child_is_remembered_by_the_handler(Config) ->
+    [N1, N2 | _] = nodes_of(Config),
+    Spec = my_sup:counter(extra),
+    on_dev(Config, fun() ->
+        {ok, Pid} = ask(N1, start_child, [?SUP, Spec]),
+        ?assertEqual(ask(N2, find, [?SUP, extra]), node(Pid)),
+        ?assertEqual(1, gen_server:call(Pid, increment)),
+        ?assertEqual([Spec], my_sup:get_all()),
+        ?assertEqual({error, {already_started, Pid}}, ask(N2, start_child, [?SUP, Spec])),
+        ok = ask(N2, terminate_child, [?SUP, extra]),
+        ?assertEqual([Spec], my_sup:get_all()),
+        ok = ask(N2, delete_child, [?SUP, extra]),
+        ?assertEqual([], my_sup:get_all())
+    end).
+
+a_child_without_handler_is_refused(Config) ->
+    [N1 | _] = nodes_of(Config),
+    on_dev(Config, fun() ->
+        ?assertEqual({error, {cannot_match_handler, unmatched}},
+                     ask(N1, start_child, [?SUP, my_sup:counter(unmatched)])),
+        ?assertEqual([], my_sup:get_all())
+    end).
+
+terminate_restart_and_delete_answer_as_otp(Config) ->
+    [N1 | _] = nodes_of(Config),
+    on_dev(Config, fun() ->
+        Before = ask(N1, whereis, [?SUP, c1]),
+        ?assertEqual({error, running}, ask(N1, delete_child, [?SUP, c1])),
+        ?assertEqual({error, running}, ask(N1, restart_child, [?SUP, c1])),
+        Ref = monitor(process, Before),
+        ?assertEqual(ok, ask(N1, terminate_child, [?SUP, c1])),
+        ?assertEqual(shutdown, receive {'DOWN', Ref, _, _, Reason} -> Reason after 5000 -> nothing end),
+        ?assertEqual(undefined, ask(N1, whereis, [?SUP, c1])),
+        ?assertEqual(ok, ask(N1, terminate_child, [?SUP, c1])),
+        {ok, After} = ask(N1, restart_child, [?SUP, c1]),
+        ?assertNotEqual(Before, After),
+        ?assertEqual(After, ask(N1, whereis, [?SUP, c1])),
+        [?assertEqual({error, not_found}, ask(N1, Change, [?SUP, no_such_child]))
+         || Change <- [terminate_child, restart_child, delete_child]]
+    end).
+
+children_are_listed_and_counted(Config) ->
+    [N1, N2, _] = Nodes = nodes_of(Config),
+    on_dev(Config, fun() ->
+        ?assertEqual(#{specs => 12, active => 12, supervisors => 0, workers => 12},
+                     ask(N1, count_children, [?SUP])),
+        Children = ask(N2, which_children, [?SUP]),
+        ?assertEqual(lists:sort(my_sup:ids()), lists:sort([Id || {Id, _, _, _} <- Children])),
+        [begin
+             ?assertEqual({worker, ['Elixir.Counter']}, {Type, Modules}),
+             ?assertEqual(ask(N1, find, [?SUP, Id]), node(Pid))
+         end || {Id, Pid, Type, Modules} <- Children],
+        ?assertEqual(Nodes, lists:usort([node(Pid) || {_, Pid, _, _} <- Children]))
+    end).
+
+%% <Sup> itself is an OTP supervisor to those who call it.
+the_local_supervisor_answers_as_otp(Config) ->
+    [N1 | _] = Nodes = nodes_of(Config),
+    on_dev(Config, fun() ->
+        Counts = [supervisor:count_children({?SUP, Node}) || Node <- Nodes],
+        ?assertEqual(12, lists:sum([proplists:get_value(active, Count) || Count <- Counts])),
+        Listed = lists:append([supervisor:which_children({?SUP, Node}) || Node <- Nodes]),
+        ?assertEqual(lists:sort(ask(N1, which_children, [?SUP])), lists:sort(Listed)),
+        Owner = ring_view:owner(N1, ?SUP, c1),
+        {ok, Spec} = supervisor:get_childspec({?SUP, Owner}, c1),
+        ?assertMatch(#{id := c1, restart := permanent, shutdown := 2000, type := worker}, Spec)
+    end).
+
+%% OTP itself, on the BEAM, says what the answer has to be.
+malformed_specs_answer_otps_terms(Config) ->
+    [N1 | _] = nodes_of(Config),
+    {Id, Start, _, _, _, _} = my_sup:counter(bad),
+    Specs = [{Id, Start, sometimes, 2000, worker, []},
+             {Id, Start, permanent, -1, worker, []},
+             {Id, Start, permanent, 2000, boss, []},
+             {Id, Start, permanent, 2000, worker, not_a_list},
+             {Id, {gen_server, start_link}, permanent, 2000, worker, []},
+             {Id, {gen_server, "start_link", []}, permanent, 2000, worker, []},
+             {Id, not_an_mfa, permanent, 2000, worker, []},
+             not_a_spec,
+             #{id => Id},
+             #{start => Start},
+             #{id => Id, start => Start, restart => sometimes}],
+    on_dev(Config, fun() ->
+        [begin
+             {error, _} = Expected = supervisor:check_childspecs([Spec]),
+             ?assertEqual({Spec, Expected}, {Spec, ask(N1, start_child, [?SUP, Spec])})
+         end || Spec <- Specs]
+    end).
+
+%% Nodes that go and come
+
+children_of_a_killed_node_run_elsewhere(Config) ->
+    [C1, C2, C3] = programs(Config),
+    #{node := Lost} = C2,
+    Before = raise_counts(Config, maps:get(node, C1)),
+    ring_cluster:kill(C2),
+    await_counters(Config, [C1, C3]),
+    After = counts(Config, maps:get(node, C1)),
+    ?assertEqual([case Owner of
+                      Lost -> {Id, 0};
+                      _ -> {Id, Count}
+                  end || {Id, Owner, Count} <- Before],
+                 [{Id, Count} || {Id, _, Count} <- After]).
+
+children_come_home_with_their_state(Config) ->
+    [C1, C2, C3] = programs(Config),
+    #{node := N1} = C1,
+    ring_cluster:kill(C2),
+    await_counters(Config, [C1, C3]),
+    Before = raise_counts(Config, N1),
+    Again = program("cpp2", ["--join", atom_to_list(N1)], Config),
+    await_counters(Config, [C1, Again, C3]),
+    After = counts(Config, N1),
+    ?assertEqual([{Id, Count} || {Id, _, Count} <- Before], [{Id, Count} || {Id, _, Count} <- After]),
+    ?assert(lists:any(fun({_, Owner, _}) -> Owner =:= maps:get(node, Again) end, After)).
+
+a_graceful_leave_loses_nothing(Config) ->
+    [C1, C2, C3] = programs(Config),
+    #{node := N1} = C1,
+    Before = raise_counts(Config, N1),
+    ring_cluster:signal(C3, "TERM"),
+    ?assertEqual(0, ring_cluster:await_exit(C3, 20000)),
+    await_counters(Config, [C1, C2]),
+    ?assertEqual([{Id, Count} || {Id, _, Count} <- Before],
+                 [{Id, Count} || {Id, _, Count} <- counts(Config, N1)]).
+
+%% The program starts before the BEAM that its supervisor is read from.
+a_late_supervisor_source_is_waited_for(Config) ->
+    Suffix = proplists:get_value(suffix, Config),
+    Source = ring_cluster:node_name("dev" ++ Suffix),
+    Program = program("cpp1", [], [{dev, #{node => Source}} | Config]),
+    Config1 = [{dev, ring_cluster:start_beam("dev" ++ Suffix)} | Config],
+    await_counters(Config1, [Program]).
+
+%% Refusals
+
+a_supervisor_without_factory_is_refused_at_join(Config) ->
+    Program = refused("=unknown_class", Config),
+    ?assertMatch({match, _}, re:run(ring_cluster:log(Program), "NobodyHasThis")).
+
+duplicate_ids_are_named(Config) ->
+    Spec = "{twice,{gen_server,start_link,[{local,twice},'Elixir.Counter',[],[]]},"
+        "permanent,2000,worker,['Elixir.Counter']}",
+    Program = refused("={specs,[" ++ Spec ++ "," ++ Spec ++ "]}", Config),
+    ?assertMatch({match, _}, re:run(ring_cluster:log(Program), "duplicate_child_name")).
+
+%% The program ends, not with 0, when its supervisor is my_sup with this argument.
+refused(Argument, Config) ->
+    #{node := Dev} = ring_cluster:start_beam("dev" ++ proplists:get_value(suffix, Config)),
+    Name = "cpp1" ++ proplists:get_value(suffix, Config),
+    Program = ring_cluster:run_ringnode(
+                Name, ring_cluster:run_args(Name) ++
+                    ["--supervisor", "'Elixir.Odd'=my_sup@" ++ atom_to_list(Dev) ++ Argument]),
+    ?assertNotEqual(0, ring_cluster:await_exit(Program, 20000)),
+    Program.
+
+on_dev(Config, Fun) ->
+    in(proplists:get_value(dev, Config), Fun).
+
+programs(Config) ->
+    proplists:get_value(programs, Config).
+
+nodes_of(Config) ->
+    lists:sort([Node || #{node := Node} <- programs(Config)]).
+
+ask(Node, Function, Args) ->
+    erpc:call(Node, supervisorring, Function, Args, 15000).

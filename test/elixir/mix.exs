@@ -1,0 +1,16 @@
+defmodule UserApp.MixProject do
+  use Mix.Project
+
+  def project do
+    [
+      app: :user_app,
+      version: "0.1.0",
+      elixir: "~> 1.14",
+      deps: [{:supervisorring, path: "../.."}]
+    ]
+  end
+
+  def application do
+    [extra_applications: [:logger]]
+  end
+end

@@ -68,15 +68,24 @@ void NanoRingProcess::leave(ProcessContext& context, Membership::Forget forget) 
   finish(context);
 }
 
-// May be entered again by an effect, for example when a hook answers at once.
+// May be entered again by an effect, for example when a hook answers at once: what that leaves comes after what is being performed.
 void NanoRingProcess::input(ProcessContext& context, const std::function<void(Membership&, Time)>& what) {
   ProcessContext* const outer = std::exchange(context_, &context);
   what(*shared_->core, context.time());
-  for (auto effects = shared_->core->take_effects(); !effects.empty(); effects = shared_->core->take_effects()) {
-    for (auto& effect : effects) std::visit([&](auto& one) { perform(context, one); }, effect);
-  }
-  set_timer(context);
   context_ = outer;
+  for (auto& effect : shared_->core->take_effects()) pending_.push_back(std::move(effect));
+  if (performing_) return;
+  performing_ = true;
+  while (!pending_.empty()) {
+    membership::Effect effect = std::move(pending_.front());
+    pending_.pop_front();
+    std::visit([&](auto& one) { perform(context, one); }, effect);
+  }
+  performing_ = false;
+  set_timer(context);
+  if (!std::exchange(tell_removed_, false)) return;
+  if (shared_->hooks.removed) return shared_->hooks.removed(context);
+  leave(context, Membership::Forget::yes);
 }
 
 void NanoRingProcess::set_timer(ProcessContext& context) {
@@ -127,11 +136,7 @@ void NanoRingProcess::perform(ProcessContext& context, membership::Publish& effe
   if (shared_->hooks.ring_changed) shared_->hooks.ring_changed(context);
 }
 
-void NanoRingProcess::perform(ProcessContext& context, membership::Removed&) {
-  removed_ = true;
-  if (shared_->hooks.removed) return shared_->hooks.removed(context);
-  leave(context, Membership::Forget::yes);
-}
+void NanoRingProcess::perform(ProcessContext&, membership::Removed&) { removed_ = tell_removed_ = true; }
 
 void NanoRingProcess::perform(ProcessContext& context, membership::Refused& effect) { context.halt(to_int(ExitStatus::join_refused), effect.why); }
 

@@ -1,6 +1,7 @@
 // The process behind nano_ring.h.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -55,7 +56,10 @@ class NanoRingProcess : public Process {
   ProcessContext* context_ = nullptr;  // while in input(): where the core's references come from
   Term timer_;
   std::optional<Instant> timer_at_;
+  std::deque<membership::Effect> pending_;
+  bool performing_ = false;
   bool removed_ = false;
+  bool tell_removed_ = false;          // when all effects are performed
   bool leaving_ = false;
   std::vector<std::pair<Term, Term>> shared_points_;  // what has been warned of
 };

@@ -116,6 +116,11 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
   shared->thread_ended.notify_all();
 }
 
+unsigned ThreadWorkerPool::running_threads() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->threads;
+}
+
 bool ThreadWorkerPool::shut_down(std::chrono::milliseconds grace) {
   std::unique_lock lock(shared_->mutex);
   if (shared_->shut_down) return shared_->shut_down_worked;

@@ -25,6 +25,7 @@ class ThreadWorkerPool : public StrandPool {
   // No strand gets another turn; waits for the running ones. False: after `grace` some still run. Later calls do nothing and return
   // what the first did. REQUIRES: not called from a strand.
   bool shut_down(std::chrono::milliseconds grace);
+  unsigned running_threads() const;
 
  private:
   struct Queue;

@@ -66,8 +66,8 @@ class Decoder {
   }
 
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
-  bool has(std::size_t size) {
-    if (left() >= size) [[likely]] return true;
+  [[gnu::always_inline]] bool has(std::size_t size) { return left() >= size ? true : lacks(size); }
+  [[gnu::noinline, gnu::cold]] bool lacks(std::size_t size) {
     fault_ = "cut short: expected " + std::to_string(size) + " more bytes, there are " + std::to_string(left());
     return false;
   }

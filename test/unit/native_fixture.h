@@ -14,6 +14,8 @@ class NativeNodes : public NodePair {
     for (const char* name : {kA, kB}) {
       NodeConfig config;
       config.name = name;
+      config.cookie = "secret";
+      config.epmd_host = std::string(name).substr(2);
       net.add_node(config, &pools[name]);
       net.start(name);
     }

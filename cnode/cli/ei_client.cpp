@@ -10,6 +10,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "io/epmd_lookup.h"
 #include "supervisorring/external_format.h"
 
 namespace supervisorring {
@@ -32,16 +33,15 @@ struct Buffer {
   ~Buffer() { ei_x_free(&x); }
 };
 
-std::string why_not_connected(int error, const NodeName& node, std::uint16_t epmd_port) {
+// ei gives EIO for most failures: epmd says which it was.
+std::string why_not_connected(int error, const NodeName& node, std::uint16_t epmd_port, std::chrono::milliseconds timeout) {
   const std::string name = node.whole();
-  const std::string port = std::to_string(epmd_port);
-  switch (error) {
-    case EHOSTUNREACH: return "no node " + name + " is known to the epmd at " + node.host + ":" + port + ", or the host cannot be reached";
-    case ETIMEDOUT: return name + " did not answer in time";
-    case EIO: return name + " closed the connection during the handshake: is the cookie the same on both sides?";
-    case ECONNREFUSED: return name + " refused the connection, or no epmd answers at " + node.host + ":" + port;
-    default: return "cannot connect to " + name + ": " + std::strerror(error);
-  }
+  if (error == ETIMEDOUT) return name + " did not answer in time";
+  const auto known = epmd_knows(node.host, epmd_port, node.alive, timeout);
+  if (!known) return "cannot reach " + name + ": " + known.error();
+  if (!*known) return "no node " + name + " is known to the epmd at " + node.host + ":" + std::to_string(epmd_port);
+  if (error == EIO) return name + " closed the connection during the handshake: is the cookie the same on both sides?";
+  return "cannot connect to " + name + ": " + std::strerror(error);
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ Result<EiClient> EiClient::connect(const NodeName& node, const std::string& cook
     return Error{"erl_interface cannot be initialised as " + full};
   erl_errno = 0;
   impl->fd = ei_connect_tmo(&impl->ec, const_cast<char*>(impl->node.c_str()), static_cast<unsigned>(timeout.count()));
-  if (impl->fd < 0) return Error{why_not_connected(erl_errno, node, epmd_port)};
+  if (impl->fd < 0) return Error{why_not_connected(erl_errno, node, epmd_port, timeout)};
   return EiClient(std::move(impl));
 }
 

@@ -105,10 +105,10 @@ class RingCluster : public ::testing::Test {
     ASSERT_TRUE(agree(names, milliseconds(500))) << state();
   }
   void cast(const std::string& to, const Term& message) {
-    net.run(to, [&](ProcessContext& context) { context.send(atom(kNanoRingName), message); });
+    net.run(to, [message](ProcessContext& context) { context.send(atom(kNanoRingName), message); });
   }
   void leave(const std::string& name, Membership::Forget forget = Membership::Forget::no) {
-    net.run(name, [&](ProcessContext& context) { members[name].ring->leave(context, forget); });
+    net.run(name, [this, name, forget](ProcessContext& context) { members[name].ring->leave(context, forget); });
   }
 
   std::string up(const std::string& name) const {

@@ -1,0 +1,62 @@
+// Placement and gossip: a ring of 1,000, one joining or leaving, a look-up with its hash, a merge of 100 members.
+#include <benchmark/benchmark.h>
+
+#include "crdt/lww_set.h"
+#include "ring/consistent_hash.h"
+
+namespace supervisorring {
+namespace {
+
+std::vector<Term> members(std::int64_t count) {
+  std::vector<Term> all;
+  for (std::int64_t i = 0; i < count; ++i) all.push_back(atom("member" + std::to_string(i) + "@host" + std::to_string(i % 50) + ".example"));
+  return all;
+}
+
+void BM_RingBuild(benchmark::State& state) {
+  const auto all = members(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(Ring::make(all));
+}
+BENCHMARK(BM_RingBuild)->Arg(4)->Arg(256)->Arg(1000)->Unit(benchmark::kMillisecond);
+
+void BM_RingJoin(benchmark::State& state) {
+  const auto ring = Ring::make(members(state.range(0)));
+  const Term one = atom("joining@host");
+  for (auto _ : state) benchmark::DoNotOptimize(ring->with(one));
+}
+BENCHMARK(BM_RingJoin)->Arg(999)->Unit(benchmark::kMillisecond);
+
+void BM_RingLeave(benchmark::State& state) {
+  const auto all = members(state.range(0));
+  const auto ring = Ring::make(all);
+  for (auto _ : state) benchmark::DoNotOptimize(ring->without(all[500]));
+}
+BENCHMARK(BM_RingLeave)->Arg(1000)->Unit(benchmark::kMillisecond);
+
+void BM_LookUpWithHash(benchmark::State& state) {
+  const auto ring = Ring::make(members(state.range(0)));
+  const Term sup = atom("Elixir.MySup");
+  std::vector<Term> ids;
+  for (int i = 0; i < 4096; ++i) ids.push_back(tuple(atom("counter"), integer(i)));
+  std::size_t i = 0;
+  for (auto _ : state) {
+    const auto digest = child_digest(sup, ids[i++ & 4095], HashFormat::minor_version_1);
+    benchmark::DoNotOptimize(ring->owner_index(*digest));
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_LookUpWithHash)->Arg(4)->Arg(256)->Arg(1000);
+
+void BM_GossipMerge(benchmark::State& state) {
+  LwwSet ours;
+  for (const Term& member : members(state.range(0))) ours.put(member, std::chrono::microseconds(1'795'000'000'000'000));
+  const Term received = ours.to_term({});
+  for (auto _ : state) {
+    const auto parsed = LwwStruct::from_term(received);
+    benchmark::DoNotOptimize(ours.merge(LwwSet(*parsed)));
+  }
+}
+BENCHMARK(BM_GossipMerge)->Arg(100)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace supervisorring

@@ -5,7 +5,7 @@
 #include <random>
 #include <thread>
 
-#include "io/composition.h"
+#include "node/composition.h"
 #include "io/cookie.h"
 #include "io/driver.h"
 #include "io/epmd_port.h"

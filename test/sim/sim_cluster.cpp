@@ -46,8 +46,9 @@ SupervisorDefinition SimCluster::definition() const {
   for (const std::string& id : ids())
     specs += (specs.empty() ? "" : ", ") + ("{" + id + ", {gen_server, start_link, [{local, " + id + "}, counter, [], []]}, permanent, 2000, worker, [counter]}");
   auto init = check_init(atom(kSupervisor), parse_term("{ok, {{one_for_one, 10, 5}, [" + specs + "]}}").value());
-  local.flags = init->flags;
-  local.children = std::move(init->children);
+  auto& checked = std::get<SupervisorInit>(init);
+  local.flags = checked.flags;
+  local.children = std::move(checked.children);
   return {atom(kSupervisor), std::move(local)};
 }
 
@@ -68,8 +69,8 @@ void SimCluster::start(const std::string& name, const std::string& join) {
   auto& files = net_.files(name);
   if (files.contains(kRingFileName)) composition.ring.ring_file = read_ring_file(files[kRingFileName]).value();
   if (files.contains(kRingFactsFileName)) composition.ring.facts = read_ring_facts(files[kRingFactsFileName]).value();
-  composition.supervisors.push_back(definition());
   member->composition = std::make_unique<Composition>(node, member->registry, member->runtime, std::move(composition));
+  member->composition->define(definition()).value();
   net_.start(name);
 }
 

@@ -1,8 +1,8 @@
-#include "io/composition.h"
+#include "node/composition.h"
 
 #include <utility>
 
-#include "io/status.h"
+#include "node/status.h"
 #include "node/exit_status.h"
 #include "node/nano_ring.h"
 #include "node/supervision.h"

@@ -1,7 +1,7 @@
 // Composition: what one node of this library consists of, wired together on the node's thread.
 //
 // NanoRing (membership), the supervisors, their peer process, and the functions that others may call:
-//   supervisorring:status/0           io/status.h
+//   supervisorring:status/0           node/status.h
 //   supervisorring:leave/0, leave/1   ok at once, then as SIGTERM; leave([forget]) also leaves the ring's members
 // and what the supervision offers (node/supervision.h).
 //

@@ -1,4 +1,4 @@
-#include "io/status.h"
+#include "node/status.h"
 
 #include "supervisorring/version.h"
 

@@ -140,8 +140,8 @@ first_answer(Node) ->
 take_over(Dir) ->
     Results = [take_over_once(Dir) || _ <- lists:seq(1, ?RUNS)],
     {Times, Counts} = lists:unzip(Results),
-    io:format("neighbour killed -> its children run here   ~.0f ms (~s) for ~s children   (to reach: <= 300 ms)~n",
-              [median(Times), each("~.0f", Times), each("~b", Counts)]).
+    io:format("neighbour killed -> its children run here   ~.1f ms (~s) for ~s children   (to reach: <= 300 ms)~n",
+              [median(Times), each("~.1f", Times), each("~b", Counts)]).
 
 take_over_once(Dir) ->
     Children = 2000,

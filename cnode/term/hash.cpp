@@ -94,6 +94,9 @@ class Hasher {
 
 }  // namespace
 
-std::size_t Term::hash() const noexcept { return Hasher().run(*this); }
+std::size_t Term::hash() const noexcept {
+  if (is_atom()) return detail::atom_hash(u_.node);  // names and nodes are looked up with every message
+  return Hasher().run(*this);
+}
 
 }  // namespace supervisorring

@@ -9,6 +9,8 @@
 namespace supervisorring {
 namespace {
 
+constexpr std::size_t kKeptOutput = 64 * 1024;
+
 std::string seconds_text(Duration duration) {
   char text[32];
   std::snprintf(text, sizeof text, "%g s", std::chrono::duration<double>(duration).count());
@@ -144,7 +146,9 @@ Bytes& Connection::output() {
 
 Bytes Connection::take_output(Instant now) {
   if (!output_.empty()) last_written_ = now;
-  return std::exchange(output_, Bytes());
+  Bytes next;
+  next.reserve(std::min(output_.size(), kKeptOutput));  // the next batch is probably as large
+  return std::exchange(output_, std::move(next));
 }
 
 void Connection::fail(ConnectionFault fault, Error error, ConnectionSink& sink) {

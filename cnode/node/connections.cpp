@@ -9,8 +9,11 @@ namespace supervisorring {
 // ---- for the rest of the node -------------------------------------------------------------------------
 
 Remote* Connections::find(const Term& node) const {
+  if (recent_ != nullptr && recent_->node == node) return recent_;
   const auto found = remotes_.find(node);
-  return found == remotes_.end() ? nullptr : found->second.get();
+  if (found == remotes_.end()) return nullptr;
+  recent_ = found->second.get();
+  return recent_;
 }
 
 Bytes* Connections::output_for(const Term& node, Connect connect) {
@@ -74,6 +77,7 @@ void Connections::settle() {
     abandon_attempt(remote);
     if (remote.channel != nullptr && channels_.contains(remote.channel->id)) close_channel(*remote.channel);
     Channel* const replacement = remote.replacement;
+    recent_ = nullptr;
     remotes_.erase(node);
     kernel_.signals.node_down(node);
     if (replacement != nullptr) {  // the peer's newer connection goes on without the old one

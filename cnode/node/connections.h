@@ -115,6 +115,7 @@ class Connections final : public ChannelOwner {
   Kernel& kernel_;
   ConnectionId last_id_ = static_cast<ConnectionId>(-1);  // ours are odd
   std::unordered_map<Term, std::unique_ptr<Remote>> remotes_;
+  mutable Remote* recent_ = nullptr;              // the one found last: frames for one node come in a row
   std::unordered_map<ConnectionId, std::unique_ptr<Channel>> channels_;
   std::unordered_map<ConnectionId, Lookup> lookups_;
   std::unordered_map<ConnectionId, Term> openings_;

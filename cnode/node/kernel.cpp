@@ -117,7 +117,7 @@ void Kernel::perform(Signal& signal) {
     case SignalKind::start:
       return enter(*self, [&](ProcessContext& context) { self->process->started(context); });
     case SignalKind::message:
-      if (!calls.take_reply(*self, signal.body)) deliver(*self, signal.body);
+      if (!calls.take_reply(*self, signal.body)) deliver(*self, std::move(signal.body));
       return;
     case SignalKind::link_exit: return signals.perform_exit(*self, signal.from, signal.body, true);
     case SignalKind::exit: return signals.perform_exit(*self, signal.from, signal.body, false);

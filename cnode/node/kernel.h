@@ -62,8 +62,8 @@ class Kernel {
     }
     if (self.exit_reason && !self.ending) end_by_own_exit(self);
   }
-  void deliver(ProcessEntry& self, const Term& message) {
-    enter(self, [&](ProcessContext& context) { self.process->handle_message(context, message); });
+  void deliver(ProcessEntry& self, Term message) {
+    enter(self, [&](ProcessContext& context) { self.process->take_message(context, std::move(message)); });
   }
 
   // ---- used by Node ---------------------------------------------------------------------------------

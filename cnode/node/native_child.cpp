@@ -7,6 +7,7 @@ using Event = ChildEvent::Kind;
 using Action = ChildAction::Kind;
 
 const Term kGenCall = atom("$gen_call");
+constexpr std::size_t kKeptActions = 4 * kEventsPerTurn;  // room that is kept
 constexpr Duration kWarnEvery = std::chrono::seconds(10);
 
 bool is_call(const Term& message) {
@@ -57,14 +58,17 @@ void NativeChild::ended(ProcessContext& context, const Term& reason) {
 
 // ---- messages ----------------------------------------------------------------------------------------------
 
-void NativeChild::handle_message(ProcessContext& context, const Term& message) {
-  if (is_call(message)) {
-    const Term& request = message[2];
-    if (request.is_tuple() && request.size() >= 2 && request[0] == runtime_.control) {
-      return handle_control(context, message[1], request);
-    }
-    return deliver(context, message);
+// A call goes on to the strand without a copy: the other thread then holds the only reference.
+void NativeChild::take_message(ProcessContext& context, Term&& message) {
+  if (!is_call(message)) return handle_message(context, message);
+  const Term& request = message[2];
+  if (request.is_tuple() && request.size() >= 2 && request[0] == runtime_.control) {
+    return handle_control(context, message[1], request);
   }
+  deliver(context, std::move(message));
+}
+
+void NativeChild::handle_message(ProcessContext& context, const Term& message) {
   if (message.is_tuple(2) && message[0] == runtime_.control) {
     if (message[1].is_atom("unfreeze")) return handle_control_unfreeze();
     forward_limit_reached_ = true;
@@ -83,9 +87,10 @@ void NativeChild::handle_message(ProcessContext& context, const Term& message) {
   deliver(context, message);
 }
 
-void NativeChild::deliver(ProcessContext& context, const Term& message) {
+void NativeChild::deliver(ProcessContext& context, Term message) {
   if (phase_ == Phase::forwarding) return forward(context, message);
-  if (!strand_->push({Event::message, 0, 0, message})) refuse(context, message);
+  ChildEvent event{Event::message, 0, 0, std::move(message)};
+  if (!strand_->push(std::move(event))) refuse(context, event.term);
 }
 
 void NativeChild::refuse(ProcessContext& context, const Term& message) {
@@ -176,7 +181,10 @@ void NativeChild::handle_control_forward(ProcessContext& context, const Term& fr
 // ---- what the strand wants done --------------------------------------------------------------------------------
 
 void NativeChild::worker_ready(ProcessContext& context) {
-  for (ChildAction& action : strand_->take_actions()) perform(context, action);
+  std::vector<ChildAction> actions = strand_->take_actions(std::exchange(runtime_.actions, {}));
+  for (ChildAction& action : actions) perform(context, action);
+  actions.clear();
+  if (actions.capacity() <= kKeptActions) runtime_.actions = std::move(actions);
 }
 
 void NativeChild::perform(ProcessContext& context, ChildAction& action) {

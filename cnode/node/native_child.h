@@ -23,6 +23,7 @@ struct NativeRuntime::Impl {
   Term control;   // a reference, once there is a janitor
   Term janitor;   // a pid
   std::size_t running = 0;
+  std::vector<ChildAction> actions;  // of the child whose results are being performed; keeps its room
   std::unordered_map<Term, StuckChild> dying;                // by pid: ended, code not known to have returned
   std::unordered_map<Term, std::vector<Term>> waiting;       // by pid: the From of when_released()
 };
@@ -32,6 +33,7 @@ class NativeChild : public Process {
   NativeChild(NativeRuntime::Impl& runtime, NativeStart start) : runtime_(runtime), start_(std::move(start)) {}
 
   void started(ProcessContext&) override;
+  void take_message(ProcessContext&, Term&& message) override;
   void handle_message(ProcessContext&, const Term& message) override;
   void worker_ready(ProcessContext&) override;
   void ended(ProcessContext&, const Term& reason) override;
@@ -46,7 +48,7 @@ class NativeChild : public Process {
   void handle_control_forward(ProcessContext&, const Term& from, const Term& new_pid);
   void handle_system(ProcessContext&, const Term& from, const Term& request);
   void handle_down(ProcessContext&, const Term& message);
-  void deliver(ProcessContext&, const Term& message);
+  void deliver(ProcessContext&, Term message);
   void forward(ProcessContext&, const Term& message);
   void refuse(ProcessContext&, const Term& message);
 

@@ -28,6 +28,8 @@ class Process {
 
   // First call, once, after the pid exists and the name (if any) is registered.
   virtual void started(ProcessContext&) {}
+  // A message from the run queue; for a process that keeps it. Default: handle_message.
+  virtual void take_message(ProcessContext& context, Term&& message) { handle_message(context, message); }
   virtual void handle_message(ProcessContext&, const Term& message) = 0;
   // The worker half of a native child has results (worker_pool.h).
   virtual void worker_ready(ProcessContext&) {}

@@ -141,12 +141,16 @@ std::shared_ptr<const Ring> Ring::with(const Term& member, PointCache* cache) co
   ring->members_.push_back(member);
   ring->prefixes_.reserve(prefixes_.size() + kPointsPerMember);
   ring->places_.reserve(places_.size() + kPointsPerMember);
+  ring->shift_ = shift_;
+  ring->first_at_ = first_at_;
 
   const auto index = static_cast<std::uint32_t>(members_.size());
   std::size_t copied = 0;
+  std::size_t shifted = 0;  // buckets below have been moved up by the new points before them
   for (std::size_t i = 0; i < points->prefixes.size(); ++i) {
     const std::uint64_t prefix = points->prefixes[i];
     const std::uint32_t place = index << kNumberBits | points->numbers[i];
+    for (const std::size_t own = prefix >> shift_; shifted <= own; ++shifted) ring->first_at_[shifted] += static_cast<std::uint32_t>(i);
     std::size_t until = first_at_[prefix >> shift_];
     until = std::max(until, copied);
     while (until < prefixes_.size() && ring->comes_before(prefixes_[until], places_[until], prefix, place)) ++until;
@@ -158,7 +162,8 @@ std::shared_ptr<const Ring> Ring::with(const Term& member, PointCache* cache) co
   }
   ring->prefixes_.insert(ring->prefixes_.end(), prefixes_.begin() + copied, prefixes_.end());
   ring->places_.insert(ring->places_.end(), places_.begin() + copied, places_.end());
-  ring->index_points();
+  for (; shifted < ring->first_at_.size(); ++shifted) ring->first_at_[shifted] += kPointsPerMember;
+  if (std::bit_width(ring->prefixes_.size()) != std::bit_width(prefixes_.size())) ring->index_points();
   return ring;
 }
 
@@ -204,6 +209,7 @@ bool Ring::has(const Term& member) const { return index_of(member) != members_.s
 std::size_t Ring::owner_index(const Digest& key) const {
   const std::uint64_t prefix = prefix_of(key);
   std::size_t i = first_at_[prefix >> shift_];
+  __builtin_prefetch(&places_[std::min(i, places_.size() - 1)]);  // comes while the prefixes are read
   while (i < prefixes_.size() && prefixes_[i] < prefix) ++i;
   while (i < prefixes_.size() && prefixes_[i] == prefix && digest_at(places_[i]) < key) ++i;
   return places_[i < prefixes_.size() ? i : 0] >> kNumberBits;

@@ -105,7 +105,7 @@ int Driver::Impl::run(Node& the_node, const DataDirectory* the_files) {
 // Runs what is ready, waiting for the first when it may block. When a batch brought much, the senders are probably
 // about to send more: one yield lets them, and their calls share the write that follows. A lone caller never pays for it.
 void Driver::Impl::run_batch(bool may_block) {
-  int handlers = may_block ? wait_for_first(batch_bytes > 0) : 0;
+  int handlers = may_block ? wait_for_first(batch_bytes >= io_limits::kSeveralCalls) : 0;
   batch_bytes = 0;
   while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
   if (batch_bytes < io_limits::kBusyBatch) return;
@@ -113,7 +113,7 @@ void Driver::Impl::run_batch(bool may_block) {
   while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
 }
 
-// After bytes came, children are working on them: looking a few times for what they answer costs less than sleeping and being woken.
+// After a number of calls came, children are working on them: looking a few times for what they answer costs less than sleeping and being woken.
 int Driver::Impl::wait_for_first(bool answers_are_near) {
   for (int i = 0; answers_are_near && i < io_limits::kLooksBeforeSleep; ++i) {
     if (io.poll_one() > 0) return 1;

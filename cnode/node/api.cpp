@@ -157,7 +157,6 @@ void define_supervisorring(Node& node, const State& state) {
   define("count_children", 1, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) {
     ask_everybody(ctx, state, a[0], atom("count_children"), [done](ProcessContext&, std::vector<Term> lists) { done(summed(lists)); });
   });
-  define("status", 0, [state](ProcessContext& ctx, std::vector<Term>, RpcDone done) { done(status_term(ctx, *state)); });
   define("status_text", 0, [state](ProcessContext& ctx, std::vector<Term>, RpcDone done) { done(Term::binary(status_text(ctx, *state))); });
 }
 

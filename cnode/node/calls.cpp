@@ -75,6 +75,13 @@ void Calls::erpc(ProcessEntry& self, const Term& node, const Term& module, const
 }
 
 bool Calls::take_reply(ProcessEntry& self, const Term& message) {
+  // A 'DOWN' sent to the alias ends the call as gen:call's receive takes it: a native child refuses a call so (fail_call()).
+  if (message.is_tagged("DOWN", 5) && message[1].is_reference() && kernel_.identity.is_call_ref(message[1])) {
+    const RefKey refused = *kernel_.identity.key_of(message[1]);
+    const auto watch = self.watching.find(refused);
+    if (watch != self.watching.end() && watch->second.kind == WatchKind::call) finish(self, refused, {false, message[4]});
+    return true;
+  }
   if (!message.is_tuple(2)) return false;
   const Term* tag = &message[0];
   if (tag->type() == TermType::list) {

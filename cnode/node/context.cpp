@@ -1,5 +1,7 @@
 #include "node/context.h"
 
+#include <algorithm>
+
 #include "node/kernel.h"
 
 namespace supervisorring {
@@ -31,7 +33,7 @@ void Context::erpc(const Term& node, const Term& module, const Term& function, s
 
 Term Context::send_after(Duration delay, const Term& to, const Term& message) {
   const Term ref = make_ref();
-  const Instant at = kernel_.time.now + std::max(delay, Duration::zero());
+  const Instant at = kernel_.time.now + std::clamp(delay, Duration::zero(), kLongestDelay);
   kernel_.timers.set(*kernel_.identity.key_of(ref), at, {TimerKind::message, self_.number, 0, to, message});
   return ref;
 }

@@ -12,6 +12,9 @@ enum class ExitStatus : int {
   data_dir = 5,       // the data directory cannot be written
   join_refused = 6,   // the ring may not be joined as things are (children that cannot run here, another hash format)
   removed = 7,        // this member was removed from the ring (del_node)
+  workers = 8,        // a shared object with workers cannot be loaded
+  no_answer = 9,      // ringnode status, leave: no node of that name answers, or it refuses our cookie
+  bad_input = 10,     // ringnode place: one line or more were no terms
 };
 
 constexpr int to_int(ExitStatus status) { return static_cast<int>(status); }

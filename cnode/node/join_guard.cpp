@@ -38,9 +38,18 @@ void JoinGuard::ask_all(ProcessContext& context) {
       ask_beam(context, node);
       continue;
     }
-    for (const Term& name : peer->hello->supervisors) found_.push_back({node, name, {}});
+    for (const Term& name : peer->hello->supervisors) found_.push_back({node, name, known_children(name)});
   }
   answered(context);
+}
+
+// A member of ours reads the same definition; so what is known of it here is what runs there.
+std::vector<ChildSpec> JoinGuard::known_children(const Term& supervisor) const {
+  const SupervisorState* sup = all_->find(supervisor);
+  if (!sup) return {};
+  std::vector<ChildSpec> children = sup->static_children;
+  children.insert(children.end(), sup->dynamic_children.begin(), sup->dynamic_children.end());
+  return children;
 }
 
 void JoinGuard::skip(ProcessContext& context, const Term& node, const std::string& what, const Term& why) {

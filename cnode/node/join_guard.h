@@ -27,6 +27,7 @@ class JoinGuard : public Process {
 
  private:
   bool all_known() const;
+  std::vector<ChildSpec> known_children(const Term& supervisor) const;
   void ask_all(ProcessContext&);
   void ask_beam(ProcessContext&, const Term& node);
   void ask_manager(ProcessContext&, const Term& node, const Term& manager);

@@ -27,6 +27,9 @@ inline constexpr std::size_t kMaxSignalsPerStep = 50'000;
 inline constexpr std::size_t kRunQueueHighWater = 200'000;
 inline constexpr std::size_t kRunQueueLowWater = 50'000;
 
+// The longest delay of a timer: what erlang:send_after allows (2^32 - 1 ms, 49 days) and more; a longer one is cut to it.
+inline constexpr Duration kLongestDelay = std::chrono::hours(24 * 366);
+
 // A peer on its way up: bytes of messages kept for it. Beyond it the attempt counts as failed, so that who holds links and
 // monitors there is told, rather than some messages being lost and later ones arriving.
 inline constexpr std::size_t kMaxBytesWhileConnecting = 8u << 20;

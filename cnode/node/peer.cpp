@@ -13,13 +13,13 @@ const Term& sweep_message() { static const Term message = atom("$peer_sweep"); r
 
 }  // namespace
 
-void Peer::started(ProcessContext& context) {
+void PeerProcess::started(ProcessContext& context) {
   all_->peer_box.open(context.self());
   context.monitor_nodes();
   context.send_after(kSweep, context.self(), sweep_message());
 }
 
-void Peer::handle_message(ProcessContext& context, const Term& message) {
+void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
   if (all_->peer_box.handle(context, message)) {
   } else if (message.is_tagged("supervisorring_peer", 3)) {
     handle_peer_message(context, message);
@@ -40,21 +40,21 @@ void Peer::handle_message(ProcessContext& context, const Term& message) {
 
 // ---- nodes --------------------------------------------------------------------------------------------
 
-void Peer::handle_nodeup(ProcessContext& context, const Term& node) {
+void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
   if (all_->peers.size() >= kMaxPeers && !all_->peers.contains(node)) return;
   PeerInfo& peer = all_->peers[node];
   peer = PeerInfo{true, std::nullopt, context.time().now, false};
   send_hello(context, node, false);
 }
 
-void Peer::handle_nodedown(ProcessContext& context, const Term& node) {
+void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   all_->peers.erase(node);
   for (const auto& [name, sup] : all_->supervisors) {
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
   }
 }
 
-void Peer::sweep(ProcessContext& context) {
+void PeerProcess::sweep(ProcessContext& context) {
   const Instant now = context.time().now;
   for (auto& [node, peer] : all_->peers) {
     if (peer.hello || peer.legacy || now - peer.since < kHelloTimeout) continue;
@@ -66,11 +66,15 @@ void Peer::sweep(ProcessContext& context) {
   context.send_after(kSweep, context.self(), sweep_message());
 }
 
-void Peer::handle_ring(ProcessContext& context) {
+void PeerProcess::handle_ring(ProcessContext& context) {
   if (all_->ring.leaving() && !told_leaving_) {
     told_leaving_ = true;
     for (const auto& [node, peer] : all_->peers)
       if (peer.hello) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
+  }
+  if (all_->ring.format() != last_format_) {
+    last_format_ = all_->ring.format();
+    handle_announce(context);
   }
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
@@ -82,7 +86,7 @@ void Peer::handle_ring(ProcessContext& context) {
 
 // ---- messages ------------------------------------------------------------------------------------------
 
-void Peer::send_hello(ProcessContext& context, const Term& node, bool answer) {
+void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool answer) {
   PeerHello hello;
   hello.answer = answer;
   hello.kind = atom("cnode");
@@ -93,12 +97,12 @@ void Peer::send_hello(ProcessContext& context, const Term& node, bool answer) {
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
 }
 
-void Peer::handle_announce(ProcessContext& context) {
+void PeerProcess::handle_announce(ProcessContext& context) {
   for (const auto& [node, peer] : all_->peers)
     if (peer.connected) send_hello(context, node, false);
 }
 
-void Peer::handle_peer_message(ProcessContext& context, const Term& message) {
+void PeerProcess::handle_peer_message(ProcessContext& context, const Term& message) {
   auto decoded = decode_peer_message(message);
   if (!decoded) return context.log(LogLevel::warning, decoded.error());
   const Term node = decoded->from.node();
@@ -121,19 +125,19 @@ void Peer::handle_peer_message(ProcessContext& context, const Term& message) {
     context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerMove{MoveStep::refused, move.supervisor, move.move, atom("not_running")}}));
 }
 
-void Peer::pass_on(ProcessContext& context, const Term& node, const Term& supervisor, const PeerBody& body) {
+void PeerProcess::pass_on(ProcessContext& context, const Term& node, const Term& supervisor, const PeerBody& body) {
   const auto it = all_->supervisors.find(std::string(supervisor.atom_name()));
   if (it == all_->supervisors.end()) return;
   it->second->manager_box.put(context, [sup = it->second, node, body](ProcessContext& ctx) { sup->manager->received(node, body, ctx.time().now); });
 }
 
-void Peer::handle_hello(ProcessContext& context, const Term& node, const PeerHello& hello) {
+void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const PeerHello& hello) {
   if (all_->peers.size() >= kMaxPeers && !all_->peers.contains(node)) return;
   PeerInfo& peer = all_->peers[node];
   if (!peer.connected) peer.connected = true, peer.since = context.time().now;
   const bool first = !peer.hello;
   const bool other_format = hello.otp != otp_of_hash_format(all_->ring.format());
-  if (other_format && (first || peer.hello->otp != hello.otp))
+  if (other_format && all_->ring.settled() && (first || peer.hello->otp != hello.otp))
     context.log(LogLevel::error, to_text(node) + " places by the format of OTP " + std::to_string(hello.otp) + ", this node by that of " +
                                      std::to_string(otp_of_hash_format(all_->ring.format())) + ": they disagree about owners");
   peer.hello = hello;
@@ -142,7 +146,7 @@ void Peer::handle_hello(ProcessContext& context, const Term& node, const PeerHel
   tell_managers(context, node);
 }
 
-void Peer::tell_managers(ProcessContext& context, const Term& node) {
+void PeerProcess::tell_managers(ProcessContext& context, const Term& node) {
   const PeerInfo& peer = all_->peers.at(node);
   for (const auto& [name, sup] : all_->supervisors) {
     const PeerKind kind = !peer.hello ? PeerKind::legacy
@@ -151,12 +155,12 @@ void Peer::tell_managers(ProcessContext& context, const Term& node) {
   }
 }
 
-void Peer::handle_leaving(ProcessContext& context, const Term& node) {
+void PeerProcess::handle_leaving(ProcessContext& context, const Term& node) {
   for (const auto& [name, sup] : all_->supervisors)
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_is_leaving(node, ctx.time().now); });
 }
 
-void Peer::handle_may_join(ProcessContext& context, const Term& from, const Term& members) {
+void PeerProcess::handle_may_join(ProcessContext& context, const Term& from, const Term& members) {
   std::vector<Term> nodes;
   for (const Term& each : members.elements())
     if (each.is_atom() && each != context.node_name()) nodes.push_back(each);

@@ -1,4 +1,4 @@
-// Peer: the process `supervisorring_peer`. Who among the connected nodes is a member of ours, and what it runs.
+// PeerProcess: the process `supervisorring_peer`. Who among the connected nodes is a member of ours, and what it runs.
 //
 // Says hello to a node when a connection opens and whenever the supervisors that run here change; hands ask, answer and move messages to the
 // child manager of their supervisor. A node that has been connected for kHelloTimeout and said nothing is legacy; a hello later corrects
@@ -15,9 +15,9 @@ namespace supervisorring {
 inline constexpr Duration kHelloTimeout = std::chrono::seconds(1);
 inline constexpr std::size_t kMaxPeers = 100'000;
 
-class Peer : public Process {
+class PeerProcess : public Process {
  public:
-  explicit Peer(std::shared_ptr<SupervisionState> all) : all_(std::move(all)) {}
+  explicit PeerProcess(std::shared_ptr<SupervisionState> all) : all_(std::move(all)) {}
 
   void started(ProcessContext&) override;
   void handle_message(ProcessContext&, const Term& message) override;
@@ -39,6 +39,7 @@ class Peer : public Process {
 
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<const Ring> last_ring_;
+  HashFormat last_format_ = HashFormat::minor_version_1;
   bool told_leaving_ = false;
 };
 

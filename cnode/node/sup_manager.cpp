@@ -115,8 +115,8 @@ Term ManagerProcess::state_for_sys() const {
 
 void ManagerProcess::handle_ring(ProcessContext& context) {
   const RingView& view = all_->ring;
-  if (view.ring() == last_ring_ && view.settled() == last_settled_ && view.leaving() == last_leaving_) return;
-  last_ring_ = view.ring(), last_settled_ = view.settled(), last_leaving_ = view.leaving();
+  if (view.ring() == last_ring_ && view.format() == last_format_ && view.settled() == last_settled_ && view.leaving() == last_leaving_) return;
+  last_ring_ = view.ring(), last_format_ = view.format(), last_settled_ = view.settled(), last_leaving_ = view.leaving();
   recent_refs_.clear();
   recent_ref_set_.clear();
   sup_->manager->ring_changed(last_ring_, view.format(), last_settled_, last_leaving_, context.time().now);

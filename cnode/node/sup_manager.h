@@ -49,6 +49,7 @@ class ManagerProcess : public Process {
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<SupervisorState> sup_;
   std::shared_ptr<const Ring> last_ring_;
+  HashFormat last_format_ = HashFormat::minor_version_1;
   bool last_settled_ = false, last_leaving_ = false;
   std::deque<Term> recent_refs_;
   std::unordered_set<Term> recent_ref_set_;

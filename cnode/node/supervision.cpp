@@ -13,7 +13,7 @@ Supervision::Supervision(Node& node, RingView& view, const worker_registry& work
   define_api(node, state_);
   node.at_start([this](ProcessContext& context) {
     context.spawn(std::make_unique<SuperSup>(state_), SpawnOptions{super_sup_name()});
-    context.spawn(std::make_unique<Peer>(state_), SpawnOptions{peer_name()});
+    context.spawn(std::make_unique<PeerProcess>(state_), SpawnOptions{peer_name()});
     for (const auto& [name, sup] : state_->supervisors) spawn_global(context, sup);
   });
 }

@@ -9,7 +9,8 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
   Ask ask;
   const auto may_run_it = [&](const Term& node) {
     const PeerKind kind = kind_of(node);
-    return node != self_ && full_ring_->has(node) && (kind == PeerKind::runs_it || kind == PeerKind::unknown);
+    // One that is off the ring and still connected leaves or stands aside: it hands over what it runs.
+    return node != self_ && (kind == PeerKind::runs_it || (kind == PeerKind::unknown && full_ring_->has(node)));
   };
   if (owner_before) {
     if (may_run_it(*owner_before)) ask.from.push_back(*owner_before);
@@ -18,7 +19,9 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
       if (may_run_it(node)) ask.from.push_back(node);
   }
   if (ask.from.empty()) return queue_start(id);
-  ask.again_at = now + kWhoRunsItTimeout;
+  const bool off_the_ring = ask.from.size() == 1 && !full_ring_->has(ask.from[0]);
+  ask.again_at = now + (off_the_ring ? kWhoRunsItOffTheRing : kWhoRunsItTimeout);
+  if (off_the_ring) ask.unanswered = kMaxUnansweredAsks;  // it may as well be dead: asked once
   for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
   asks_.emplace(id, std::move(ask));
 }

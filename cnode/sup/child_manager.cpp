@@ -150,7 +150,8 @@ std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
 }
 
 void ChildManager::replan(Instant now, bool ring_change) {
-  if (!ring_ || ring_->empty() || !(settled_ || leaving_)) return pump(now);
+  // Unsettled and on the ring: nothing is known of the others yet. Off the ring (leaving, standing aside) everything goes to the others.
+  if (!ring_ || ring_->empty() || (!settled_ && ring_->has(self_))) return pump(now);
   adopt_running();
   std::vector<Term> gone;
   for (auto& [id, entry] : entries_) {
@@ -201,7 +202,7 @@ void ChildManager::place_elsewhere(const Term& id, Entry& entry, Instant now) {
   } else if (view->state == Supervisor::ChildState::running) {
     if (queued_to_move_.insert(id).second) to_move_.push_back(id);
   } else if (!in_by_id_.contains(id)) {
-    retry_later(id, "it is starting or stopping", now);
+    retry_later(id, "it is starting or stopping", now, Tell::no);
   }
 }
 
@@ -246,12 +247,12 @@ void ChildManager::start_done(const Term& id, const Term& result, Instant now) {
   pump(now);
 }
 
-void ChildManager::retry_later(const Term& id, std::string why, Instant now) {
+void ChildManager::retry_later(const Term& id, std::string why, Instant now, Tell tell) {
   auto [it, fresh] = retries_.try_emplace(id);
   Retry& retry = it->second;
   retry.delay = fresh ? kFirstRetry : std::min(retry.delay * 2, kLastRetry);
   retry.at = now + retry.delay;
-  if (retry.why != why) report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + ": " + why + "; trying again");
+  if (tell == Tell::yes && retry.why != why) report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + ": " + why + "; trying again");
   retry.why = std::move(why);
 }
 

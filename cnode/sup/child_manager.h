@@ -33,6 +33,7 @@ inline constexpr std::size_t kMaxStartsInFlight = 256;   // bounds what a ring c
 inline constexpr std::size_t kMaxHeldCopies = 4'096;     // incoming: 64 from each of 64 members
 inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
+inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
 inline constexpr int kMaxUnansweredAsks = 3;
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
 inline constexpr Duration kLastRetry = std::chrono::seconds(30);
@@ -165,7 +166,8 @@ class ChildManager {
   void pump(Instant now);
   void pump_starts();
   void run_retries(Instant now);
-  void retry_later(const Term& id, std::string why, Instant now);
+  enum class Tell : bool { no, yes };  // yes: a line in the log when the reason is a new one
+  void retry_later(const Term& id, std::string why, Instant now, Tell tell = Tell::yes);
   std::optional<Term> effective_owner(const Entry&) const;
   PeerKind kind_of(const Term& node) const;
   bool running_here(const Term& id) const;

@@ -22,7 +22,7 @@ void ChildManager::pump_moves(Instant now) {
 
 void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const PeerKind kind = kind_of(target);
-  if (kind == PeerKind::unknown) return retry_later(id, to_text(target) + " has not said yet what it runs", now);
+  if (kind == PeerKind::unknown) return retry_later(id, to_text(target) + " has not said yet what it runs", now, Tell::no);
   if (kind == PeerKind::lacks_it) return retry_later(id, to_text(target) + " does not run the supervisor", now);
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;

@@ -36,6 +36,19 @@ Cache::~Cache() {
   for (Slot& slot : slots) give_back(slot);
 }
 
+bool is_slot_of(const Slot& slot, std::uint64_t hash, std::string_view bytes) noexcept {
+  return slot.hash == hash && slot.node != nullptr && atom_text(slot.node) == bytes;
+}
+
+Term hand_out(Slot& slot) noexcept {
+  if (slot.credit == 1) {
+    slot.node->refs.fetch_add(kCredit, std::memory_order_relaxed);
+    slot.credit += kCredit;
+  }
+  --slot.credit;
+  return TermAccess::adopt(slot.node);
+}
+
 bool is_ascii(std::string_view bytes) noexcept {
   unsigned char all = 0;
   for (const char c : bytes) all |= static_cast<unsigned char>(c);
@@ -83,9 +96,16 @@ std::uint64_t hash_bytes(std::string_view bytes) noexcept {
     std::memcpy(&word, at, 8);
     mix(word);
   }
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < left; ++i) word = word << 8 | static_cast<unsigned char>(at[i]);
-  mix(word);
+  std::uint64_t last = 0;
+  if (left >= 4) {  // two halves that overlap cover 4 to 7 bytes
+    std::uint32_t head, tail;
+    std::memcpy(&head, at, 4);
+    std::memcpy(&tail, at + left - 4, 4);
+    last = std::uint64_t{head} << 32 | tail;
+  } else {
+    for (std::size_t i = 0; i < left; ++i) last = last << 8 | static_cast<unsigned char>(at[i]);
+  }
+  mix(last);
   return hash ^ (hash >> 32);
 }
 
@@ -96,19 +116,16 @@ Term atom_from_utf8(std::string_view bytes, AtomFault& fault) {
     Node* node = new_atom(bytes, hash, fault);
     return node == nullptr ? Term() : TermAccess::adopt(node);
   }
-  Slot& slot = cache.slots[hash & (kSlots - 1)];
-  if (slot.node == nullptr || slot.hash != hash || atom_text(slot.node) != bytes) {
-    Node* node = new_atom(bytes, hash, fault);
-    if (node == nullptr) return Term();
-    give_back(slot);
-    node->refs.store(kCredit, std::memory_order_relaxed);
-    slot = Slot{hash, node, kCredit};
-  } else if (slot.credit == 1) {
-    slot.node->refs.fetch_add(kCredit, std::memory_order_relaxed);
-    slot.credit += kCredit;
-  }
-  --slot.credit;
-  return TermAccess::adopt(slot.node);
+  Slot* pair = &cache.slots[hash & (kSlots - 2)];
+  if (is_slot_of(pair[0], hash, bytes)) return hand_out(pair[0]);
+  if (is_slot_of(pair[1], hash, bytes)) return hand_out(pair[1]);
+  Node* node = new_atom(bytes, hash, fault);
+  if (node == nullptr) return Term();
+  give_back(pair[1]);
+  pair[1] = pair[0];
+  node->refs.store(kCredit, std::memory_order_relaxed);
+  pair[0] = Slot{hash, node, kCredit};
+  return hand_out(pair[0]);
 }
 
 Term atom_from_latin1(std::string_view bytes, AtomFault& fault) {

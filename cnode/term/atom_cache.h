@@ -1,6 +1,6 @@
 // Atoms by their bytes, without an allocation for those seen lately.
 //
-// Each thread keeps a table of fixed size; a slot holds the last atom whose hash fell on it. So what
+// Each thread keeps a table of fixed size; two slots hold the last two atoms whose hash fell on them. So what
 // the wire sends is never kept for ever, and atoms need no table that all threads share. Two nodes may
 // stand for the same atom: equality looks at the bytes when the addresses differ.
 #pragma once

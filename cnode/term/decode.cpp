@@ -2,6 +2,7 @@
 //
 // `owed_` counts the terms that the open containers still wait for. Each needs a byte at least, so a
 // count that the remaining bytes cannot pay is refused before anything is made of it.
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <memory>
@@ -12,6 +13,8 @@
 #include "term/small_stack.h"
 #include "term/tags.h"
 #include "term/term_node.h"
+
+static_assert(std::endian::native == std::endian::little, "number() turns the bytes round");
 
 namespace supervisorring {
 namespace {
@@ -57,22 +60,25 @@ class Decoder {
     fault_ = std::move(fault);
     return Step::failed;
   }
-  Step give(Term term) {
+  Step give(Term&& term) {
     values_.push(std::move(term));
     return Step::value;
   }
 
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
-  bool has(std::size_t size) {
-    if (left() >= size) [[likely]] return true;
+  [[gnu::always_inline]] bool has(std::size_t size) { return left() >= size ? true : lacks(size); }
+  [[gnu::noinline, gnu::cold]] bool lacks(std::size_t size) {
     fault_ = "cut short: expected " + std::to_string(size) + " more bytes, there are " + std::to_string(left());
     return false;
   }
   template <class T>
   T number() {  // big-endian; REQUIRES: has(sizeof(T))
-    T value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value << (8 * (sizeof(T) > 1)) | at_[i]);
+    T value;
+    std::memcpy(&value, at_, sizeof(T));
     at_ += sizeof(T);
+    if constexpr (sizeof(T) == 2) return __builtin_bswap16(value);
+    if constexpr (sizeof(T) == 4) return __builtin_bswap32(value);
+    if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
     return value;
   }
   BytesView take(std::size_t size) {  // REQUIRES: has(size)
@@ -341,7 +347,7 @@ class Decoder {
     const bool outermost = --open_funs_ == 0;
     return put_instead(frame, Term::fun(outermost ? external : BytesView(reinterpret_cast<const char*>(&place), sizeof place)));
   }
-  bool put_instead(const Frame& frame, Term term) {
+  bool put_instead(const Frame& frame, Term&& term) {
     values_.cut(frame.base);
     values_.push(std::move(term));
     return true;

@@ -105,8 +105,8 @@ class Printer {
       case TermType::reference: return print_reference(term);
       case TermType::export_fun: return print_export(term);
       case TermType::fun: return print_closure(term);
-      case TermType::port: return print_identifier("#Port<", term, "." + std::to_string(term.port_id()));
-      case TermType::pid: return print_identifier("<", term, "." + std::to_string(term.pid_id()) + "." + std::to_string(term.pid_serial()));
+      case TermType::port: return print_identifier("#Port<", term, {term.port_id()});
+      case TermType::pid: return print_identifier("<", term, {term.pid_id(), term.pid_serial()});
       case TermType::tuple: return print_tuple(term);
       case TermType::map: return print_map(term);
       case TermType::list: return print_list(term);
@@ -139,18 +139,21 @@ class Printer {
     out_ += '\'';
   }
 
-  void print_identifier(std::string_view before, const Term& term, const std::string& numbers) {
+  void print_identifier(std::string_view before, const Term& term, std::vector<std::uint64_t> numbers) {
     out_ += before;
     print_atom(term.node().atom_name());
-    out_ += numbers;
+    for (const std::uint64_t number : numbers) print_number('.', number);
     out_ += '>';
   }
 
+  void print_number(char before, std::uint64_t number) {
+    out_ += before;
+    out_ += std::to_string(number);
+  }
+
   void print_reference(const Term& term) {
-    std::string numbers;
     const auto words = term.reference_words();
-    for (std::size_t i = words.size(); i-- > 0;) numbers += "." + std::to_string(words[i]);
-    print_identifier("#Ref<", term, numbers);
+    print_identifier("#Ref<", term, std::vector<std::uint64_t>(words.rbegin(), words.rend()));
   }
 
   void print_export(const Term& term) {
@@ -158,14 +161,16 @@ class Printer {
     print_atom(term.fun_module().atom_name());
     out_ += ':';
     print_atom(term.fun_function().atom_name());
-    out_ += '/' + std::to_string(term.fun_arity());
+    print_number('/', term.fun_arity());
   }
 
   void print_closure(const Term& term) {
     const detail::FunHeader header = detail::read_fun_header(term.bytes());
     out_ += "#Fun<";
     if (detail::count_code_points(header.module) > 0) print_atom(header.module);
-    out_ += "." + std::to_string(header.index) + "." + std::to_string(header.uniq) + ">";
+    print_number('.', header.index);
+    print_number('.', header.uniq);
+    out_ += '>';
   }
 
   void print_tuple(const Term& term) {
@@ -227,7 +232,7 @@ class Printer {
       if (partial) byte >>= 8 - bits_in_last_byte;
       if (i != 0) out_ += ',';
       out_ += std::to_string(byte);
-      if (partial) out_ += ':' + std::to_string(bits_in_last_byte);
+      if (partial) print_number(':', bits_in_last_byte);
     }
   }
 

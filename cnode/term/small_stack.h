@@ -24,7 +24,7 @@ class SmallStack {
   T& top() noexcept { return begin_[size_ - 1]; }
   T* from(std::size_t index) noexcept { return begin_ + index; }
 
-  void push(T value) {
+  void push(T&& value) {
     if (size_ == capacity_) [[unlikely]] grow();
     ::new (static_cast<void*>(begin_ + size_)) T(std::move(value));
     ++size_;

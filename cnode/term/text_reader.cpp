@@ -38,7 +38,14 @@ bool TextReader::expected(std::string_view what) {
     std::size_t next = at_;
     const bool valid = next_code_point(text_, next) >= 0;
     const unsigned byte = static_cast<unsigned char>(text_[at_]);
-    found = valid && byte >= 32 && byte != 127 ? "'" + std::string(text_.substr(at_, next - at_)) + "'" : "byte " + std::to_string(byte);
+    if (valid && byte >= 32 && byte != 127) {
+      found = "'";
+      found += text_.substr(at_, next - at_);
+      found += '\'';
+    } else {
+      found = "byte ";
+      found += std::to_string(byte);
+    }
   }
   return refuse("expected " + std::string(what) + ", found " + found);
 }

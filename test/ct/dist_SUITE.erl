@@ -66,22 +66,22 @@ a_beam_pings_the_program(Config) ->
     Node = proplists:get_value(node, Config),
     ?assertEqual(pong, on_dev(Config, fun() -> net_adm:ping(Node) end)).
 
-%% It has something to say to a node that never spoke to it: it wants to join.
+%% It asks a node that never spoke to it for its ring, to join it.
 the_program_connects_on_its_own(_Config) ->
     #{node := DevNode} = Dev = ring_cluster:start_beam("dev2"),
-    Received = fun() -> receive {'$gen_cast', {add_node, Node}} -> Node after 10000 -> nothing end end,
     Self = self(),
-    spawn_link(fun() -> Self ! {joined, in(Dev, fun() ->
-                                                    register('Elixir.NanoRing', self()),
-                                                    Received()
-                                                end)}
-               end),
+    spawn_link(fun() -> Self ! {asked, in(Dev, fun asked_as_nano_ring/0)} end),
     eventually(fun() -> in(Dev, fun() -> whereis('Elixir.NanoRing') =/= undefined end) end, 5000),
-    #{node := Node} = Program = ring_cluster:start_ringnode("joiner", ["--join", atom_to_list(DevNode)]),
-    ?assertEqual(Node, receive {joined, Joined} -> Joined after 15000 -> nothing end),
+    #{node := Node} = Program =
+        ring_cluster:start_ringnode("joiner", ["--join", atom_to_list(DevNode)]),
+    ?assertEqual(Node, receive {asked, Who} -> Who after 15000 -> nothing end),
     ?assert(in(Dev, fun() -> lists:member(Node, nodes(connected)) end)),
     ring_cluster:kill(Program),
     ring_cluster:stop_beam(Dev).
+
+asked_as_nano_ring() ->
+    register('Elixir.NanoRing', self()),
+    receive {'$gen_call', {Pid, _Tag}, _Request} -> node(Pid) after 10000 -> nobody end.
 
 a_call_to_a_missing_name_exits_noproc_at_once(Config) ->
     Node = proplists:get_value(node, Config),

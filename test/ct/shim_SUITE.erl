@@ -51,12 +51,11 @@ end_per_testcase(_Case, Config) ->
 
 %% The client is also the node that the supervisor is read from.
 two_programs(Config) ->
-    Suffix = proplists:get_value(suffix, Config),
+    [file:del_dir_r(ring_cluster:data_dir(Name)) || Name <- ["cpp1", "cpp2"]],
     #{node := Client} = proplists:get_value(client, Config),
     Sup = ["--supervisor", "'Elixir.MySup'=my_sup@" ++ atom_to_list(Client)],
-    C1 = ring_cluster:start_ringnode("cpp1" ++ Suffix, Sup),
-    C2 = ring_cluster:start_ringnode("cpp2" ++ Suffix,
-                                     ["--join", atom_to_list(maps:get(node, C1)) | Sup]),
+    C1 = ring_cluster:start_ringnode("cpp1", Sup),
+    C2 = ring_cluster:start_ringnode("cpp2", ["--join", atom_to_list(maps:get(node, C1)) | Sup]),
     Nodes = [Node || #{node := Node} <- [C1, C2]],
     members(Config, Nodes),
     [eventually(fun() -> on_client(Config, fun() -> ring_view:up(Node) end) end, Nodes, 20000)
@@ -110,14 +109,10 @@ a_child_is_reached_by_its_via_name(Config) ->
         ?assertEqual(1, gen_server:call(Name, increment)),
         Pid = supervisorring:whereis_name({?SUP, c1}),
         ?assertEqual(supervisorring:find(?SUP, c1), node(Pid)),
-        Tag = make_ref(),
-        ?assertEqual(Pid, supervisorring:send({?SUP, c1}, {'$gen_call', {self(), Tag}, increment})),
-        ?assertEqual(2, receive {Tag, Count} -> Count after 5000 -> nothing end),
-        %% It ends at a cast that it does not know.
-        Ref = monitor(process, Pid),
-        ok = gen_server:cast(Name, nonsense),
-        ?assertMatch({bad_cast, nonsense},
-                     receive {'DOWN', Ref, _, _, Reason} -> Reason after 5000 -> nothing end),
+        ok = gen_server:cast(Name, increment),
+        ?assertEqual(2, gen_server:call(Name, get)),
+        ?assertEqual(Pid, supervisorring:send({?SUP, c1}, {'$gen_cast', {set, 7}})),
+        ?assertEqual(7, gen_server:call(Name, get)),
         Missing = {?SUP, no_such_child},
         ?assertEqual(undefined, supervisorring:whereis_name(Missing)),
         ?assertExit({noproc, _}, gen_server:call({via, supervisorring, Missing}, get)),
@@ -138,8 +133,7 @@ a_member_without_the_supervisor_is_passed_over(Config) ->
     #{node := Other} = ring_cluster:start_ringnode("other" ++ proplists:get_value(suffix, Config)),
     members(Config, [Other, N1]),
     on_client(Config, fun() ->
-        ?assert(is_atom(supervisorring:find(?SUP, c1))),
-        ?assertMatch(#{specs := 12}, supervisorring:count_children(?SUP)),
+        ?assertMatch([_, _ | _], lists:usort([supervisorring:find(?SUP, Id) || Id <- my_sup:ids()])),
         ?assertExit({noproc, {supervisorring, find, ['Elixir.NoSuchSup', c1]}},
                     supervisorring:find('Elixir.NoSuchSup', c1))
     end).

@@ -9,11 +9,14 @@
          the_local_supervisor_answers_as_otp/1, malformed_specs_answer_otps_terms/1]).
 -export([children_of_a_killed_node_run_elsewhere/1, children_come_home_with_their_state/1,
          a_graceful_leave_loses_nothing/1, a_late_supervisor_source_is_waited_for/1]).
--export([a_supervisor_without_factory_is_refused_at_join/1, duplicate_ids_are_named/1]).
+-export([a_node_without_the_factory_is_refused_at_join/1,
+         a_child_that_nothing_can_start_is_named/1, duplicate_ids_are_named/1]).
 
 -import(ring_cluster, [in/2, eventually/2, eventually/3]).
 
 -define(SUP, 'Elixir.MySup').
+%% The exit status of a program that may not join.
+-define(JOIN_REFUSED, 6).
 
 all() ->
     [every_counter_runs_on_its_owner, a_child_that_crashes_starts_again,
@@ -22,7 +25,8 @@ all() ->
      the_local_supervisor_answers_as_otp, malformed_specs_answer_otps_terms,
      children_of_a_killed_node_run_elsewhere, children_come_home_with_their_state,
      a_graceful_leave_loses_nothing, a_late_supervisor_source_is_waited_for,
-     a_supervisor_without_factory_is_refused_at_join, duplicate_ids_are_named].
+     a_node_without_the_factory_is_refused_at_join, a_child_that_nothing_can_start_is_named,
+     duplicate_ids_are_named].
 
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),
@@ -31,16 +35,17 @@ init_per_suite(Config) ->
 end_per_suite(_Config) ->
     ring_cluster:stop().
 
-%% Every case has a source of its own and, but for the last ones, three nodes with all counters running.
-init_per_testcase(Case, Config) ->
-    Mark = ring_cluster:mark(),
-    N = integer_to_list(erlang:unique_integer([positive])),
-    Config1 = [{mark, Mark}, {suffix, "_" ++ N} | Config],
+%% Every case has a source of its own and, but for the last ones, three nodes with all counters
+%% running. The names are the same in every case, so that it is known who owns what: each node
+%% owns some of the counters.
+init_per_testcase(Case, Config0) ->
+    Config = [{mark, ring_cluster:mark()} | Config0],
+    [file:del_dir_r(ring_cluster:data_dir(Name)) || Name <- ["cpp1", "cpp2", "cpp3"]],
     case lists:member(Case, [a_late_supervisor_source_is_waited_for,
-                             a_supervisor_without_factory_is_refused_at_join,
+                             a_child_that_nothing_can_start_is_named,
                              duplicate_ids_are_named]) of
-        true -> Config1;
-        false -> three_nodes([{dev, ring_cluster:start_beam("dev_" ++ N)} | Config1])
+        true -> Config;
+        false -> three_nodes([{dev, ring_cluster:start_beam("dev")} | Config])
     end.
 
 end_per_testcase(_Case, Config) ->
@@ -56,9 +61,8 @@ three_nodes(Config) ->
 
 program(Name, Args, Config) ->
     #{node := Dev} = proplists:get_value(dev, Config),
-    ring_cluster:start_ringnode(Name ++ proplists:get_value(suffix, Config),
-                                ["--supervisor", "'Elixir.MySup'=my_sup@" ++ atom_to_list(Dev)
-                                 | Args]).
+    ring_cluster:start_ringnode(Name, ["--supervisor",
+                                       "'Elixir.MySup'=my_sup@" ++ atom_to_list(Dev) | Args]).
 
 %% All of these are up, and each counter answers on its owner.
 await_counters(Config, Programs) ->
@@ -113,9 +117,12 @@ a_child_that_crashes_starts_again(Config) ->
         Server = {c1, ring_view:owner(N1, ?SUP, c1)},
         [begin
              ?assertEqual(1, gen_server:call(Server, increment)),
-             ?assertMatch({'EXIT', _}, catch gen_server:call(Server, HowItEnds)),
+             Ref = monitor(process, Server),
+             catch gen_server:call(Server, HowItEnds),
+             ?assertMatch({'DOWN', Ref, process, Server, _}, receive {'DOWN', Ref, _, _, _} = Down -> Down
+                                                             after 5000 -> nothing end),
              eventually(fun() -> gen_server:call(Server, get) end, 0, 5000)
-         end || HowItEnds <- [crash, {stop, because}]]
+         end || HowItEnds <- [crash, {stop, because}, {stop, normal}]]
     end).
 
 a_started_child_is_remembered_by_the_handler(Config) ->
@@ -247,33 +254,40 @@ a_graceful_leave_loses_nothing(Config) ->
 
 %% The program starts before the BEAM that its supervisor is read from.
 a_late_supervisor_source_is_waited_for(Config) ->
-    Suffix = proplists:get_value(suffix, Config),
-    Source = ring_cluster:node_name("dev" ++ Suffix),
-    Program = program("cpp1", [], [{dev, #{node => Source}} | Config]),
-    Config1 = [{dev, ring_cluster:start_beam("dev" ++ Suffix)} | Config],
-    await_counters(Config1, [Program]).
+    Program = program("cpp1", [], [{dev, #{node => ring_cluster:node_name("dev")}} | Config]),
+    await_counters([{dev, ring_cluster:start_beam("dev")} | Config], [Program]).
 
 %% Refusals
 
-a_supervisor_without_factory_is_refused_at_join(Config) ->
-    Program = refused("=unknown_class", Config),
-    ?assertMatch({match, _}, re:run(ring_cluster:log(Program), "NobodyHasThis")).
+a_node_without_the_factory_is_refused_at_join(Config) ->
+    [#{node := N1} | _] = programs(Config),
+    #{node := Dev} = proplists:get_value(dev, Config),
+    Program = ring_cluster:run_ringnode(
+                "unable", without_workers(ring_cluster:run_args("unable"))
+                ++ ["--join", atom_to_list(N1),
+                    "--supervisor", "'Elixir.MySup'=my_sup@" ++ atom_to_list(Dev)]),
+    ?assertEqual(?JOIN_REFUSED, ring_cluster:await_exit(Program, 20000)),
+    Log = ring_cluster:log(Program),
+    [?assertMatch({match, _}, re:run(Log, Name)) || Name <- ["MySup", "Elixir.Counter"]],
+    await_counters(Config, programs(Config)).
 
-duplicate_ids_are_named(Config) ->
+without_workers(["--workers", _ | Rest]) -> Rest;
+without_workers([Other | Rest]) -> [Other | without_workers(Rest)].
+
+a_child_that_nothing_can_start_is_named(_Config) ->
+    logs("=unknown_class", "NobodyHasThis").
+
+duplicate_ids_are_named(_Config) ->
     Spec = "{twice,{gen_server,start_link,[{local,twice},'Elixir.Counter',[],[]]},"
         "permanent,2000,worker,['Elixir.Counter']}",
-    Program = refused("={specs,[" ++ Spec ++ "," ++ Spec ++ "]}", Config),
-    ?assertMatch({match, _}, re:run(ring_cluster:log(Program), "duplicate_child_name")).
+    logs("={specs,[" ++ Spec ++ "," ++ Spec ++ "]}", "duplicate_child_name").
 
-%% The program ends, not with 0, when its supervisor is my_sup with this argument.
-refused(Argument, Config) ->
-    #{node := Dev} = ring_cluster:start_beam("dev" ++ proplists:get_value(suffix, Config)),
-    Name = "cpp1" ++ proplists:get_value(suffix, Config),
-    Program = ring_cluster:run_ringnode(
-                Name, ring_cluster:run_args(Name) ++
-                    ["--supervisor", "'Elixir.Odd'=my_sup@" ++ atom_to_list(Dev) ++ Argument]),
-    ?assertNotEqual(0, ring_cluster:await_exit(Program, 20000)),
-    Program.
+%% The program says Why when its supervisor is my_sup with this argument.
+logs(Argument, Why) ->
+    #{node := Dev} = ring_cluster:start_beam("dev"),
+    Program = ring_cluster:start_ringnode(
+                "cpp1", ["--supervisor", "'Elixir.Odd'=my_sup@" ++ atom_to_list(Dev) ++ Argument]),
+    eventually(fun() -> is_list(string:find(binary_to_list(ring_cluster:log(Program)), Why)) end, 10000).
 
 on_dev(Config, Fun) ->
     in(proplists:get_value(dev, Config), Fun).

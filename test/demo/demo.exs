@@ -17,16 +17,16 @@ end
 defmodule Demo.Programs do
   @moduledoc "Starts and ends the ringnode programs by process id."
 
-  def node(name), do: :"#{name}@127.0.0.1"
+  def node_of(name), do: :"#{name}@127.0.0.1"
 
   def start(name, join) do
     run = System.fetch_env!("DEMO_RUN")
     root = System.fetch_env!("DEMO_ROOT")
     arguments =
-      ["run", "--name", "#{node(name)}", "--cookie-file", "#{run}/cookie", "--listen", "127.0.0.1"] ++
+      ["run", "--name", "#{node_of(name)}", "--cookie-file", "#{run}/cookie", "--listen", "127.0.0.1"] ++
         ["--data-dir", "#{run}/#{name}", "--workers", "#{root}/priv/libcounter.so"] ++
         ["--supervisor", "'Elixir.DemoSup'='Elixir.DemoSup'@#{Node.self()}"] ++
-        if(join, do: ["--join", "#{node(join)}"], else: [])
+        if(join, do: ["--join", "#{node_of(join)}"], else: [])
 
     command = Enum.map_join(["#{root}/priv/ringnode" | arguments], " ", &quote_word/1)
     {pid, 0} = System.cmd("sh", ["-c", "setsid #{command} >>#{run}/#{name}.log 2>&1 </dev/null & echo $!"])
@@ -94,14 +94,14 @@ defmodule Demo.Cluster do
   def call(id, request), do: GenServer.call({id, owner(id)}, request)
 
   def up(member) do
-    set = GenServer.call({NanoRing, Demo.Programs.node(member)}, :get_up)
+    set = GenServer.call({NanoRing, Demo.Programs.node_of(member)}, :get_up)
     newest = fn map -> Enum.reduce(Map.keys(map.map), %{}, fn {n, t}, acc -> Map.update(acc, n, t, &max(&1, t)) end) end
     removed = newest.(set.rem_set)
     for {n, t} <- newest.(set.add_set), not (Map.has_key?(removed, n) and removed[n] > t), do: n
   end
 
   def await_up(names) do
-    nodes = names |> Enum.map(&Demo.Programs.node/1) |> Enum.sort()
+    nodes = names |> Enum.map(&Demo.Programs.node_of/1) |> Enum.sort()
     Demo.Wait.until("the members #{Enum.join(names, ", ")} to be up", fn ->
       Enum.all?(names, fn n -> Enum.sort(up(n)) == nodes end)
     end)
@@ -117,7 +117,7 @@ defmodule Demo.Picture do
   def ring(names) do
     points =
       for name <- names, index <- 1..300 do
-        {:crypto.hash(:sha, :erlang.term_to_binary("#{Demo.Programs.node(name)}#{index}")), name}
+        {:crypto.hash(:sha, :erlang.term_to_binary("#{Demo.Programs.node_of(name)}#{index}")), name}
       end
       |> Enum.sort()
 
@@ -129,7 +129,7 @@ defmodule Demo.Picture do
 
   def table(counters, names) do
     for name <- names do
-      mine = for {id, {node, count}} <- counters, node == Demo.Programs.node(name), do: {id, count}
+      mine = for {id, {node, count}} <- counters, node == Demo.Programs.node_of(name), do: {id, count}
       cells = mine |> Enum.sort_by(fn {id, _} -> number(id) end) |> Enum.map_join("  ", fn {id, n} -> "#{id}=#{n}" end)
       IO.puts("    " <> paint(String.pad_trailing(name, 6), name) <> cells)
     end
@@ -171,7 +171,7 @@ defmodule Demo do
     {:ok, _} = Node.start(:"demo@127.0.0.1", :longnames)
     Node.set_cookie(String.to_atom(cookie))
     Application.load(:supervisorring)
-    Application.put_env(:supervisorring, :members, Enum.map(@names, &Programs.node/1))
+    Application.put_env(:supervisorring, :members, Enum.map(@names, &Programs.node_of/1))
 
     form_a_ring()
     increment_everything()
@@ -254,7 +254,6 @@ defmodule Demo do
 
   defp finish(keep) when keep in [nil, ""] do
     IO.puts("\nThe demo ends here and takes its processes with it; make demo KEEP=1 leaves them up.")
-    System.stop(0)
   end
 
   defp finish(_keep) do
@@ -279,7 +278,7 @@ defmodule Demo do
     Process.sleep(:infinity)
   end
 
-  defp on(counters, name), do: for({id, {node, _}} <- counters, node == Programs.node(name), do: id) |> Enum.sort_by(&Picture.number/1)
+  defp on(counters, name), do: for({id, {node, _}} <- counters, node == Programs.node_of(name), do: id) |> Enum.sort_by(&Picture.number/1)
   defp list(ids), do: ids |> Enum.sort_by(&Picture.number/1) |> Enum.join(", ")
 
   defp same_counts!(before, afterwards) do

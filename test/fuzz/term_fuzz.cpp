@@ -64,8 +64,10 @@ std::vector<std::string> fuzz_seeds() {
   const std::uint32_t words[] = {1, 2, 3, 4, 5};
   const Term node = atom("a@h");
   seeds.push_back(external_form(tuple(Term::pid(node, 1, 2, 3), Term::port(node, 1ull << 40, 3), Term::port(node, 7, 3), Term::reference(node, 9, words))));
-  std::string closure("\x83p\0\0\0\x40\x01uuuuuuuuuuuuuuuu\0\0\0\x01\0\0\0\x01w\x01ma\x03" "a\x04Xw\x03" "a@h\0\0\0\x01\0\0\0\x02\0\0\0\x03j", 0x42);
+  static const char kClosure[] = "\x83p\0\0\0\0\x01uuuuuuuuuuuuuuuu\0\0\0\x01\0\0\0\x01w\x01ma\x03" "a\x04Xw\x03" "a@h\0\0\0\x01\0\0\0\x02\0\0\0\x03j";
+  std::string closure(kClosure, sizeof kClosure - 1);
   closure[5] = static_cast<char>(closure.size() - 2);
+  hold(decode_whole(closure).ok(), "the closure among the seeds is one");
   seeds.push_back(closure);
   return seeds;
 }

@@ -128,6 +128,15 @@ void SimNetwork::close_connections(const std::string& a, const std::string& b) {
 
 void SimNetwork::hold_accepts(const std::string& name) { holding_.insert(name); }
 
+std::string SimNetwork::peer_of(const std::string& node, ConnectionId id) const {
+  const auto place = sides_.find({node, id});
+  if (place == sides_.end()) return {};
+  const auto connection = connections_.find(place->second.first);
+  if (connection == connections_.end()) return {};
+  const std::string& other = connection->second.side[1 - place->second.second].node;
+  return other.empty() ? "epmd" : other;
+}
+
 std::size_t SimNetwork::open_connections(const std::string& a, const std::string& b) const {
   return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(), [&](const auto& item) {
     const Connection& connection = item.second;

@@ -53,6 +53,8 @@ class SimNetwork {
   void close_connections(const std::string& a, const std::string& b);      // both sides see it
   void hold_accepts(const std::string& name);                              // connects to it stay unanswered
   std::size_t open_connections(const std::string& a, const std::string& b) const;
+  // Who is at the other end of `node`'s connection: a node's name, "epmd", or "" when there is none.
+  std::string peer_of(const std::string& node, ConnectionId id) const;
 
   // ---- epmd: one a host, running from the start ------------------------------------------------------
   SimEpmd& epmd(const std::string& host) { return epmds_[host]; }

@@ -1,0 +1,93 @@
+// ringnode: the command line. Flags and their checks are here; what a command does is in its own file.
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+#include "cli/admin_commands.h"
+#include "cli/place_command.h"
+#include "cli/run_command.h"
+#include "supervisorring/version.h"
+
+namespace supervisorring {
+namespace {
+
+const std::string kVersionText = std::string("ringnode ") + kVersion + "\nerl_interface " SR_EI_VERSION "\ncompiler " SR_COMPILER;
+
+void add_admin_flags(CLI::App& command, AdminOptions& options) {
+  command.add_option("--name", options.name, "the node to ask: name@host")->required();
+  command.add_option("--cookie-file", options.cookie_file, "file with the cookie; else $RELEASE_COOKIE, else ~/.erlang.cookie");
+  command.add_option("--epmd-port", options.epmd_port, "else $ERL_EPMD_PORT, else 4369")->check(CLI::Range(1, 65535));
+  command.add_option("--timeout", options.timeout, "how long it may take to answer")->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
+}
+
+CLI::App* add_run(CLI::App& app, RunOptions& options) {
+  CLI::App* run = app.add_subcommand("run", "run a node in the foreground until it leaves");
+  cnode_options& node = options.node;
+  run->add_option("--name", node.name, "name@host of this node")->required();
+  run->add_option("--cookie-file", node.cookie_file, "file with the cookie; else $RELEASE_COOKIE, else ~/.erlang.cookie");
+  run->add_option("--join", node.join, "a member of the ring to join; may be repeated")->take_all()->allow_extra_args(false);
+  run->add_option("--data-dir", node.data_dir, "where the ring file is kept (default: data/NAME@HOST)");
+  run->add_option("--listen", node.listen, "ADDRESS[:PORT] for other nodes (default: from the name's host; a free port)");
+  run->add_option("--supervisor", options.supervisors, "Name=Module@Node[=Arg]: a supervisor whose definition Module:init(Arg) gives at Node; may be repeated")
+      ->take_all()->allow_extra_args(false);
+  run->add_option("--workers", options.workers, "shared object with C++ children; may be repeated")->take_all()->allow_extra_args(false);
+  run->add_option("--threads", node.threads, "threads for C++ children (default: one per processor)")->check(CLI::Range(1, 1024));
+  run->add_option("--otp", node.otp, "placement format: 25 (OTP 25 and below) or 26 (and above); otherwise learnt from the cluster")->check(CLI::IsMember({25, 26}));
+  run->add_flag("--force", node.force, "join although this node cannot run every supervisor of the cluster");
+  run->add_option("--join-timeout", node.join_timeout, "how long a silent member of the ring file is waited for (default: 5s)")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
+  run->add_flag("--published", node.published, "be visible in nodes(); otherwise hidden");
+  run->add_option("--epmd-port", node.epmd_port, "else $ERL_EPMD_PORT, else 4369")->check(CLI::Range(1, 65535));
+  run->add_option("--log-level", node.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
+  return run;
+}
+
+CLI::App* add_place(CLI::App& app, PlaceOptions& options) {
+  CLI::App* place = app.add_subcommand("place", "read Erlang terms, one a line, print which member owns each");
+  place->add_option("--members", options.members, "the up members: a@h,b@h")->required();
+  place->add_option("--otp", options.otp, "placement format: 25 or 26")->check(CLI::IsMember({25, 26}))->required();
+  place->add_option("--supervisor", options.supervisor, "terms are ids of this supervisor's children; otherwise whole keys");
+  return place;
+}
+
+int main_with(int argc, char** argv) {
+  CLI::App app{"A C++ node of an Erlang cluster: joins the ring, runs its share of the children.", "ringnode"};
+  app.set_version_flag("--version", kVersionText);
+  app.require_subcommand(1);
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return failed->get_name() + ": " + error.what() + " (see " + failed->get_name() + " --help)\n";
+  });
+
+  RunOptions run_options;
+  PlaceOptions place_options;
+  AdminOptions status_options;
+  AdminOptions leave_options;
+  bool as_term = false;
+  bool forget = false;
+  std::chrono::milliseconds wait{60'000};
+  const CLI::App* run_command = add_run(app, run_options);
+  const CLI::App* place_command = add_place(app, place_options);
+  CLI::App* status_command = app.add_subcommand("status", "print what a running node sees: members, children, moves");
+  add_admin_flags(*status_command, status_options);
+  status_command->add_flag("--term", as_term, "print the Erlang term instead");
+  CLI::App* leave_command = app.add_subcommand("leave", "ask a running node to hand its children over, leave and end");
+  add_admin_flags(*leave_command, leave_options);
+  leave_command->add_flag("--forget", forget, "leave for good: out of the ring's members, ring file deleted");
+  leave_command->add_option("--wait", wait, "how long to wait for its end (default: 60s)")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? to_int(ExitStatus::ok) : to_int(ExitStatus::usage);
+  }
+  if (*run_command) return to_int(run(std::move(run_options)));
+  if (*place_command) return to_int(place(place_options, std::cin, std::cout, std::cerr));
+  if (*status_command) return to_int(print_status(status_options, as_term, std::cout, std::cerr));
+  return to_int(leave(leave_options, forget, wait, std::cout, std::cerr));
+}
+
+}  // namespace
+}  // namespace supervisorring
+
+int main(int argc, char** argv) { return supervisorring::main_with(argc, argv); }

@@ -1,0 +1,51 @@
+// Driver: runs one Node on the thread that calls run(): sockets, timers, files, signals, the clock.
+//
+// The rule (node/effect.h): whatever happens outside is an input to the Node, its effects are performed in the order given; the driver
+// decides nothing. All inputs that are ready at once are handed over before the effects are taken, so that the
+// replies to a batch of calls leave in one write. Only run()'s thread touches the Node; post(), wake_workers() and stop() are
+// for every thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "io/data_directory.h"
+#include "io/limits.h"
+#include "node/node.h"
+
+namespace supervisorring {
+
+struct DriverOptions {
+  std::size_t max_connections = io_limits::kConnections;
+  std::function<void(LogLevel, const std::string&)> log = [](LogLevel, const std::string&) {};
+};
+
+class Driver {
+ public:
+  explicit Driver(DriverOptions options);
+  ~Driver();
+
+  // Binds and listens; connections are accepted from run() on. `address` is literal; port 0 takes a free one. Returns the
+  // port. Once, before run().
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  // SIGTERM and SIGINT call `handle` on run()'s thread instead of ending the program. Before run().
+  void on_signal(std::function<void(int signal)> handle);
+
+  // Starts the node and blocks until it halts; returns its status. `files`: null keeps nothing on disk. Once.
+  int run(Node& node, const DataDirectory* files);
+
+  // ---- any thread -----------------------------------------------------------------------------
+  void post(std::function<void()> work);  // on run()'s thread; dropped when the node has halted
+  void wake_workers();                    // Node::workers_ready soon; cheap when called often
+  void stop(int status, const std::string& why);  // as HaltNode
+
+  static Time now();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace supervisorring

@@ -1,0 +1,32 @@
+// The limits of the driver, each with the reason for its value.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace supervisorring::io_limits {
+
+// One buffer for all connections. Measured: 256 KiB holds some 2,000 calls, after which a larger one gains nothing.
+inline constexpr std::size_t kReadBuffer = 256 * 1024;
+// Full buffers taken from one connection before the others get their turn.
+inline constexpr int kReadsPerTurn = 4;
+// Handlers run before what they caused is sent: more replies per write against the latency of the first.
+inline constexpr int kHandlersPerBatch = 256;
+// From this many bytes read in one batch more are expected at once: the driver yields the processor once before it writes.
+inline constexpr std::size_t kBusyBatch = 4 * 1024;
+// Buffers gathered into one write; Asio passes at most 64 to the system.
+inline constexpr std::size_t kGatheredBuffers = 64;
+// Open connections. A cluster has some hundred members; the rest is for clients and tools.
+inline constexpr std::size_t kConnections = 4096;
+// How long a closing connection may take to deliver what was sent, and then to be closed by the peer.
+inline constexpr std::chrono::milliseconds kLinger{2000};
+// The same when the whole node ends: a service manager waits for it.
+inline constexpr std::chrono::milliseconds kHaltLinger{1000};
+// Pause after an accept that found no free descriptor or memory.
+inline constexpr std::chrono::milliseconds kAcceptPause{100};
+// A file of the data directory. The ring file of 1,000 members with two timestamps each is below 200 KiB.
+inline constexpr std::size_t kFileBytes = 64 * 1024 * 1024;
+// A write to disk that took longer is worth a line: it held up the acks of a gossip round (legacy members allow 100 ms).
+inline constexpr std::chrono::milliseconds kSlowDisk{50};
+
+}  // namespace supervisorring::io_limits

@@ -1,0 +1,210 @@
+// The queues of a child and its turns. What the callbacks do is in child_callbacks.cpp.
+#include "node/child_strand.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace supervisorring {
+namespace {
+
+bool has_parts(const Term& term) { return term.is_tuple() || term.is_list() || term.is_map(); }
+
+}  // namespace
+
+std::size_t approximate_size(const Term& term) {
+  constexpr std::size_t kMost = 64;
+  const Term* waiting[kMost];
+  std::size_t known = 0;
+  std::size_t bytes = 0;
+  waiting[known++] = &term;
+  for (std::size_t next = 0; next < known; ++next) {
+    const Term& part = *waiting[next];
+    bytes += sizeof(Term);
+    if (part.type() == TermType::bitstring || part.type() == TermType::fun) bytes += part.bytes().size();
+    else if (part.type() == TermType::big_integer) bytes += part.magnitude().size();
+    else if (part.is_map()) {
+      bytes += part.size() * sizeof(Term::Pair);
+      for (const auto& [key, value] : part.pairs()) {
+        if (known + 2 > kMost) break;
+        waiting[known++] = &key;
+        waiting[known++] = &value;
+      }
+    } else if (has_parts(part)) {
+      bytes += part.size() * sizeof(Term);
+      for (const Term& element : part.elements()) {
+        if (known == kMost) break;
+        waiting[known++] = &element;
+      }
+    }
+  }
+  return bytes;
+}
+
+ChildStrand::ChildStrand(StrandPool& pool, Worker worker, Identity identity, std::shared_ptr<ReleasedChildren> released)
+    : pool_(pool), worker_(std::move(worker)), identity_(std::move(identity)), released_children_(std::move(released)) {}
+
+// ---- the node's thread -----------------------------------------------------------------------------------
+
+void ChildStrand::wake(std::unique_lock<std::mutex> lock) {
+  const bool idle = !scheduled_;
+  scheduled_ = true;
+  lock.unlock();
+  if (idle) pool_.schedule(shared_from_this());
+}
+
+bool ChildStrand::push(ChildEvent event) {
+  event.size = static_cast<std::uint32_t>(std::min<std::size_t>(approximate_size(event.term), kMaxMailboxBytes));
+  std::unique_lock lock(mutex_);
+  const bool from_outside = event.kind == ChildEvent::Kind::message;  // answers and timers are as many as the child asked for
+  if (from_outside && (mailbox_count_ >= kMaxMailboxMessages || mailbox_bytes_ + event.size > kMaxMailboxBytes)) return false;
+  ++mailbox_count_;
+  mailbox_bytes_ += event.size;
+  mailbox_.push_back(std::move(event));
+  wake(std::move(lock));
+  return true;
+}
+
+void ChildStrand::push_urgent(ChildEvent event) {
+  std::unique_lock lock(mutex_);
+  urgent_.push_back(std::move(event));
+  urgent_pending_.store(true, std::memory_order_release);
+  wake(std::move(lock));
+}
+
+void ChildStrand::kill() {
+  std::unique_lock lock(mutex_);
+  dead_.store(true, std::memory_order_release);
+  wake(std::move(lock));
+}
+
+std::vector<ChildAction> ChildStrand::take_actions() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(outbox_, {});
+}
+
+std::vector<ChildEvent> ChildStrand::take_mailbox() {
+  std::lock_guard lock(mutex_);
+  mailbox_count_ = 0;
+  mailbox_bytes_ = 0;
+  return std::exchange(mailbox_, {});
+}
+
+// ---- the strand --------------------------------------------------------------------------------------------
+
+Strand::Next ChildStrand::run_turn() {
+  int handled = 0;
+  if (!dead_.load(std::memory_order_acquire)) {
+    handle_urgent();
+    handled = handle_mailbox();
+  }
+  {
+    std::lock_guard lock(mutex_);
+    mailbox_count_ -= std::min<std::size_t>(mailbox_count_, static_cast<std::size_t>(handled));
+    mailbox_bytes_ -= std::min(mailbox_bytes_, handled_bytes_);
+  }
+  handled_bytes_ = 0;
+  if (state_ == State::ended && object_) {
+    object_.reset();  // outside of its callbacks, and before the node hears of the end
+    released_.store(true, std::memory_order_release);
+  }
+  return finish_turn();
+}
+
+int ChildStrand::handle_mailbox() {
+  int handled = 0;
+  while (state_ == State::running && handled < kEventsPerTurn && !dead_.load(std::memory_order_acquire)) {
+    if (urgent_pending_.load(std::memory_order_acquire)) {
+      handle_urgent();
+      continue;
+    }
+    if (batch_next_ == batch_.size()) {
+      batch_.clear();
+      batch_next_ = 0;
+      std::lock_guard lock(mutex_);
+      if (mailbox_.empty()) break;
+      batch_.swap(mailbox_);
+    }
+    ChildEvent event = std::move(batch_[batch_next_++]);
+    handled_bytes_ += event.size;
+    ++handled;
+    dispatch(event);
+  }
+  return handled;
+}
+
+void ChildStrand::handle_urgent() {
+  std::vector<ChildEvent> urgent;
+  {
+    std::lock_guard lock(mutex_);
+    urgent.swap(urgent_);
+    urgent_pending_.store(false, std::memory_order_release);
+  }
+  for (ChildEvent& event : urgent) {
+    if (state_ == State::ended || dead_.load(std::memory_order_acquire)) return;
+    dispatch(event);
+  }
+}
+
+// What is left of the batch goes before what came since.
+void ChildStrand::put_back_batch() {
+  std::lock_guard lock(mutex_);
+  mailbox_.insert(mailbox_.begin(), std::make_move_iterator(batch_.begin() + static_cast<std::ptrdiff_t>(batch_next_)),
+                  std::make_move_iterator(batch_.end()));
+  batch_.clear();
+  batch_next_ = 0;
+}
+
+// Hands over what the turn wants done, and says whether there is more to handle.
+Strand::Next ChildStrand::finish_turn() {
+  bool was_empty = false;
+  bool more = false;
+  bool dead = false;
+  std::vector<ChildEvent> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    dead = dead_.load(std::memory_order_acquire);  // set under this mutex: a kill() from here on schedules another turn
+    if (!dead) {
+      was_empty = outbox_.empty() && !actions_.empty();
+      if (outbox_.empty()) outbox_.swap(actions_);
+      else outbox_.insert(outbox_.end(), std::make_move_iterator(actions_.begin()), std::make_move_iterator(actions_.end()));
+      if (state_ == State::ended) dropped.swap(mailbox_);
+      else more = !urgent_.empty() || (state_ == State::running && (batch_next_ < batch_.size() || !mailbox_.empty()));
+      scheduled_ = more;
+    }
+  }
+  actions_.clear();
+  if (dead) {
+    clean_up();  // the last turn: scheduled_ stays true
+    return Next::idle;
+  }
+  if (was_empty) pool_.add_ready(identity_.pid);
+  return more ? Next::again : Next::idle;
+}
+
+void ChildStrand::clean_up() {
+  std::vector<ChildEvent> dropped;
+  std::vector<ChildEvent> dropped_urgent;
+  std::vector<ChildAction> dropped_actions;
+  object_.reset();
+  batch_.clear();
+  batch_next_ = 0;
+  timers_.clear();
+  continuations_.clear();
+  state_ = State::ended;
+  {
+    std::lock_guard lock(mutex_);
+    dropped.swap(mailbox_);
+    dropped_urgent.swap(urgent_);
+    dropped_actions.swap(outbox_);
+  }
+  released_.store(true, std::memory_order_release);
+  bool first;
+  {
+    std::lock_guard lock(released_children_->mutex);
+    first = released_children_->pids.empty();
+    released_children_->pids.push_back(identity_.pid);
+  }
+  if (first) pool_.add_ready(identity_.janitor);
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,90 @@
+#include "node/composition.h"
+
+#include <utility>
+
+#include "node/status.h"
+#include "node/exit_status.h"
+#include "node/nano_ring.h"
+#include "node/supervision.h"
+
+namespace supervisorring {
+
+struct Composition::Impl {
+  Impl(Node& the_node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig given);
+
+  NanoRingHooks hooks();
+  void define_functions();
+  void leave(ProcessContext&, bool forget);
+  RpcFunction answer_leave();
+  Term status(ProcessContext&) const;
+
+  Node& node;
+  CompositionConfig config;
+  RingView view;
+  Supervision supervision;
+  NanoRing nano_ring;
+  Instant started{};
+};
+
+Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig given)
+    : node(the_node),
+      config(std::move(given)),
+      view(config.ring.self),
+      supervision(node, view, registry, runtime),
+      nano_ring(config.ring, view, hooks()) {
+  nano_ring.add_to(node);
+  define_functions();
+  for (auto& hook : config.on_ring_change) view.subscribe(std::move(hook));
+  node.at_start([this](ProcessContext& context) {
+    started = context.time().now;
+    if (config.on_started) config.on_started();
+  });
+}
+
+NanoRingHooks Composition::Impl::hooks() {
+  NanoRingHooks hooks;
+  hooks.may_join = [this](ProcessContext& context, std::vector<Term> members, NanoRingHooks::MayJoin then) {
+    if (config.force) return then(context, true);
+    supervision.may_join(context, std::move(members), std::move(then));
+  };
+  hooks.ring_changed = [this](ProcessContext& context) { supervision.ring_changed(context); };
+  hooks.prepare_leave = [this](ProcessContext& context, NanoRingHooks::Then then) { supervision.prepare_leave(context, std::move(then)); };
+  hooks.children_run = [this] { return supervision.any_child_runs(); };
+  if (config.on_removed) hooks.removed = [this](ProcessContext&) { config.on_removed(); };
+  return hooks;
+}
+
+void Composition::Impl::define_functions() {
+  node.define_function("supervisorring", "status", 0, [this](ProcessContext& context, std::vector<Term>, RpcDone done) { done(status(context)); });
+  node.define_function("supervisorring", "leave", 0, answer_leave());
+  node.define_function("supervisorring", "leave", 1, answer_leave());
+}
+
+// leave(), leave([]), leave([forget]).
+RpcFunction Composition::Impl::answer_leave() {
+  return [this](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
+    const Term options = arguments.empty() ? Term::nil() : arguments[0];
+    const bool forget = options == list({atom("forget")});
+    if (!forget && !options.is_nil()) return done(RpcError{atom("error"), atom("badarg")});
+    context.log(LogLevel::notice, forget ? "asked to leave and to forget the ring" : "asked to leave");
+    done(atom("ok"));
+    leave(context, forget);
+  };
+}
+
+void Composition::Impl::leave(ProcessContext& context, bool forget) {
+  nano_ring.leave(context, forget ? Membership::Forget::yes : Membership::Forget::no);
+}
+
+Term Composition::Impl::status(ProcessContext& context) const {
+  return with_program_status(supervision.status(context), node, *view.ring(), {context.time().now - started, config.published, config.force});
+}
+
+Composition::Composition(Node& node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig config)
+    : impl_(std::make_unique<Impl>(node, registry, runtime, std::move(config))) {}
+Composition::~Composition() = default;
+
+Result<bool> Composition::define(SupervisorDefinition definition) { return impl_->supervision.define(std::move(definition)); }
+void Composition::leave(ProcessContext& context, bool forget) { impl_->leave(context, forget); }
+
+}  // namespace supervisorring

@@ -1,0 +1,50 @@
+// Composition: what one node of this library consists of, wired together on the node's thread.
+//
+// NanoRing (membership), the supervisors, their peer process, and the functions that others may call:
+//   supervisorring:status/0           node/status.h
+//   supervisorring:leave/0, leave/1   ok at once, then as SIGTERM; leave([forget]) also leaves the ring's members
+// and what the supervision offers (node/supervision.h).
+//
+// Leaving: children are handed over first, then the others are told, then the node halts.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "node/native_process.h"
+#include "node/node.h"
+#include "ring/membership.h"
+#include "supervisorring/cnode.h"
+#include "node/sup_definition.h"
+
+namespace supervisorring {
+
+struct CompositionConfig {
+  MembershipConfig ring;
+  bool force = false;
+  bool published = false;
+  std::vector<std::function<void(const RingChange&)>> on_ring_change;
+  std::function<void()> on_removed;  // empty: leaves, forgets and ends
+  std::function<void()> on_started;
+};
+
+class Composition {
+ public:
+  // Defines functions and adds what is to be spawned. Before node.start(). Outlives the node's processes, as all that is given does.
+  Composition(Node& node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig config);
+  ~Composition();
+  Composition(const Composition&) = delete;
+  Composition& operator=(const Composition&) = delete;
+
+  // Before node.start(). Error: the name is defined already.
+  Result<bool> define(SupervisorDefinition);
+  // On the node's thread. A second call changes nothing.
+  void leave(ProcessContext&, bool forget);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace supervisorring

@@ -1,0 +1,285 @@
+#include "node/native_child.h"
+
+namespace supervisorring {
+namespace {
+
+using Event = ChildEvent::Kind;
+using Action = ChildAction::Kind;
+
+const Term kGenCall = atom("$gen_call");
+constexpr Duration kWarnEvery = std::chrono::seconds(10);
+
+bool is_call(const Term& message) {
+  return message.is_tuple(3) && message[0] == kGenCall && message[1].is_tuple(2) && message[1][0].is_pid();
+}
+
+// The reference of an alias that a call's tag names, or [].
+Term alias_of(const Term& tag) {
+  const bool is_alias = tag.type() == TermType::list && tag.size() == 1 && tag[0].is_atom("alias") && tag.tail().is_reference();
+  return is_alias ? tag.tail() : Term();
+}
+
+bool is_quiet(const Term& reason) {
+  return reason.is_atom("normal") || reason.is_atom("shutdown") || reason.is_tagged("shutdown", 2);
+}
+
+}  // namespace
+
+void answer_call(ProcessContext& context, const Term& from, const Term& value) {
+  if (!from.is_tuple(2)) return;
+  const Term alias = alias_of(from[1]);
+  context.send(alias.is_nil() ? from[0] : alias, tuple(from[1], value));
+}
+
+// gen:call waits for its alias's reply or its monitor's 'DOWN', which is what it gets; a caller without alias waits for the time-out.
+void fail_call(ProcessContext& context, const Term& from, const Term& reason) {
+  const Term alias = from.is_tuple(2) ? alias_of(from[1]) : Term();
+  if (!alias.is_nil()) context.send(alias, tuple(atom("DOWN"), alias, atom("process"), context.self(), reason));
+}
+
+void NativeChild::started(ProcessContext& context) {
+  self_ = context.self();
+  timer_token_ = context.make_ref();
+  ++runtime_.running;
+  ChildStrand::Identity identity{self_, context.node_name(), start_.parent, context.make_ref(), runtime_.janitor,
+                                 start_.held == NativeHeld::yes};
+  strand_ = std::make_shared<ChildStrand>(runtime_.pool, start_.worker, std::move(identity), runtime_.released);
+  strand_->push_urgent({Event::init});
+}
+
+void NativeChild::ended(ProcessContext& context, const Term& reason) {
+  --runtime_.running;
+  if (strand_->is_released()) return;
+  runtime_.dying.insert_or_assign(
+      self_, StuckChild{self_, start_.worker.name, start_.worker.module, reason, context.time().now});
+  strand_->kill();
+}
+
+// ---- messages ----------------------------------------------------------------------------------------------
+
+void NativeChild::handle_message(ProcessContext& context, const Term& message) {
+  if (is_call(message)) {
+    const Term& request = message[2];
+    if (request.is_tuple() && request.size() >= 2 && request[0] == runtime_.control) {
+      return handle_control(context, message[1], request);
+    }
+    return deliver(context, message);
+  }
+  if (message.is_tuple(2) && message[0] == runtime_.control) {
+    if (message[1].is_atom("unfreeze")) return handle_control_unfreeze();
+    forward_limit_reached_ = true;
+    return finish_end(context);
+  }
+  if (message.is_tuple(2) && message[0] == timer_token_) {
+    const auto number = static_cast<std::uint64_t>(message[1].to_int64());
+    if (timers_.erase(number) > 0 && phase_ != Phase::forwarding) strand_->push({Event::timer_fired, 0, number, {}});
+    return;
+  }
+  if (message.is_tagged("EXIT", 3) && !start_.parent.is_nil() && message[1] == start_.parent) {
+    return strand_->push_urgent({Event::stop, 0, 0, message[2]});
+  }
+  if (message.is_tagged("DOWN", 5) && !monitors_by_node_.empty()) return handle_down(context, message);
+  if (message.is_tagged("system", 3)) return handle_system(context, message[1], message[2]);
+  deliver(context, message);
+}
+
+void NativeChild::deliver(ProcessContext& context, const Term& message) {
+  if (phase_ == Phase::forwarding) return forward(context, message);
+  if (!strand_->push({Event::message, 0, 0, message})) refuse(context, message);
+}
+
+void NativeChild::refuse(ProcessContext& context, const Term& message) {
+  ++dropped_;
+  if (is_call(message)) fail_call(context, message[1], tuple(atom("mailbox_full"), self_));
+  const Instant now = context.time().now;
+  if (now < next_full_warning_) return;
+  next_full_warning_ = now + kWarnEvery;
+  context.log(LogLevel::warning, describe() + ": mailbox full, " + std::to_string(dropped_) + " messages dropped so far");
+}
+
+void NativeChild::forward(ProcessContext& context, const Term& message) {
+  if (!is_call(message)) return context.send(new_pid_, message);
+  ++open_forwards_;
+  context.call(new_pid_, message[2], {kForwardLimit}, [this, from = message[1]](ProcessContext& own, CallResult result) {
+    if (result.ok) answer_call(own, from, result.value);
+    else fail_call(own, from, result.value);
+    --open_forwards_;
+    finish_end(own);
+  });
+}
+
+void NativeChild::handle_down(ProcessContext& context, const Term& message) {
+  const auto known = monitors_by_node_.find(message[1]);
+  if (known == monitors_by_node_.end()) return deliver(context, message);
+  const Term reference = known->second;
+  monitors_.erase(reference);
+  monitors_by_node_.erase(known);
+  deliver(context, tuple(message[0], reference, message[2], message[3], message[4]));
+}
+
+void NativeChild::handle_system(ProcessContext& context, const Term& from, const Term& request) {
+  if (request.is_atom("get_state")) return answer_call(context, from, tuple(atom("cpp"), binary(class_name_)));
+  if (request.is_atom("get_status")) {
+    const Term misc = list({tuple(atom("header"), Term::string("Status for native child")),
+                            tuple(atom("data"), list({tuple(Term::string("Class"), binary(class_name_))}))});
+    const Term status = list({Term(), atom("running"), start_.parent, Term(), misc});
+    return answer_call(context, from, tuple(atom("status"), self_, tuple(atom("module"), start_.worker.module), status));
+  }
+  answer_call(context, from, tuple(atom("error"), tuple(atom("unknown_system_msg"), request)));
+}
+
+// ---- control -------------------------------------------------------------------------------------------------
+
+// `wait` is answered by the end of the process, `stop` too.
+void NativeChild::handle_control(ProcessContext& context, const Term& from, const Term& request) {
+  const std::string_view what = request[1].atom_name();
+  if (what == "start") return handle_control_start(context, from);
+  if (what == "stop") return strand_->push_urgent({Event::stop, 0, 0, atom("shutdown")});
+  if (what == "freeze") return handle_control_freeze(from);
+  if (what == "forward") return handle_control_forward(context, from, request[2]);
+  if (what == "release") {
+    release_from_ = from;
+    strand_->push_urgent({Event::release, 0, 0, request[2]});
+  }
+}
+
+void NativeChild::handle_control_start(ProcessContext& context, const Term& from) {
+  start_from_ = from;
+  finish_start(context);
+}
+
+void NativeChild::handle_control_freeze(const Term& from) {
+  if (phase_ != Phase::running) return;
+  phase_ = Phase::freezing;
+  freeze_from_ = from;
+  strand_->push_urgent({Event::freeze, 0, ++freeze_request_, {}});
+}
+
+void NativeChild::handle_control_unfreeze() {
+  if (phase_ != Phase::freezing && phase_ != Phase::frozen) return;
+  phase_ = Phase::running;
+  freeze_from_.reset();
+  strand_->push_urgent({Event::unfreeze});
+}
+
+void NativeChild::handle_control_forward(ProcessContext& context, const Term& from, const Term& new_pid) {
+  if (phase_ != Phase::frozen) return fail_call(context, from, atom("not_frozen"));
+  phase_ = Phase::forwarding;
+  new_pid_ = new_pid;
+  for (const ChildEvent& event : strand_->take_mailbox()) {
+    if (event.kind == Event::message) forward(context, event.term);
+  }
+  strand_->push_urgent({Event::stop, 0, 0, atom("shutdown")});
+  context.send_after(kForwardLimit, self_, tuple(runtime_.control, atom("forward_limit")));
+}
+
+// ---- what the strand wants done --------------------------------------------------------------------------------
+
+void NativeChild::worker_ready(ProcessContext& context) {
+  for (ChildAction& action : strand_->take_actions()) perform(context, action);
+}
+
+void NativeChild::perform(ProcessContext& context, ChildAction& action) {
+  switch (action.kind) {
+    case Action::send: return context.send(action.to, action.term);
+    case Action::reply: return answer_call(context, action.to, action.term);
+    case Action::cast: return context.send(action.to, tuple(atom("$gen_cast"), action.term));
+    case Action::call:
+    case Action::erpc: return perform_request(context, action);
+    case Action::start_timer:
+    case Action::cancel_timer: return perform_timer(context, action);
+    case Action::monitor:
+    case Action::demonitor: return perform_monitor(context, action);
+    case Action::link: return context.link(action.to);
+    case Action::unlink: return context.unlink(action.to);
+    case Action::trap_exit: return context.trap_exit(action.number ? TrapExit::yes : TrapExit::no);
+    case Action::exit_signal: return context.exit_signal(action.to, action.term);
+    case Action::log: return perform_log(context, action);
+    case Action::frozen: return perform_frozen(context, action);
+    case Action::init_done:
+      if (action.to.is_binary()) class_name_ = action.to.bytes();
+      init_result_ = action.term;
+      return finish_start(context);
+    case Action::released:
+      if (release_from_) answer_call(context, *release_from_, atom("ok"));
+      return release_from_.reset();
+    case Action::end:
+      end_reason_ = action.term;
+      return finish_end(context);
+  }
+}
+
+void NativeChild::perform_request(ProcessContext& context, ChildAction& action) {
+  auto then = [this, number = action.number](ProcessContext&, CallResult result) {
+    if (phase_ == Phase::forwarding) return;
+    strand_->push({result.ok ? Event::answer_ok : Event::answer_error, 0, number, std::move(result.value)});
+  };
+  if (action.kind == Action::call) return context.call(action.to, action.term, {action.delay}, std::move(then));
+  const auto arguments = action.term[2].elements();
+  context.erpc(action.to, action.term[0], action.term[1], {arguments.begin(), arguments.end()}, action.delay, std::move(then));
+}
+
+void NativeChild::perform_timer(ProcessContext& context, ChildAction& action) {
+  if (action.kind == Action::start_timer) {
+    const Term message = tuple(timer_token_, integer(static_cast<std::int64_t>(action.number)));
+    timers_.insert_or_assign(action.number, context.send_after(action.delay, self_, message));
+    return;
+  }
+  const auto timer = timers_.find(action.number);
+  if (timer == timers_.end()) return;
+  context.cancel_timer(timer->second);
+  timers_.erase(timer);
+}
+
+void NativeChild::perform_monitor(ProcessContext& context, ChildAction& action) {
+  if (action.kind == Action::monitor) {
+    const Term of_node = context.monitor(action.to);
+    monitors_.insert_or_assign(action.term, of_node);
+    monitors_by_node_.insert_or_assign(of_node, action.term);
+    return;
+  }
+  const auto known = monitors_.find(action.term);
+  if (known == monitors_.end()) return;
+  context.demonitor(known->second);
+  monitors_by_node_.erase(known->second);
+  monitors_.erase(known);
+}
+
+void NativeChild::perform_log(ProcessContext& context, const ChildAction& action) {
+  static_assert(static_cast<int>(gen_server::Severity::error) == static_cast<int>(LogLevel::error));
+  context.log(static_cast<LogLevel>(action.number), describe() + ": " + std::string(action.term.bytes()));
+}
+
+void NativeChild::perform_frozen(ProcessContext& context, const ChildAction& action) {
+  if (phase_ != Phase::freezing || action.number != freeze_request_) return;  // unfrozen meanwhile
+  phase_ = Phase::frozen;
+  answer_call(context, *freeze_from_, action.term);
+  freeze_from_.reset();
+}
+
+// The starter's request and init's result may come in either order.
+void NativeChild::finish_start(ProcessContext& context) {
+  if (!start_from_ || !init_result_ || phase_ != Phase::starting) return;
+  phase_ = Phase::running;
+  if (!init_result_->is_atom("ok") && !start_.parent.is_nil()) context.unlink(start_.parent);
+  answer_call(context, *start_from_, *init_result_);
+  finish_end(context);
+}
+
+void NativeChild::finish_end(ProcessContext& context) {
+  if (!end_reason_ || phase_ == Phase::starting) return;
+  if (phase_ == Phase::forwarding && open_forwards_ > 0 && !forward_limit_reached_) return;
+  const bool began = init_result_->is_atom("ok");
+  if (began && !is_quiet(*end_reason_)) {
+    context.log(LogLevel::error, describe() + " ended: " + to_text(*end_reason_, 500));
+  }
+  context.exit(*end_reason_);
+}
+
+std::string NativeChild::describe() const {
+  std::string text = "native child " + to_text(self_);
+  if (!start_.worker.name.is_nil()) text += " " + to_text(start_.worker.name);
+  return text + " (" + to_text(start_.worker.module) + ")";
+}
+
+}  // namespace supervisorring

@@ -1,0 +1,142 @@
+#include "node/thread_worker_pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <thread>
+
+namespace supervisorring {
+namespace {
+
+constexpr int kLooksBeforeSleep = 64;  // about 20 µs of yielding
+
+}  // namespace
+
+// Strands that wait for a turn, and how their threads sleep.
+struct ThreadWorkerPool::Queue {
+  std::mutex mutex;
+  std::condition_variable work_or_stop;
+  std::deque<std::shared_ptr<Strand>> strands;
+  std::atomic<std::size_t> size{0};
+  unsigned sleeping = 0;
+  std::weak_ptr<Strand> only;  // set for a queue of one strand: its thread ends with it
+  Strand* key = nullptr;       // of it in own_queues
+  bool for_one = false;
+
+  void push(std::shared_ptr<Strand> strand) {
+    bool wake;
+    {
+      std::lock_guard lock(mutex);
+      strands.push_back(std::move(strand));
+      size.store(strands.size(), std::memory_order_release);
+      wake = sleeping > 0;
+    }
+    if (wake) work_or_stop.notify_one();
+  }
+};
+
+// What threads that are left behind may still touch: kept alive by them.
+struct ThreadWorkerPool::Shared {
+  std::atomic<bool> stopping{false};
+  std::mutex mutex;
+  std::condition_variable thread_ended;
+  unsigned threads = 0;
+  std::map<Strand*, std::weak_ptr<Queue>> own_queues;
+  std::vector<std::weak_ptr<Queue>> queues;
+  bool shut_down_worked = true;
+  bool shut_down = false;
+};
+
+ThreadWorkerPool::ThreadWorkerPool(unsigned threads, std::function<void()> wake)
+    : StrandPool(std::move(wake)), shared_(std::make_shared<Shared>()), common_(std::make_shared<Queue>()) {
+  for (unsigned i = 0; i < threads; ++i) start_thread(common_);
+}
+
+ThreadWorkerPool::~ThreadWorkerPool() { shut_down(std::chrono::seconds(1)); }
+
+void ThreadWorkerPool::start_thread(const std::shared_ptr<Queue>& queue) {
+  {
+    std::lock_guard lock(shared_->mutex);
+    if (shared_->stopping) return;
+    ++shared_->threads;
+    std::erase_if(shared_->queues, [](const auto& known) { return known.expired(); });
+    shared_->queues.push_back(queue);
+  }
+  std::thread(&ThreadWorkerPool::work, shared_, queue).detach();
+}
+
+void ThreadWorkerPool::schedule(std::shared_ptr<Strand> strand) {
+  if (!strand->wants_own_thread()) return common_->push(std::move(strand));
+  std::shared_ptr<Queue> queue;
+  bool fresh = false;
+  {
+    std::lock_guard lock(shared_->mutex);
+    auto& known = shared_->own_queues[strand.get()];
+    queue = known.lock();
+    if (!queue || queue->only.lock() != strand) {  // none yet, or that of an earlier strand at this address
+      fresh = true;
+      queue = std::make_shared<Queue>();
+      queue->for_one = true;
+      queue->only = strand;
+      queue->key = strand.get();
+      known = queue;
+    }
+  }
+  queue->push(strand);
+  if (fresh) start_thread(queue);
+}
+
+void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queue> queue) {
+  const auto ended = [&] { return queue->for_one && queue->only.expired(); };
+  std::shared_ptr<Strand> strand;
+  while (!shared->stopping) {
+    for (int i = 0; i < kLooksBeforeSleep && queue->size.load(std::memory_order_acquire) == 0; ++i) std::this_thread::yield();
+    {
+      std::unique_lock lock(queue->mutex);
+      while (queue->strands.empty() && !shared->stopping && !ended()) {
+        ++queue->sleeping;
+        if (queue->for_one) queue->work_or_stop.wait_for(lock, std::chrono::seconds(1));  // nobody tells that the strand is gone
+        else queue->work_or_stop.wait(lock);
+        --queue->sleeping;
+      }
+      if (queue->strands.empty() || shared->stopping) break;
+      strand = std::move(queue->strands.front());
+      queue->strands.pop_front();
+      queue->size.store(queue->strands.size(), std::memory_order_release);
+    }
+    if (strand->run_turn() == Strand::Next::again) queue->push(std::move(strand));
+    strand.reset();
+  }
+  std::lock_guard lock(shared->mutex);
+  if (const auto known = shared->own_queues.find(queue->key); known != shared->own_queues.end() && known->second.lock() == queue) {
+    shared->own_queues.erase(known);
+  }
+  --shared->threads;
+  shared->thread_ended.notify_all();
+}
+
+unsigned ThreadWorkerPool::running_threads() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->threads;
+}
+
+bool ThreadWorkerPool::shut_down(std::chrono::milliseconds grace) {
+  std::unique_lock lock(shared_->mutex);
+  if (shared_->shut_down) return shared_->shut_down_worked;
+  shared_->shut_down = true;
+  shared_->stopping = true;
+  const auto queues = shared_->queues;
+  lock.unlock();
+  for (const auto& known : queues) {
+    if (const auto queue = known.lock()) {
+      std::lock_guard queue_lock(queue->mutex);
+      queue->work_or_stop.notify_all();
+    }
+  }
+  lock.lock();
+  shared_->shut_down_worked = shared_->thread_ended.wait_for(lock, grace, [this] { return shared_->threads == 0; });
+  return shared_->shut_down_worked;
+}
+
+}  // namespace supervisorring

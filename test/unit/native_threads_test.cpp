@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+
+#include "node/child_strand.h"
+#include "node/thread_worker_pool.h"
+
+namespace supervisorring {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Tally : public gen_server {
+ public:
+  CallReaction handle_call(const Term&, const From&) override { return reply(integer(++count_)); }
+
+ private:
+  std::int64_t count_ = 0;
+};
+
+// Its callback returns when the test says so.
+std::mutex gate_mutex;
+std::condition_variable gate;
+bool gate_open = false;
+std::atomic<int> waiting_at_gate{0};
+class Blocked : public gen_server {
+ public:
+  Reaction handle_info(const Term&) override {
+    std::unique_lock lock(gate_mutex);
+    ++waiting_at_gate;
+    gate.wait(lock, [] { return gate_open; });
+    return noreply();
+  }
+};
+
+// What the driver does: sleeps until the pool wakes it.
+class Driver {
+ public:
+  std::function<void()> waker() {
+    return [this] {
+      std::lock_guard lock(mutex_);
+      woken_ = true;
+      changed_.notify_one();
+    };
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    ASSERT_TRUE(changed_.wait_for(lock, 20s, [this] { return woken_; }));
+    woken_ = false;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;
+};
+
+Term pid_number(std::uint32_t number) { return Term::pid(atom("a@h"), number, 0, 1); }
+
+template <class Class>
+std::shared_ptr<ChildStrand> make_strand(StrandPool& pool, std::uint32_t number, std::shared_ptr<ReleasedChildren> released, bool own_thread = false) {
+  Worker worker{[] { return std::make_unique<Class>(); }, {own_thread}, atom("m"), {}, {}};
+  const std::uint32_t words[] = {1, 2, number};
+  ChildStrand::Identity identity{pid_number(number), atom("a@h"), {}, Term::reference(atom("a@h"), 1, words), pid_number(0)};
+  auto strand = std::make_shared<ChildStrand>(pool, std::move(worker), std::move(identity), std::move(released));
+  strand->push_urgent({ChildEvent::Kind::init});
+  return strand;
+}
+
+TEST(ThreadWorkerPool, EveryCallOfEveryStrandIsAnsweredOnceAndInOrder) {
+  Driver driver;
+  ThreadWorkerPool pool(2, driver.waker());
+  const auto released = std::make_shared<ReleasedChildren>();
+  std::map<std::uint32_t, std::shared_ptr<ChildStrand>> strands;
+  for (std::uint32_t i = 1; i <= 8; ++i) strands[i] = make_strand<Tally>(pool, i, released, i == 8);
+  constexpr int kCalls = 3000;
+  const Term call = parse_term("{'$gen_call', {caller, tag}, hello}").value();
+  for (int i = 0; i < kCalls; ++i) {
+    for (auto& [number, strand] : strands) ASSERT_TRUE(strand->push({ChildEvent::Kind::message, 0, 0, call}));
+  }
+  std::map<std::uint32_t, std::int64_t> counts;
+  for (int replies = 0; replies < kCalls * 8;) {
+    driver.wait();
+    if (HasFatalFailure()) return;
+    for (const Term& pid : pool.take_ready()) {
+      for (const ChildAction& action : strands[pid.pid_id()]->take_actions()) {
+        if (action.kind != ChildAction::Kind::reply) continue;
+        ++replies;
+        ASSERT_EQ(action.term.to_int64(), ++counts[pid.pid_id()]);
+      }
+    }
+  }
+  EXPECT_TRUE(pool.take_ready().empty());
+}
+
+TEST(ThreadWorkerPool, AKilledStrandIsReleasedWhenItsCallbackReturnsAndOthersRunMeanwhile) {
+  Driver driver;
+  ThreadWorkerPool pool(1, driver.waker());
+  const auto released = std::make_shared<ReleasedChildren>();
+  const auto stuck = make_strand<Blocked>(pool, 1, released, true);
+  stuck->push({ChildEvent::Kind::message, 0, 0, atom("wait")});
+  while (waiting_at_gate == 0) std::this_thread::yield();
+  stuck->kill();
+  EXPECT_FALSE(stuck->is_released());
+  const auto other = make_strand<Tally>(pool, 2, released);
+  for (std::vector<ChildAction> done; done.empty(); done = other->take_actions()) std::this_thread::yield();
+  {
+    std::lock_guard lock(gate_mutex);
+    gate_open = true;
+  }
+  gate.notify_all();
+  while (!stuck->is_released()) std::this_thread::yield();
+  EXPECT_TRUE(pool.shut_down(10s));
+  EXPECT_EQ(released->pids, std::vector<Term>{pid_number(1)});
+}
+
+TEST(ThreadWorkerPool, ShutDownSaysWhenSomeCodeDoesNotReturn) {
+  {
+    std::lock_guard lock(gate_mutex);
+    gate_open = false;
+  }
+  waiting_at_gate = 0;
+  Driver driver;
+  ThreadWorkerPool pool(1, driver.waker());
+  const auto stuck = make_strand<Blocked>(pool, 1, std::make_shared<ReleasedChildren>());
+  stuck->push({ChildEvent::Kind::message, 0, 0, atom("wait")});
+  while (waiting_at_gate == 0) std::this_thread::yield();
+  EXPECT_FALSE(pool.shut_down(10ms));
+  {
+    std::lock_guard lock(gate_mutex);
+    gate_open = true;
+  }
+  gate.notify_all();
+  while (pool.running_threads() > 0) std::this_thread::yield();  // the pool may go only when nobody runs in it
+}
+
+}  // namespace
+}  // namespace supervisorring

@@ -105,7 +105,8 @@ class RingCluster : public ::testing::Test {
     ASSERT_TRUE(agree(names, milliseconds(500))) << state();
   }
   void cast(const std::string& to, const Term& message) {
-    net.run(to, [&](ProcessContext& context) { context.send(atom(kNanoRingName), message); });
+    // By value: a node that is not registered with its epmd yet runs it later.
+    net.run(to, [message](ProcessContext& context) { context.send(atom(kNanoRingName), message); });
   }
   void leave(const std::string& name, Membership::Forget forget = Membership::Forget::no) {
     net.run(name, [&](ProcessContext& context) { members[name].ring->leave(context, forget); });

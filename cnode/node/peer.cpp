@@ -161,6 +161,8 @@ void PeerProcess::handle_leaving(ProcessContext& context, const Term& node) {
 }
 
 void PeerProcess::handle_may_join(ProcessContext& context, const Term& from, const Term& members) {
+  if (!from.is_tuple(2) || !from[0].is_pid() || from[0].node() != context.node_name())
+    return context.reply(from, tuple(atom("error"), Term::binary("may_join is answered on its own node only")));
   std::vector<Term> nodes;
   for (const Term& each : members.elements())
     if (each.is_atom() && each != context.node_name()) nodes.push_back(each);

@@ -190,15 +190,18 @@ TEST_F(SupCluster, TheChildManagerAnswersGetNodeAndRefusesFunctions) {
   ring(kTwo);
   const Term manager = tuple(atom("Elixir.S.ChildManager"), atom("a@h"));
   EXPECT_EQ(call("b@h", manager, T("{get_node, c1}")).value, atom(owner("a@h", atom("c1"))));
-  Term asker;
+  Term asker, reference;
   std::vector<Term> mail;
-  net.run("b@h", [&](ProcessContext& context) { asker = *context.spawn(std::make_unique<Listener>(mail), SpawnOptions{}); });
+  net.run("b@h", [&](ProcessContext& context) {
+    asker = *context.spawn(std::make_unique<Listener>(mail), SpawnOptions{});
+    reference = context.make_ref();
+  });
   for (const char* id : {"c0", "c1", "c2", "c3"}) {
     mail.clear();
-    const Term onnode = tuple(atom("onnode"), atom(id), tuple(asker, atom("ref")), atom("a_function"));
+    const Term onnode = tuple(atom("onnode"), atom(id), tuple(asker, reference), atom("a_function"));
     cast("b@h", manager, onnode);
     wait(std::chrono::milliseconds(10));
-    EXPECT_EQ(mail, std::vector<Term>{tuple(atom("ref"), atom("executed"), tuple(atom("error"), tuple(atom("no_beam"), atom(owner("a@h", atom(id))))))}) << id;
+    EXPECT_EQ(mail, std::vector<Term>{tuple(reference, atom("executed"), tuple(atom("error"), tuple(atom("no_beam"), atom(owner("a@h", atom(id))))))}) << id;
     set_ring("a@h", kThree);  // another ring: the Ref is forgotten
     set_ring("a@h", kTwo);
   }
@@ -209,13 +212,16 @@ TEST_F(SupCluster, AFunctionThatComesRoundAgainEndsInADisagreement) {
   set_ring("a@h", {"b@h"});  // each thinks that the other owns everything
   set_ring("b@h", {"a@h"});
   drive();
-  Term asker;
+  Term asker, reference;
   std::vector<Term> mail;
-  net.run("b@h", [&](ProcessContext& context) { asker = *context.spawn(std::make_unique<Listener>(mail), SpawnOptions{}); });
-  cast("b@h", atom("Elixir.S.ChildManager"), tuple(atom("onnode"), atom("c0"), tuple(asker, atom("ref")), atom("a_function")));
+  net.run("b@h", [&](ProcessContext& context) {
+    asker = *context.spawn(std::make_unique<Listener>(mail), SpawnOptions{});
+    reference = context.make_ref();
+  });
+  cast("b@h", atom("Elixir.S.ChildManager"), tuple(atom("onnode"), atom("c0"), tuple(asker, reference), atom("a_function")));
   wait(std::chrono::milliseconds(50));
   ASSERT_EQ(mail.size(), 1u);
-  EXPECT_EQ(mail[0], T("{ref, executed, {error, {placement_disagreement, ['a@h']}}}"));
+  EXPECT_EQ(mail[0], tuple(reference, atom("executed"), T("{error, {placement_disagreement, ['a@h']}}")));
 }
 
 TEST_F(SupCluster, AMemberThatStandsAsideGivesItsChildrenToTheOthersWithTheirState) {
@@ -238,6 +244,31 @@ TEST_F(SupCluster, AThousandChildrenOfAKilledNeighbourRunWithinTensOfMillisecond
   net.crash("b@h");
   ring({"a@h"});
   EXPECT_TRUE(eventually([&] { return running({"a@h"}) == 2000; }, std::chrono::milliseconds(50)));
+}
+
+TEST_F(SupCluster, MalformedRequestsAreAnsweredOrDroppedAndChangeNothing) {
+  add_with("a@h", counters(3));
+  ring({"a@h"});
+  const char* junk[] = {"x", "[]", "{}", "{terminate_child}", "{start_child, {a}}", "{get_node}", "{whereis, [x|y]}", "{onnode, c0, x, y}", "{onnode, c0, {1, 2}, y}",
+                        "{get_handler, c0, x}", "{monitor, 7}", "{terminate, []}", "prepare_leave", "{may_join, x}", "{may_join, [1]}", "get_state"};
+  for (const Term& name : {atom("Elixir.S"), atom("Elixir.S.ChildManager"), atom("Elixir.S.GlobalSup"), super_sup_name(), peer_name()}) {
+    for (const char* text : junk) {
+      net.run("a@h", [&](ProcessContext& context) {
+        context.send(name, T(text));
+        context.cast(name, T(text));
+        context.send(name, tuple(atom("$gen_call"), T(text), T(text)));
+        context.send(name, tuple(atom("supervisorring_peer"), context.self(), T(text)));
+        context.send(name, tuple(atom("system"), T(text), T(text)));
+        context.send(name, tuple(atom("EXIT"), T(text), T(text)));
+      });
+      drive();
+    }
+  }
+  for (const char* function : {"find", "start_child", "terminate_child", "delete_child", "restart_child", "whereis"})
+    for (const char* argument : junk) erpc("a@h", "a@h", "supervisorring", function, {T(argument), T(argument)});
+  for (const char* function : {"which_children", "count_children"})
+    for (const char* argument : junk) erpc("a@h", "a@h", "supervisorring", function, {T(argument)});
+  EXPECT_EQ(running({"a@h"}), 3u);
 }
 
 TEST_F(SupCluster, AStartThatFailsIsShownInStatusAndTriedAgain) {

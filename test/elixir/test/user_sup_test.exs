@@ -5,7 +5,9 @@ defmodule UserSupTest do
     Ringnode.wait(fn ->
       owners = for id <- 1..100, do: :supervisorring.find(UserSup, id)
       # None is on its way to its owner any more.
-      for id <- UserSup.counters(), do: GenServer.call({id, :supervisorring.find(UserSup, id)}, :get)
+      for id <- UserSup.counters(),
+          do: GenServer.call({id, :supervisorring.find(UserSup, id)}, :get)
+
       Enum.sort(Enum.uniq(owners)) == [Ringnode.node_name("cpp1"), Ringnode.node_name("cpp2")]
     end)
   end

@@ -158,8 +158,20 @@ std::shared_ptr<const Ring> Ring::with(const Term& member, PointCache* cache) co
   }
   ring->prefixes_.insert(ring->prefixes_.end(), prefixes_.begin() + copied, prefixes_.end());
   ring->places_.insert(ring->places_.end(), places_.begin() + copied, places_.end());
-  ring->index_points();
+  ring->index_with(*this, points->prefixes);
   return ring;
+}
+
+// The index of `before` moved on by the points that came between.
+void Ring::index_with(const Ring& before, std::span<const std::uint64_t> come) {
+  if (std::bit_width(prefixes_.size()) != std::bit_width(before.prefixes_.size())) return index_points();
+  shift_ = before.shift_;
+  first_at_ = before.first_at_;
+  std::size_t bucket = 0;
+  for (std::uint32_t added = 0; added <= come.size(); ++added) {
+    const std::size_t until = added < come.size() ? (come[added] >> shift_) + 1 : first_at_.size();
+    for (; bucket < until; ++bucket) first_at_[bucket] += added;
+  }
 }
 
 std::shared_ptr<const Ring> Ring::without(const Term& member) const {

@@ -407,6 +407,24 @@ TEST_F(JoinGuardOverErpc, AcceptsASupervisorThatIsDefinedHereWithFactoriesForAll
   EXPECT_TRUE(verdict) << verdict.error();
 }
 
+// The parents on the BEAMs started it again; here it stayed down, and this node's share of the children ran nowhere.
+TEST_F(JoinGuardOverErpc, StartsASupervisorAgainThatEndedEverywhereAndRunsElsewhereAgain) {
+  add_legacy(state(to_text(to_tuple(spec("c0")))));
+  add_with("a@h", counters(3));
+  ring({"a@h"});
+  ASSERT_TRUE(eventually([&] { return count_of("a@h", "c0") == 0; }));
+  net.run("a@h", [](ProcessContext& context) {
+    context.cast(atom("Elixir.Supervisorring.App.Sup.SuperSup"), parse_term("{terminate, 'Elixir.S.GlobalSup'}").value());
+  });
+  drive();
+  EXPECT_TRUE(may_join("a@h", {atom("legacy@h")}));
+  EXPECT_EQ(local("a@h"), nullptr) << "what the legacy member ran may be about to end there too";
+  wait(std::chrono::seconds(3));
+  EXPECT_TRUE(may_join("a@h", {atom("legacy@h")}));
+  EXPECT_TRUE(eventually([&] { return count_of("a@h", "c0") == 0; }));
+  EXPECT_TRUE(net.logged("a@h", "'Elixir.S' ended here (another member ended it everywhere) and runs on legacy@h: starting it again"));
+}
+
 TEST_F(JoinGuardOverErpc, RefusesASupervisorThatIsNotDefinedHere) {
   add_legacy(state(""));
   add("a@h");

@@ -5,7 +5,7 @@
 #include <ostream>
 #include <vector>
 
-#include "cli/supervisor_text.h"
+#include "cli/atom_text.h"
 #include "io/node_name.h"
 #include "ring/consistent_hash.h"
 

@@ -2,7 +2,7 @@
 
 #include <iostream>
 
-#include "cli/supervisor_text.h"
+#include "node/sup_definition.h"
 
 namespace supervisorring {
 namespace {
@@ -15,18 +15,21 @@ ExitStatus refuse(ExitStatus status, const std::string& why) {
 }  // namespace
 
 ExitStatus run(RunOptions options) {
-  std::vector<SupervisorSource> sources;
+  std::vector<SupervisorDefinition> sources;
   for (const std::string& text : options.supervisors) {
-    auto source = parse_supervisor(text);
+    auto source = parse_supervisor_option(text);
     if (!source) return refuse(ExitStatus::usage, source.error());
-    for (const SupervisorSource& other : sources)
+    for (const SupervisorDefinition& other : sources)
       if (other.name == source->name) return refuse(ExitStatus::usage, "--supervisor " + to_text(source->name) + " is given twice");
     sources.push_back(std::move(*source));
   }
   cnode node(std::move(options.node));
   for (const std::string& path : options.workers)
     if (const auto loaded = node.load_workers(path); !loaded) return refuse(ExitStatus::workers, loaded.error());
-  for (const SupervisorSource& source : sources) node.supervisor_from(source.name, source.module, source.node, source.argument);
+  for (const SupervisorDefinition& source : sources) {
+    const auto& remote = std::get<RemoteDefinition>(source.source);
+    node.supervisor_from(source.name, remote.module, remote.node, remote.argument);
+  }
   return static_cast<ExitStatus>(node.run());
 }
 

@@ -152,9 +152,11 @@ void define_supervisorring(Node& node, const State& state) {
     });
   }
   define("which_children", 1, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) {
+    if (!a[0].is_atom()) return done(RpcError{atom("error"), atom("badarg")});
     ask_everybody(ctx, state, a[0], atom("which_children"), [done](ProcessContext&, std::vector<Term> lists) { done(concatenated(lists)); });
   });
   define("count_children", 1, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) {
+    if (!a[0].is_atom()) return done(RpcError{atom("error"), atom("badarg")});
     ask_everybody(ctx, state, a[0], atom("count_children"), [done](ProcessContext&, std::vector<Term> lists) { done(summed(lists)); });
   });
   define("status_text", 0, [state](ProcessContext& ctx, std::vector<Term>, RpcDone done) { done(Term::binary(status_text(ctx, *state))); });

@@ -8,9 +8,9 @@ namespace {
 
 Result<Term> read_atom(std::string_view what, std::string_view text) {
   if (text.empty()) return Error{"--supervisor: expected Name=Module@Node[=Arg], got no " + std::string(what)};
-  if (std::isupper(static_cast<unsigned char>(text[0])))
-    return Error{"--supervisor: " + std::string(what) + " " + std::string(text) + " is no Erlang atom; Elixir's " + std::string(text) + " is written 'Elixir." +
-                 std::string(text) + "'"};
+  if (std::isupper(static_cast<unsigned char>(text[0])) || text[0] == '_')
+    return Error{"--supervisor: " + std::string(what) + " " + std::string(text) + " is no Erlang atom; Elixir's " + std::string(text) + " is written '" +
+                 (text.starts_with("Elixir.") ? "" : "Elixir.") + std::string(text) + "', quotes included"};
   auto term = parse_term(text);
   if (!term) return Error{"--supervisor: " + std::string(what) + " " + std::string(text) + ": " + term.error()};
   if (!term->is_atom()) return Error{"--supervisor: expected an atom as " + std::string(what) + ", got " + std::string(text)};

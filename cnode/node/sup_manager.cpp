@@ -77,7 +77,7 @@ void ManagerProcess::handle_cast(ProcessContext& context, const Term& request) {
 
 void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request) {
   const Term& from = request[2];
-  if (!from.is_tuple(2)) return;
+  if (!from.is_tuple(2) || !from[0].is_pid() || !from[1].is_reference()) return;
   const auto executed = [&](Term error) { context.send(from[0], tuple(from[1], atom("executed"), tuple(atom("error"), std::move(error)))); };
   const auto owner = all_->ring.owner_of(sup_->name, request[1]);
   if (!owner) return executed(Term::binary(owner.error()));
@@ -93,7 +93,7 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
 }
 
 void ManagerProcess::handle_get_handler(ProcessContext& context, const Term& id, const Term& from) {
-  if (!from.is_tuple(2)) return;
+  if (!from.is_tuple(2) || !from[0].is_pid()) return;
   find_handler(context, *sup_, id, [from](ProcessContext& ctx, Result<std::optional<Term>> found) {
     const bool module = found && *found && (*found)->is_atom();
     ctx.send(from[0], tuple(from[1], module ? tuple(atom("dyn_child_handler"), **found) : atom("nil")));

@@ -6,6 +6,7 @@ namespace supervisorring {
 
 namespace {
 
+constexpr std::size_t kMaxLeavers = 16;  // the program asks once
 constexpr Duration kLeaveCheck = std::chrono::milliseconds(20);
 const Term& check_leave_message() { static const Term message = atom("$check_leave"); return message; }
 
@@ -64,6 +65,7 @@ void SuperSup::handle_down(ProcessContext& context, const Term& message) {
 }
 
 void SuperSup::handle_prepare_leave(ProcessContext& context, const Term& from) {
+  if (!all_->ring.leaving() || leavers_.size() >= kMaxLeavers) return context.reply(from, tuple(atom("error"), atom("not_leaving")));
   leavers_.push_back({from, context.time().now + kLeaveTimeout});
   check_leave(context);
 }

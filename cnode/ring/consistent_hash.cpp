@@ -141,16 +141,12 @@ std::shared_ptr<const Ring> Ring::with(const Term& member, PointCache* cache) co
   ring->members_.push_back(member);
   ring->prefixes_.reserve(prefixes_.size() + kPointsPerMember);
   ring->places_.reserve(places_.size() + kPointsPerMember);
-  ring->shift_ = shift_;
-  ring->first_at_ = first_at_;
 
   const auto index = static_cast<std::uint32_t>(members_.size());
   std::size_t copied = 0;
-  std::size_t shifted = 0;  // buckets below have been moved up by the new points before them
   for (std::size_t i = 0; i < points->prefixes.size(); ++i) {
     const std::uint64_t prefix = points->prefixes[i];
     const std::uint32_t place = index << kNumberBits | points->numbers[i];
-    for (const std::size_t own = prefix >> shift_; shifted <= own; ++shifted) ring->first_at_[shifted] += static_cast<std::uint32_t>(i);
     std::size_t until = first_at_[prefix >> shift_];
     until = std::max(until, copied);
     while (until < prefixes_.size() && ring->comes_before(prefixes_[until], places_[until], prefix, place)) ++until;
@@ -162,9 +158,20 @@ std::shared_ptr<const Ring> Ring::with(const Term& member, PointCache* cache) co
   }
   ring->prefixes_.insert(ring->prefixes_.end(), prefixes_.begin() + copied, prefixes_.end());
   ring->places_.insert(ring->places_.end(), places_.begin() + copied, places_.end());
-  for (; shifted < ring->first_at_.size(); ++shifted) ring->first_at_[shifted] += kPointsPerMember;
-  if (std::bit_width(ring->prefixes_.size()) != std::bit_width(prefixes_.size())) ring->index_points();
+  ring->index_with(*this, points->prefixes);
   return ring;
+}
+
+// The index of `before` moved on by the points that came between.
+void Ring::index_with(const Ring& before, std::span<const std::uint64_t> come) {
+  if (std::bit_width(prefixes_.size()) != std::bit_width(before.prefixes_.size())) return index_points();
+  shift_ = before.shift_;
+  first_at_ = before.first_at_;
+  std::size_t bucket = 0;
+  for (std::uint32_t added = 0; added <= come.size(); ++added) {
+    const std::size_t until = added < come.size() ? (come[added] >> shift_) + 1 : first_at_.size();
+    for (; bucket < until; ++bucket) first_at_[bucket] += added;
+  }
 }
 
 std::shared_ptr<const Ring> Ring::without(const Term& member) const {

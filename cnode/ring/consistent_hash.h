@@ -97,6 +97,7 @@ class Ring {
  private:
   Ring() = default;
   void index_points();
+  void index_with(const Ring& before, std::span<const std::uint64_t> come);
   std::size_t index_of(const Term& member) const;  // members_.size() when absent
   Digest digest_at(std::uint32_t place) const { return point_digest(members_[place >> kNumberBits], place & kNumberMask); }
   // Whether the point (prefix, place) comes before the other. Equal digests: the member whose name sorts first.

@@ -70,7 +70,7 @@ void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
 }
 
 void ChildManager::peer_is_leaving(const Term& node, Instant now) {
-  if (node == self_ || !leaving_peers_.insert(node).second) return;
+  if (node == self_ || !full_ring_ || !full_ring_->has(node) || !leaving_peers_.insert(node).second) return;
   rebuild_ring();
   replan(now, true);
 }

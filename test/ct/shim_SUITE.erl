@@ -63,9 +63,10 @@ two_programs(Config) ->
     await_counters(Config),
     [{programs, [C1, C2]} | Config].
 
+%% Each counter answers on its owner: none is on its way there any more.
 await_counters(Config) ->
     eventually(fun() -> on_client(Config, fun() ->
-                   [gen_server:call({via, supervisorring, {?SUP, Id}}, get) || Id <- my_sup:ids()],
+                   [gen_server:call({Id, supervisorring:find(?SUP, Id)}, get) || Id <- my_sup:ids()],
                    ok
                end) end, ok, 20000).
 

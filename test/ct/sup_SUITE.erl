@@ -8,6 +8,7 @@
          terminate_restart_and_delete_answer_as_otp/1, children_are_listed_and_counted/1,
          the_local_supervisor_answers_as_otp/1, malformed_specs_answer_otps_terms/1]).
 -export([children_of_a_killed_node_run_elsewhere/1, children_come_home_with_their_state/1,
+         a_join_at_the_start_loses_no_count/1,
          a_graceful_leave_loses_nothing/1, a_late_supervisor_source_is_waited_for/1]).
 -export([a_node_without_the_factory_is_refused_at_join/1,
          a_child_that_nothing_can_start_is_named/1, duplicate_ids_are_named/1]).
@@ -24,7 +25,7 @@ all() ->
      terminate_restart_and_delete_answer_as_otp, children_are_listed_and_counted,
      the_local_supervisor_answers_as_otp, malformed_specs_answer_otps_terms,
      children_of_a_killed_node_run_elsewhere, children_come_home_with_their_state,
-     a_graceful_leave_loses_nothing, a_late_supervisor_source_is_waited_for,
+     a_join_at_the_start_loses_no_count, a_graceful_leave_loses_nothing, a_late_supervisor_source_is_waited_for,
      a_node_without_the_factory_is_refused_at_join, a_child_that_nothing_can_start_is_named,
      duplicate_ids_are_named].
 
@@ -241,6 +242,34 @@ children_come_home_with_their_state(Config) ->
     After = counts(Config, N1),
     ?assertEqual([{Id, Count} || {Id, _, Count} <- Before], [{Id, Count} || {Id, _, Count} <- After]),
     ?assert(lists:any(fun({_, Owner, _}) -> Owner =:= maps:get(node, Again) end, After)).
+
+%% A member joins while the first one has only just read the supervisor: whoever starts a counter
+%% first, what it answered is not forgotten when it moves.
+%% cpp1 answers an increment of every counter as soon as it can, cpp2 joins meanwhile.
+a_join_at_the_start_loses_no_count(Config) ->
+    [stop_and_forget(Program) || Program <- programs(Config)],
+    C1 = program("cpp1", [], Config),
+    #{node := N1} = C1,
+    Self = self(),
+    spawn_link(fun() ->
+        Self ! {second, program("cpp2", ["--join", atom_to_list(N1)], Config)},
+        receive stop -> ok end
+    end),
+    Answered = on_dev(Config, fun() -> [{Id, first_increment(N1, Id)} || Id <- my_sup:ids()] end),
+    C2 = receive {second, Program} -> Program after 20000 -> error(no_second_program) end,
+    await_counters(Config, [C1, C2]),
+    ?assertEqual(Answered, [{Id, Count} || {Id, _, Count} <- counts(Config, N1)]).
+
+stop_and_forget(#{name := Name} = Program) ->
+    ring_cluster:kill(Program),
+    file:del_dir_r(ring_cluster:data_dir(Name)).
+
+%% Of the counter, wherever it runs.
+first_increment(Node, Id) ->
+    eventually(fun() -> is_pid(ask(Node, whereis, [?SUP, Id])) end, 20000),
+    try gen_server:call(ask(Node, whereis, [?SUP, Id]), increment)
+    catch exit:_ -> first_increment(Node, Id)
+    end.
 
 a_graceful_leave_loses_nothing(Config) ->
     [C1, C2, C3] = programs(Config),

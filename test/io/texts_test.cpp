@@ -1,5 +1,5 @@
-// What a user writes on the command line: node names, addresses, supervisors.
-#include "cli/supervisor_text.h"
+// What a user writes on the command line: node names, addresses, atoms.
+#include "cli/atom_text.h"
 #include "io/listen_address.h"
 #include "io/node_name.h"
 
@@ -40,33 +40,19 @@ TEST(ListenAddressText, ALoopbackNameListensOnLoopbackOnly) {
   EXPECT_EQ(default_listen_address({"a", "db1.example"}).address, "0.0.0.0");
 }
 
-TEST(SupervisorText, IsCutAtTheFirstEqualsSignThenAtTheFirstAt) {
-  const auto source = parse_supervisor("'Elixir.MySup'=my_module@dev1@127.0.0.1=[{a, \"x=y@z\"}]");
-  ASSERT_TRUE(source) << source.error();
-  EXPECT_EQ(source->name, atom("Elixir.MySup"));
-  EXPECT_EQ(source->module, atom("my_module"));
-  EXPECT_EQ(source->node, atom("dev1@127.0.0.1"));
-  EXPECT_EQ(source->argument, parse_term("[{a, \"x=y@z\"}]").value());
-}
-
-TEST(SupervisorText, TheArgumentIsTheEmptyListWhenLeftOut) { EXPECT_EQ(parse_supervisor("s=m@n@h")->argument, Term::nil()); }
-
-TEST(SupervisorText, ABareWordWithACapitalIsRefusedWithTheHint) {
-  const auto source = parse_supervisor("MySup=MyMod@n@h");
-  ASSERT_FALSE(source);
-  EXPECT_NE(source.error().find("'Elixir.MySup'"), std::string::npos) << source.error();
-  const auto module = parse_supervisor("s=Elixir.MyMod@n@h");
-  ASSERT_FALSE(module);
-  EXPECT_NE(module.error().find("'Elixir.MyMod'"), std::string::npos) << module.error();
-  EXPECT_EQ(module.error().find("Elixir.Elixir"), std::string::npos);
-}
-
-TEST(SupervisorText, WhatIsNoSupervisorIsRefusedInOneLine) {
-  for (const char* bad : {"", "s", "s=m", "s=m@", "s=m@node", "=m@n@h", "s=@n@h", "1=m@n@h", "s=\"m\"@n@h", "s=m@n@h=", "s=m@n@h={", "s s=m@n@h"}) {
-    const auto source = parse_supervisor(bad);
-    ASSERT_FALSE(source) << bad;
-    EXPECT_EQ(source.error().find('\n'), std::string::npos);
+TEST(AtomText, ABareWordWithACapitalIsRefusedWithTheHint) {
+  for (const char* text : {"MySup", "Elixir.MySup", "_Sup"}) {
+    const auto name = parse_atom_argument(text, "name");
+    ASSERT_FALSE(name) << text;
+    EXPECT_NE(name.error().find("'Elixir."), std::string::npos) << name.error();
+    EXPECT_EQ(name.error().find("Elixir.Elixir"), std::string::npos) << name.error();
   }
+}
+
+TEST(AtomText, TakesAtomsAndNothingElse) {
+  EXPECT_EQ(parse_atom_argument(" 'Elixir.MySup' ", "name").value(), atom("Elixir.MySup"));
+  EXPECT_EQ(parse_atom_argument("my_sup", "name").value(), atom("my_sup"));
+  for (const char* bad : {"", " ", "1", "\"text\"", "a b", "'open", "[]"}) EXPECT_FALSE(parse_atom_argument(bad, "name")) << bad;
 }
 
 }  // namespace

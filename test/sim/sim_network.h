@@ -38,7 +38,8 @@ class SimNetwork {
   void crash(const std::string& name);
   // Gone without a trace, as by a pulled plug: nobody sees a connection close.
   void vanish(const std::string& name);
-  // Node::run, and what follows from it at this instant.
+  // Node::run, and what follows from it at this instant. A node that is not live yet (its epmd has not answered) keeps `what`
+  // for later, as Node::run does: what it captures must live until then.
   void run(const std::string& name, std::function<void(ProcessContext&)> what);
   void workers_ready(const std::string& name);
   void skew_wall_clock(const std::string& name, std::chrono::microseconds by);

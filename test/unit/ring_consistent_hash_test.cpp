@@ -124,6 +124,13 @@ TEST(ConsistentHash, AKeyOnAPointBelongsToItAndOneAboveTheLastPointWraps) {
   }
 }
 
+TEST(ConsistentHash, ADigestIsTheSameHoweverLongTheText) {
+  // From `printf ... | sha1sum`.
+  EXPECT_EQ(ring_test::to_hex(sha1("")), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+  EXPECT_EQ(ring_test::to_hex(sha1(std::string(55, 'a'))), "c1c8bbdc22796e28c0e15163d20899b65621d65a");
+  EXPECT_EQ(ring_test::to_hex(sha1(std::string(56, 'a'))), "c2db330f6083854c99d4b5bfb6e8f29f201be699");
+}
+
 TEST(ConsistentHash, AnEmptyRingOwnsNothing) {
   const auto owner = Ring::make({})->owner_of(atom("sup"), atom("id"), kOtp25);
   ASSERT_FALSE(owner);

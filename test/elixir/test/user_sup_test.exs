@@ -4,7 +4,10 @@ defmodule UserSupTest do
   setup_all do
     Ringnode.wait(fn ->
       owners = for id <- 1..100, do: :supervisorring.find(UserSup, id)
-      for id <- UserSup.counters(), do: GenServer.call(via(id), :get)
+      # None is on its way to its owner any more.
+      for id <- UserSup.counters(),
+          do: GenServer.call({id, :supervisorring.find(UserSup, id)}, :get)
+
       Enum.sort(Enum.uniq(owners)) == [Ringnode.node_name("cpp1"), Ringnode.node_name("cpp2")]
     end)
   end

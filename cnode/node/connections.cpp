@@ -69,8 +69,9 @@ void Connections::settle() {
     const auto [node, why] = doomed_[i];
     Remote& remote = *find(node);
     const bool was_up = remote.state == Remote::State::up;
+    const bool names_it = why.starts_with(remote.name + ": ");
     kernel_.log(was_up ? LogLevel::notice : LogLevel::info,
-                (was_up ? "lost the connection to " : "no connection to ") + to_text(node, 300) + ": " + why);
+                (was_up ? "lost the connection to " : "no connection to ") + to_text(node, 300) + ": " + (names_it ? why.substr(remote.name.size() + 2) : why));
     abandon_attempt(remote);
     if (remote.channel != nullptr && channels_.contains(remote.channel->id)) close_channel(*remote.channel);
     Channel* const replacement = remote.replacement;
@@ -179,17 +180,25 @@ void Connections::handle_epmd_answer(ConnectionId id, Remote& remote, BytesView 
 // ---- inputs ---------------------------------------------------------------------------------------------
 
 void Connections::handle_accepted(ConnectionId id, const std::string& address) {
-  if (!kernel_.live() || handshakes_ >= kMaxPendingHandshakes || channels_.size() >= kMaxConnections) {
-    kernel_.log(kernel_.live() ? LogLevel::warning : LogLevel::debug,
-                "refused a connection from " + address + ": " + (kernel_.live() ? "too many already" : "not ready yet"));
+  if (!kernel_.live() || channels_.size() >= kMaxConnections) {
+    log_stranger("refused a connection from " + address + ": " + (kernel_.live() ? "too many already" : "not ready yet"));
     kernel_.effects.push_back(CloseConnection{id});
     return;
   }
+  if (handshakes_.size() >= kMaxPendingHandshakes) give_up_oldest_handshake();
   Channel* const channel = open_channel(id, channel_config(HandshakeRole::acceptor), Term());
   channel->address = address;
-  channel->counts_as_handshake = true;
-  ++handshakes_;
+  handshakes_.insert(id);
   check_at(channel->connection.next_timeout());
+}
+
+// Who has just come is served before who has been waiting longest: strangers that stall keep nobody out.
+void Connections::give_up_oldest_handshake() {
+  Channel& oldest = *channels_.at(*handshakes_.begin());
+  const std::string why = "its handshake was not done when there were " + std::to_string(kMaxPendingHandshakes) + " more";
+  oldest.connection.close();
+  channel_failed(oldest, Error{why});
+  if (has_lost()) settle();
 }
 
 void Connections::handle_bytes(ConnectionId id, BytesView bytes) {
@@ -260,7 +269,7 @@ void Connections::channel_named(Channel& channel, const Peer& peer) {
   if (has_lost()) settle();
   NameDecision decision = NameDecision::not_allowed;
   if (peer.name == kernel_.config.name) {
-    kernel_.log(LogLevel::warning, "refused a connection from " + channel.address + " that says it is " + peer.name + ", as we are");
+    log_stranger("refused a connection from " + channel.address + " that says it is " + peer.name + ", as we are");
   } else {
     channel.node = atom(peer.name);
     decision = decide(channel, peer.name);
@@ -275,8 +284,7 @@ bool Connections::channel_still_wanted(Channel& channel) {
 
 void Connections::channel_up(Channel& channel, const Peer& peer) {
   if (has_lost()) settle();
-  if (channel.counts_as_handshake) --handshakes_;
-  channel.counts_as_handshake = false;
+  handshakes_.erase(channel.id);
   Remote* remote = find(channel.node);
   if (remote != nullptr && remote->replacement == &channel) {
     doom(*remote, "its node has made a new one");
@@ -307,7 +315,7 @@ void Connections::channel_failed(Channel& channel, const Error& error) {
     doom(*remote, error.text);
   } else if (channel.connection.handshake_failure() != HandshakeFailure::simultaneous &&
              channel.connection.handshake_failure() != HandshakeFailure::given_up) {
-    kernel_.log(LogLevel::warning, "a connection from " + channel.address + " failed: " + error.text);
+    log_stranger("a connection from " + channel.address + " failed: " + error.text);
   }
   close_channel(channel);
 }

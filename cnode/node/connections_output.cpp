@@ -102,12 +102,20 @@ void Connections::close_channel(Channel& channel) {
 }
 
 void Connections::drop_channel(Channel& channel) {
-  if (channel.counts_as_handshake) --handshakes_;
-  channel.counts_as_handshake = false;
+  handshakes_.erase(channel.id);
   channel.connection.close();
   const auto found = channels_.find(channel.id);
   closed_.push_back(std::move(found->second));
   channels_.erase(found);
+}
+
+void Connections::log_stranger(std::string text) {
+  const auto left_out = stranger_lines_.admit(kernel_.time.now);
+  if (!left_out) return;
+  if (*left_out > 0) {
+    kernel_.log(LogLevel::warning, std::to_string(*left_out) + " more lines about connections that came to nothing were left out");
+  }
+  kernel_.log(LogLevel::warning, std::move(text));
 }
 
 void Connections::after_input(Channel& channel) {

@@ -110,14 +110,14 @@ void Connections::begin_attempt(const Term& node) {
   if (kernel_.config.epmd_port == 0) return doom(remote, "no epmd is used and its port is not given");
   remote.attempt = new_id();
   lookups_.emplace(remote.attempt, Lookup{node, {}});
-  kernel_.effects.push_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), kernel_.config.epmd_port});
+  kernel_.effects.emplace_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), kernel_.config.epmd_port});
 }
 
 void Connections::begin_opening(Remote& remote, std::uint16_t port) {
   remote.state = Remote::State::opening;
   remote.attempt = new_id();
   openings_.emplace(remote.attempt, remote.node);
-  kernel_.effects.push_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), port});
+  kernel_.effects.emplace_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), port});
 }
 
 void Connections::begin_handshake(Remote& remote, ConnectionId id) {
@@ -132,7 +132,7 @@ void Connections::begin_handshake(Remote& remote, ConnectionId id) {
 // Our own way to the peer is given up, whatever stage it is at.
 void Connections::abandon_attempt(Remote& remote) {
   if (remote.attempt != 0) {
-    kernel_.effects.push_back(CloseConnection{remote.attempt});
+    kernel_.effects.emplace_back(CloseConnection{remote.attempt});
     lookups_.erase(remote.attempt);
     openings_.erase(remote.attempt);
     remote.attempt = 0;
@@ -147,7 +147,7 @@ void Connections::handle_opened(ConnectionId id) {
     const std::string& name = find(lookup->second.node)->name;
     Bytes request;
     encode_request(EpmdPortRequest{name.substr(0, name.find('@'))}, request);
-    kernel_.effects.push_back(SendBytes{id, std::move(request)});
+    kernel_.effects.emplace_back(SendBytes{id, std::move(request)});
   } else if (const auto opening = openings_.find(id); opening != openings_.end()) {
     Remote& remote = *find(opening->second);
     openings_.erase(opening);
@@ -171,7 +171,7 @@ void Connections::handle_epmd_answer(ConnectionId id, Remote& remote, BytesView 
   if (answer.ok() && !answer->has_value()) return;
   lookups_.erase(id);
   remote.attempt = 0;
-  kernel_.effects.push_back(CloseConnection{id});
+  kernel_.effects.emplace_back(CloseConnection{id});
   if (!answer) return doom(remote, answer.error());
   if ((*answer)->result != 0) return doom(remote, "the epmd of its host does not know the name");
   begin_opening(remote, (*answer)->port);
@@ -182,7 +182,7 @@ void Connections::handle_epmd_answer(ConnectionId id, Remote& remote, BytesView 
 void Connections::handle_accepted(ConnectionId id, const std::string& address) {
   if (!kernel_.live() || channels_.size() >= kMaxConnections) {
     log_stranger("refused a connection from " + address + ": " + (kernel_.live() ? "too many already" : "not ready yet"));
-    kernel_.effects.push_back(CloseConnection{id});
+    kernel_.effects.emplace_back(CloseConnection{id});
     return;
   }
   if (handshakes_.size() >= kMaxPendingHandshakes) give_up_oldest_handshake();

@@ -57,7 +57,7 @@ void Connections::flush(Channel& channel) {
   if (!channel.connection.has_output()) return;
   Bytes bytes = channel.connection.take_output(kernel_.time.now);
   channel.unwritten += bytes.size();
-  kernel_.effects.push_back(SendBytes{channel.id, std::move(bytes)});
+  kernel_.effects.emplace_back(SendBytes{channel.id, std::move(bytes)});
   if (channel.unwritten > kBacklogHighWater) {
     channel.slow = true;
     update_pause(channel);
@@ -89,14 +89,14 @@ void Connections::update_pause(Channel& channel) {
   if (pause == channel.paused) return;
   channel.paused = pause;
   channel.connection.reading_paused(pause, kernel_.time.now);
-  kernel_.effects.push_back(PauseReading{channel.id, pause});
+  kernel_.effects.emplace_back(PauseReading{channel.id, pause});
   check_at(channel.connection.next_timeout());
 }
 
 void Connections::close_channel(Channel& channel) {
   if (!channel.socket_gone) {
     flush(channel);
-    kernel_.effects.push_back(CloseConnection{channel.id});
+    kernel_.effects.emplace_back(CloseConnection{channel.id});
   }
   drop_channel(channel);
 }

@@ -24,6 +24,10 @@ void Rex::handle_message(ProcessContext& context, const Term& message) {
 }
 
 void Rex::handle_gen_call(ProcessContext& context, const Term& from, const Term& request) {
+  if (request.is_tagged("sbcast", 3) && request[1].is_atom()) {  // rpc:sbcast/3 waits for each node
+    context.send(request[1], request[2]);
+    return context.reply(from, atom(context.whereis(request[1]) ? "ok" : "error"));
+  }
   if (!request.is_tagged("call", 5) && !request.is_tagged("block_call", 5)) return;
   auto process = std::make_unique<RpcProcess>(kernel_, RpcMode::rex_call, request[1], request[2], request[3], from);
   if (kernel_.spawn(std::move(process), {})) return;

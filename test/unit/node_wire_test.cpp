@@ -1,5 +1,6 @@
 // Single control messages in, single control messages out.
 #include "node/limits.h"
+#include "node/log_limit.h"
 #include "node_peer.h"
 
 namespace supervisorring {

@@ -24,10 +24,6 @@ void Rex::handle_message(ProcessContext& context, const Term& message) {
 }
 
 void Rex::handle_gen_call(ProcessContext& context, const Term& from, const Term& request) {
-  if (request.is_tagged("sbcast", 3) && request[1].is_atom()) {  // rpc:sbcast/3 waits for each node
-    context.send(request[1], request[2]);
-    return context.reply(from, atom(context.whereis(request[1]) ? "ok" : "error"));
-  }
   if (!request.is_tagged("call", 5) && !request.is_tagged("block_call", 5)) return;
   auto process = std::make_unique<RpcProcess>(kernel_, RpcMode::rex_call, request[1], request[2], request[3], from);
   if (kernel_.spawn(std::move(process), {})) return;
@@ -42,6 +38,11 @@ void Rex::handle_gen_cast(ProcessContext&, const Term& request) {
 void Rex::handle_plain(ProcessContext& context, const Term& from, const Term& request) {
   if (request.is_atom("features_request")) {
     context.send(from, tuple(atom("features_reply"), context.node_name(), list({atom("erpc")})));
+  } else if (request.is_tagged("sbcast", 3) && request[1].is_atom()) {
+    const bool known = context.whereis(request[1]).has_value();
+    if (known) context.send(request[1], request[2]);
+    const Term& node = context.node_name();
+    context.send(from, tuple(atom("rex"), node, known ? node : tuple(atom("nonexisting_name"), request[1])));
   } else if (request.is_tagged("call", 5)) {
     kernel_.spawn(std::make_unique<RpcProcess>(kernel_, RpcMode::rex_plain, request[1], request[2], request[3], from), {});
   }

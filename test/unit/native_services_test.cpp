@@ -146,7 +146,7 @@ TEST_F(NativeServices, AnExitSignalTimersForOthersAndErpc) {
   net.advance(std::chrono::milliseconds(60));
   settle();
   EXPECT_EQ(notes["victim"].mail, Mail{"later"});
-  EXPECT_EQ(tell(kA, pid, {atom("node_of"), atom(kB)}), "ok: {true,'b@h2'}");
+  EXPECT_EQ(tell(kA, pid, {atom("node_of"), atom(kB)}), "ok: {true,b@h2}");
   EXPECT_EQ(tell(kA, pid, {atom("node_of"), atom("nobody@h3")}), "ok: {false,{erpc,noconnection}}");
 }
 

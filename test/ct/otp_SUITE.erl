@@ -107,6 +107,7 @@ rpc_in_all_its_forms(Config) ->
         true = rpc:cast(Node, erlang, node, []),
         abcast = rpc:abcast([Node], nobody, hello),
         ?assertEqual({[], [Node]}, rpc:sbcast([Node], nobody, hello)),
+        ?assertEqual({[Node], []}, rpc:sbcast([Node], c1, hello)),
         ?assert(lists:member(rex, rpc:call(Node, erlang, registered, []))),
         ?assertEqual({badrpc, nodedown}, rpc:call('nobody@127.0.0.1', erlang, node, []))
     end).

@@ -52,7 +52,7 @@ SupervisorDefinition SimCluster::definition() const {
   return {atom(kSupervisor), std::move(local)};
 }
 
-void SimCluster::start(const std::string& name, const std::string& join) {
+void SimCluster::start(const std::string& name, const std::string& join, const Starting& how) {
   auto& member = members_[name];
   member = std::make_unique<Member>([&slot = members_[name]] { slot->results = true; });
   member->registry.add<Counter>("counter");
@@ -64,13 +64,14 @@ void SimCluster::start(const std::string& name, const std::string& join) {
 
   CompositionConfig composition;
   composition.ring.self = atom(name);
+  composition.force = how.force;
   composition.ring.seed = net_.random();
   if (!join.empty()) composition.ring.join.push_back(atom(join));
   auto& files = net_.files(name);
   if (files.contains(kRingFileName)) composition.ring.ring_file = read_ring_file(files[kRingFileName]).value();
   if (files.contains(kRingFactsFileName)) composition.ring.facts = read_ring_facts(files[kRingFactsFileName]).value();
   member->composition = std::make_unique<Composition>(node, member->registry, member->runtime, std::move(composition));
-  member->composition->define(definition()).value();
+  if (how.supervises) member->composition->define(definition()).value();
   net_.start(name);
 }
 

@@ -25,7 +25,7 @@ std::uint64_t Kernel::random() {
   return z ^ (z >> 31);
 }
 
-void Kernel::log(LogLevel level, std::string text) { effects.push_back(LogLine{level, std::move(text)}); }
+void Kernel::log(LogLevel level, std::string text) { effects.emplace_back(LogLine{level, std::move(text)}); }
 
 void Kernel::halt(int status, const std::string& why) {
   if (halted_) return;
@@ -153,7 +153,7 @@ void Kernel::fire_timers() {
 
 Effects Kernel::take_effects() {
   connections.flush();
-  if (halt_) effects.push_back(*halt_);
+  if (halt_) effects.emplace_back(*halt_);
   halt_.reset();
   return std::exchange(effects, {});
 }

@@ -1,5 +1,7 @@
 #include "node/native_child.h"
 
+#include "node/system_message.h"
+
 namespace supervisorring {
 namespace {
 
@@ -125,10 +127,12 @@ void NativeChild::handle_down(ProcessContext& context, const Term& message) {
 void NativeChild::handle_system(ProcessContext& context, const Term& from, const Term& request) {
   if (request.is_atom("get_state")) return answer_call(context, from, tuple(atom("cpp"), binary(class_name_)));
   if (request.is_atom("get_status")) {
-    const Term misc = list({tuple(atom("header"), Term::string("Status for native child")),
-                            tuple(atom("data"), list({tuple(Term::string("Class"), binary(class_name_))}))});
-    const Term status = list({Term(), atom("running"), start_.parent, Term(), misc});
-    return answer_call(context, from, tuple(atom("status"), self_, tuple(atom("module"), start_.worker.module), status));
+    const Term data = list({tuple(Term::string("Class"), binary(class_name_))});
+    return answer_call(context, from, system_status(self_, start_.worker.module, start_.parent, data));
+  }
+  if (request.is_tagged("terminate", 2)) {  // gen_server:stop/1 and proc_lib:stop/1
+    answer_call(context, from, atom("ok"));
+    return strand_->push_urgent({Event::stop, 0, 0, request[1]});
   }
   answer_call(context, from, tuple(atom("error"), tuple(atom("unknown_system_msg"), request)));
 }

@@ -3,7 +3,8 @@
 // Hands messages to its ChildStrand and performs what comes back. Control requests of native_process.h arrive as calls whose request is
 // {Control, What, ...}, Control being a reference that only this node's NativeRuntime knows.
 //
-// System messages: sys:get_state/1 answers {cpp, <<"class">>}, sys:get_status/1 a status; others {error, {unknown_system_msg, Msg}}.
+// System messages: sys:get_state/1 answers {cpp, <<"class">>}, sys:get_status/1 a status, sys:terminate/2 (gen_server:stop/1) ends the child
+// with its reason; others {error, {unknown_system_msg, Msg}}.
 #pragma once
 
 #include <unordered_map>
@@ -35,6 +36,7 @@ class NativeChild : public Process {
   void started(ProcessContext&) override;
   void take_message(ProcessContext&, Term&& message) override;
   void handle_message(ProcessContext&, const Term& message) override;
+  bool handles_system_messages() const override { return true; }
   void worker_ready(ProcessContext&) override;
   void ended(ProcessContext&, const Term& reason) override;
 

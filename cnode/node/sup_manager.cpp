@@ -47,8 +47,6 @@ void ManagerProcess::handle_message(ProcessContext& context, const Term& message
   } else if (message == refresh()) {
     refresh_handlers(context);
     context.send_after(kHandlerInterval, context.self(), refresh());
-  } else if (message.is_tagged("system", 3) && message[2].is_atom("get_state")) {
-    context.reply(message[1], tuple(atom("ok"), state_for_sys()));
   }
   handle_ring(context);
   perform(context);

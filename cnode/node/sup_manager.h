@@ -28,6 +28,7 @@ class ManagerProcess : public Process {
   void started(ProcessContext&) override;
   void handle_message(ProcessContext&, const Term& message) override;
   void ended(ProcessContext&, const Term& reason) override;
+  Term state_for_sys() const override;  // as that of a legacy child manager
 
  private:
   void handle_call(ProcessContext&, const Term& from, const Term& request);
@@ -44,7 +45,6 @@ class ManagerProcess : public Process {
   void hand(ProcessContext&, const MgrHand&);
   void in_local(ProcessContext&, std::function<void(LocalSup&, ProcessContext&)>);
   void set_timer(ProcessContext&);
-  Term state_for_sys() const;
 
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<SupervisorState> sup_;

@@ -4,6 +4,8 @@
 // each for its specs and handlers, get_all() of the handlers, all over erpc. A member that does not answer, or a process that is no
 // child manager after all, is passed over with a line in the log: it cannot be asked, and others may.
 //
+// A supervisor that a member of ours runs and that is still being read here is waited for, kReadTimeout at most.
+//
 // One process a question; it ends with its answer: {ok, true} or {error, Text} to `from`.
 #pragma once
 
@@ -27,6 +29,7 @@ class JoinGuard : public Process {
 
  private:
   bool all_known() const;
+  bool reading() const;  // what these members run is defined here and has not been read yet
   std::vector<ChildSpec> known_children(const Term& supervisor) const;
   void ask_all(ProcessContext&);
   void ask_beam(ProcessContext&, const Term& node);
@@ -40,7 +43,7 @@ class JoinGuard : public Process {
   const std::vector<Term> members_;
   std::vector<RemoteSupervisor> found_;
   std::size_t open_ = 0;
-  Instant until_{};
+  Instant until_{}, reading_until_{};
 };
 
 }  // namespace supervisorring

@@ -6,6 +6,9 @@
 //
 // A supervisor that a member of ours runs and that is still being read here is waited for, kReadTimeout at most.
 //
+// What it finds also tells that a supervisor which ended on every member (super_sup.h) was started again by its parent elsewhere: then it is
+// started again here, or this node would own children of it that run nowhere.
+//
 // One process a question; it ends with its answer: {ok, true} or {error, Text} to `from`.
 #pragma once
 
@@ -36,6 +39,7 @@ class JoinGuard : public Process {
   void ask_manager(ProcessContext&, const Term& node, const Term& manager);
   void ask_handler(ProcessContext&, const Term& node, std::size_t supervisor, const Term& module);
   void skip(ProcessContext&, const Term& node, const std::string& what, const Term& why);
+  void start_again(ProcessContext&);  // supervisors that are down here and run elsewhere
   void answered(ProcessContext&);  // one question less; the last one gives the answer
 
   std::shared_ptr<SupervisionState> all_;
@@ -43,6 +47,7 @@ class JoinGuard : public Process {
   const std::vector<Term> members_;
   std::vector<RemoteSupervisor> found_;
   std::size_t open_ = 0;
+  Instant begun_{};
   Instant until_{}, reading_until_{};
 };
 

@@ -82,7 +82,7 @@ void SimCluster::answer_definitions() {
   }
 }
 
-void SimCluster::start(const std::string& name, const std::string& join) {
+void SimCluster::start(const std::string& name, const std::string& join, const Starting& how) {
   if (options_.definition_after && !net_.exists(kSource)) start_source();
   auto& member = members_[name];
   member = std::make_unique<Member>([&slot = members_[name]] { slot->results = true; });
@@ -95,13 +95,14 @@ void SimCluster::start(const std::string& name, const std::string& join) {
 
   CompositionConfig composition;
   composition.ring.self = atom(name);
+  composition.force = how.force;
   composition.ring.seed = net_.random();
   if (!join.empty()) composition.ring.join.push_back(atom(join));
   auto& files = net_.files(name);
   if (files.contains(kRingFileName)) composition.ring.ring_file = read_ring_file(files[kRingFileName]).value();
   if (files.contains(kRingFactsFileName)) composition.ring.facts = read_ring_facts(files[kRingFactsFileName]).value();
   member->composition = std::make_unique<Composition>(node, member->registry, member->runtime, std::move(composition));
-  member->composition->define(definition()).value();
+  if (how.supervises) member->composition->define(definition()).value();
   net_.start(name);
 }
 

@@ -34,7 +34,9 @@ class SimCluster {
   SimNetwork& network() { return net_; }
 
   // A new member, or one that comes back with the files it left. `join`: a member to join by, or "".
-  void start(const std::string& name, const std::string& join = "");
+  struct Starting { bool supervises = true, force = false; };
+  void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
+  void start(const std::string& name, const std::string& join, const Starting&);
   void crash(const std::string& name);                // as by SIGKILL
   void leave(const std::string& name);                // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }

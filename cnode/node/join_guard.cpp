@@ -9,6 +9,7 @@ namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(20);
 constexpr Duration kAnswer = std::chrono::seconds(5);
+constexpr Duration kReadTimeout = std::chrono::seconds(5);
 constexpr Duration kEndReachesAll = std::chrono::seconds(2);  // what was ended here is ended on the others by then
 constexpr std::string_view kSuffix = ".ChildManager";
 
@@ -17,13 +18,15 @@ constexpr std::string_view kSuffix = ".ChildManager";
 void JoinGuard::started(ProcessContext& context) {
   begun_ = context.time().now;
   until_ = begun_ + kHelloTimeout;
+  reading_until_ = begun_ + kReadTimeout;
   handle_message(context, Term());
 }
 
 // Members of ours answer the hello that was sent before this process began; whoever has not when the time is up is a BEAM.
 void JoinGuard::handle_message(ProcessContext& context, const Term&) {
   if (open_ > 0) return;
-  if (all_known() || context.time().now >= until_) return ask_all(context);
+  const Instant now = context.time().now;
+  if ((all_known() || now >= until_) && (!reading() || now >= reading_until_)) return ask_all(context);
   context.send_after(kLook, context.self(), atom("look"));
 }
 
@@ -31,6 +34,16 @@ bool JoinGuard::all_known() const {
   for (const Term& node : members_)
     if (const PeerInfo* peer = all_->peer(node); !peer || !(peer->hello || peer->legacy)) return false;
   return true;
+}
+
+bool JoinGuard::reading() const {
+  for (const Term& node : members_) {
+    const PeerInfo* peer = all_->peer(node);
+    if (!peer || !peer->hello) continue;
+    for (const Term& name : peer->hello->supervisors)
+      if (const SupervisorState* sup = all_->find(name); sup && sup->phase == SupervisorPhase::reading) return true;
+  }
+  return false;
 }
 
 void JoinGuard::ask_all(ProcessContext& context) {

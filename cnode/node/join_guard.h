@@ -4,6 +4,8 @@
 // each for its specs and handlers, get_all() of the handlers, all over erpc. A member that does not answer, or a process that is no
 // child manager after all, is passed over with a line in the log: it cannot be asked, and others may.
 //
+// A supervisor that a member of ours runs and that is still being read here is waited for, kReadTimeout at most.
+//
 // What it finds also tells that a supervisor which ended on every member (super_sup.h) was started again by its parent elsewhere: then it is
 // started again here, or this node would own children of it that run nowhere.
 //
@@ -30,6 +32,7 @@ class JoinGuard : public Process {
 
  private:
   bool all_known() const;
+  bool reading() const;  // what these members run is defined here and has not been read yet
   std::vector<ChildSpec> known_children(const Term& supervisor) const;
   void ask_all(ProcessContext&);
   void ask_beam(ProcessContext&, const Term& node);
@@ -45,7 +48,7 @@ class JoinGuard : public Process {
   std::vector<RemoteSupervisor> found_;
   std::size_t open_ = 0;
   Instant begun_{};
-  Instant until_{};
+  Instant until_{}, reading_until_{};
 };
 
 }  // namespace supervisorring

@@ -49,6 +49,7 @@ void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
 
 void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   all_->peers.erase(node);
+  std::erase_if(early_asks_, [&](const auto& early) { return early.first == node; });
   for (const auto& [name, sup] : all_->supervisors) {
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
   }
@@ -82,6 +83,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   for (const auto& [name, sup] : all_->supervisors)
     sup->manager_box.put(context, [](ProcessContext&) {});  // it looks at the ring after every message
+  answer_early_asks(context);
 }
 
 // ---- messages ------------------------------------------------------------------------------------------
@@ -111,18 +113,32 @@ void PeerProcess::handle_peer_message(ProcessContext& context, const Term& messa
   if (auto* hello = std::get_if<PeerHello>(&body)) return handle_hello(context, node, *hello);
   if (const PeerInfo* peer = all_->peer(node); !peer || !peer->hello) send_hello(context, node, false);
   if (std::holds_alternative<PeerLeaving>(body)) return handle_leaving(context, node);
-  if (auto* ask = std::get_if<PeerAsk>(&body)) {
-    SupervisorState* sup = all_->find(ask->supervisor);
-    if (!sup || !sup->manager_box.is_open())
-      return context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerAnswer{ask->supervisor, {}, ask->ids}}));
-    return pass_on(context, node, ask->supervisor, body);
-  }
+  if (auto* ask = std::get_if<PeerAsk>(&body)) return handle_ask(context, node, *ask);
   if (auto* answer = std::get_if<PeerAnswer>(&body)) return pass_on(context, node, answer->supervisor, body);
   const auto& move = std::get<PeerMove>(body);
   SupervisorState* sup = all_->find(move.supervisor);
   if (sup && sup->manager_box.is_open()) return pass_on(context, node, move.supervisor, body);
-  if (move.step == MoveStep::offer || move.step == MoveStep::state)
-    context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerMove{MoveStep::refused, move.supervisor, move.move, atom("not_running")}}));
+  const auto answer = [&](MoveStep step) {
+    context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerMove{step, move.supervisor, move.move, atom("not_running")}}));
+  };
+  if (move.step == MoveStep::offer || move.step == MoveStep::state) answer(MoveStep::refused);
+  if (move.step == MoveStep::started) answer(MoveStep::abort);
+}
+
+void PeerProcess::handle_ask(ProcessContext& context, const Term& node, const PeerAsk& ask) {
+  if (!all_->ring.ring()->has(node)) {
+    if (early_asks_.size() >= kMaxEarlyAsks) early_asks_.pop_front();
+    early_asks_.emplace_back(node, ask);
+    return;
+  }
+  SupervisorState* sup = all_->find(ask.supervisor);
+  if (sup && sup->manager_box.is_open()) return pass_on(context, node, ask.supervisor, ask);
+  context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerAnswer{ask.supervisor, {}, ask.ids}}));
+}
+
+void PeerProcess::answer_early_asks(ProcessContext& context) {
+  auto waiting = std::exchange(early_asks_, {});
+  for (const auto& [node, ask] : waiting) handle_ask(context, node, ask);
 }
 
 void PeerProcess::pass_on(ProcessContext& context, const Term& node, const Term& supervisor, const PeerBody& body) {

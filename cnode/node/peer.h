@@ -1,11 +1,14 @@
 // PeerProcess: the process `supervisorring_peer`. Who among the connected nodes is a member of ours, and what it runs.
 //
 // Says hello to a node when a connection opens and whenever the supervisors that run here change; hands ask, answer and move messages to the
-// child manager of their supervisor. A node that has been connected for kHelloTimeout and said nothing is legacy; a hello later corrects
+// child manager of their supervisor. An ask of a member that is not up here yet waits until it is: before that, `not here` could be
+// undone by what this ring places here. A node that has been connected for kHelloTimeout and said nothing is legacy; a hello later corrects
 // that. Grammar: sup/peer_messages.h. Answers {may_join, Members} (join_guard.h).
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <utility>
 
 #include "node/process.h"
 #include "node/sup_shared.h"
@@ -14,6 +17,7 @@ namespace supervisorring {
 
 inline constexpr Duration kHelloTimeout = std::chrono::seconds(1);
 inline constexpr std::size_t kMaxPeers = 100'000;
+inline constexpr std::size_t kMaxEarlyAsks = 256;  // of members that are not up here yet; an ask is repeated
 
 class PeerProcess : public Process {
  public:
@@ -34,6 +38,8 @@ class PeerProcess : public Process {
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
   void sweep(ProcessContext&);
   void send_hello(ProcessContext&, const Term& node, bool answer);
+  void handle_ask(ProcessContext&, const Term& node, const PeerAsk&);
+  void answer_early_asks(ProcessContext&);
   void pass_on(ProcessContext&, const Term& node, const Term& supervisor, const PeerBody&);
   void tell_managers(ProcessContext&, const Term& node);
 
@@ -41,6 +47,7 @@ class PeerProcess : public Process {
   std::shared_ptr<const Ring> last_ring_;
   HashFormat last_format_ = HashFormat::minor_version_1;
   bool told_leaving_ = false;
+  std::deque<std::pair<Term, PeerAsk>> early_asks_;
 };
 
 }  // namespace supervisorring

@@ -15,19 +15,23 @@ const Term& refresh() { static const Term message = atom("$refresh_handlers"); r
 }  // namespace
 
 void ManagerProcess::started(ProcessContext& context) {
-  const Instant now = context.time().now;
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager_box.open(context.self());
-  for (const auto& [node, peer] : all_->peers) {
-    if (peer.hello) sup_->manager->peer_is(node, std::ranges::count(peer.hello->supervisors, sup_->name) ? PeerKind::runs_it : PeerKind::lacks_it, now);
-    else if (peer.legacy) sup_->manager->peer_is(node, PeerKind::legacy, now);
-  }
-  sup_->manager->attach(sup_->local.get(), now);
+  look_at_peers(context);
+  sup_->manager->attach(sup_->local.get(), context.time().now);
   handle_ring(context);
   handlers_answered(context);
   refresh_handlers(context);
   context.send_after(kHandlerInterval, context.self(), refresh());
   perform(context);
+}
+
+void ManagerProcess::look_at_peers(ProcessContext& context) {
+  const Instant now = context.time().now;
+  for (const auto& [node, peer] : all_->peers) {
+    if (peer.hello) sup_->manager->peer_is(node, std::ranges::count(peer.hello->supervisors, sup_->name) ? PeerKind::runs_it : PeerKind::lacks_it, now);
+    else if (peer.legacy) sup_->manager->peer_is(node, PeerKind::legacy, now);
+  }
 }
 
 void ManagerProcess::ended(ProcessContext&, const Term&) {
@@ -117,6 +121,8 @@ void ManagerProcess::handle_ring(ProcessContext& context) {
   last_ring_ = view.ring(), last_format_ = view.format(), last_settled_ = view.settled(), last_leaving_ = view.leaving();
   recent_refs_.clear();
   recent_ref_set_.clear();
+  // What a member announced before it counted this one in may still wait in the box: who runs the children depends on it.
+  look_at_peers(context);
   sup_->manager->ring_changed(last_ring_, view.format(), last_settled_, last_leaving_, context.time().now);
   refresh_handlers(context);
 }

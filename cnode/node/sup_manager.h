@@ -36,6 +36,7 @@ class ManagerProcess : public Process {
   void handle_onnode(ProcessContext&, const Term& request);
   void handle_get_handler(ProcessContext&, const Term& id, const Term& from);
   void handle_ring(ProcessContext&);
+  void look_at_peers(ProcessContext&);
   void refresh_handlers(ProcessContext&);
   void handlers_answered(ProcessContext&);
   void perform(ProcessContext&);

@@ -72,13 +72,17 @@ void SuperSup::handle_prepare_leave(ProcessContext& context, const Term& from) {
 
 void SuperSup::check_leave(ProcessContext& context) {
   if (leavers_.empty()) return;
-  std::size_t left = 0;
-  for (const auto& [name, sup] : all_->supervisors)
-    if (sup->manager && sup->local && !sup->manager->drained()) left += std::max<std::size_t>(1, sup->local->active());
   const Instant now = context.time().now;
+  std::size_t left = 0;
+  bool hope = false;
+  for (const auto& [name, sup] : all_->supervisors) {
+    if (!sup->manager || !sup->local || sup->manager->drained()) continue;
+    left += std::max<std::size_t>(1, sup->local->active());
+    hope = hope || !sup->manager->nobody_takes(now);
+  }
   std::erase_if(leavers_, [&](const Leaver& leaver) {
-    if (left > 0 && now < leaver.until) return false;
-    if (left > 0) context.log(LogLevel::error, "leaving without having handed over " + std::to_string(left) + " children: no member took them in time");
+    if (hope && now < leaver.until) return false;
+    if (left > 0) context.log(LogLevel::error, "leaving without having handed over " + std::to_string(left) + " children: no member took them");
     context.reply(leaver.from, atom("ok"));
     return true;
   });

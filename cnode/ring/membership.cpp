@@ -126,7 +126,7 @@ void Membership::handle_ack(const Ack& ack, Time time) {
   const Term node = found->second;
   awaited_.erase(found);
   peers_[node].heard = time.now;
-  if (phase_ == Phase::entering && node == contact_) return become_member(to_text(node) + " answered", time);
+  if (phase_ == Phase::entering && node == contact_) return confirm();
   // Too late for its round: it was given up and lives.
   if (takes_part() && nodes_.is_member(node) && !up_.is_member(node)) ask_up(node);
 }

@@ -9,7 +9,7 @@
 //   - timestamps never go backwards (crdt/lww_set.h).
 //
 // A member's way: asking (who else is there?) -> guarding (may this node run what they run?) -> entering (add_node, reconcile, wait for the
-// ack) -> member -> leaving -> gone. A node that is alone goes from asking to member. `aside`: out of up_set because the guard said no.
+// ack, ask once more who is up: of two that enter at once one then knows of the other) -> member -> leaving -> gone. A node that is alone goes from asking to member. `aside`: out of up_set because the guard said no.
 //
 // Sans-IO: inputs with the time, Effects out. It does not place children (consistent_hash.h) nor know what they are.
 #pragma once
@@ -148,6 +148,8 @@ class Membership {
   void enter_when_allowed(Time);
   void enter(Time);
   void knock(Time);
+  void confirm();
+  void confirmed(const Term& node, const LwwSet* up, Time);
   void refuse(const std::string& why, Time);
   void become_member(const std::string& why, Time);
   void ask_format(const Term& node);
@@ -200,6 +202,7 @@ class Membership {
   std::vector<Term> formats_awaited_;                // guarding: up members that have not said how they hash
   std::optional<Term> first_with_format_;            // guarding: the first that said it; the others must say the same
   bool guard_passed_ = false;
+  bool confirming_ = false;                          // entering: acked, and asked who else is up by now
   Duration knock_back_off_ = kFirstBackOff;
 
   std::optional<Round> round_;

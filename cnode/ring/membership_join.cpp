@@ -62,12 +62,14 @@ void Membership::set_answered(const Term& node, RingSet set, const Term& answer,
   if (!parsed) return refuse_input("answer of " + to_text(node) + ": " + parsed.error(), time);
   if (!fits(set == RingSet::nodes ? nodes_ : up_, *parsed)) return refuse_input("answer of " + to_text(node) + " holds too many names", time);
   if (phase_ == Phase::aside) return merge_aside(set, *parsed, time);
+  if (phase_ == Phase::entering && confirming_ && node == contact_ && set == RingSet::up) return confirmed(node, &*parsed, time);
   if (takes_part() && set == RingSet::up) up_answered(node, *parsed, time);
 }
 
 void Membership::set_unanswered(const Term& node, RingSet, Unanswered how, Time time) {
   const auto asked = peers_.find(node);
   if (asked != peers_.end()) asked->second.asked = false;
+  if (phase_ == Phase::entering && confirming_ && node == contact_) return confirmed(node, nullptr, time);
   const auto found = candidates_.find(node);
   if (phase_ != Phase::asking || found == candidates_.end()) return;
   if (how == Unanswered::unreachable) found->second.state = Candidate::State::down;
@@ -206,6 +208,7 @@ void Membership::enter_when_allowed(Time time) {
 void Membership::enter(Time time) {
   if (!nodes_.is_member(self_) && !joins()) return tell_removed("another member removed it (del_node) while it was away");
   phase_ = Phase::entering;
+  confirming_ = false;
   if (!nodes_.is_member(self_)) nodes_.put(self_, time.wall);
   up_.put(self_, time.wall);  // newer than whatever the others know of an earlier life
   sets_changed("joining by " + to_text(contact_), time);
@@ -219,6 +222,21 @@ void Membership::knock(Time time) {
   send_ring(contact_);
   knock_at_ = time.now + knock_back_off_;
   knock_back_off_ = std::min(2 * knock_back_off_, kLongestBackOff);
+}
+
+// The contact has counted this member in. Who came in just before may not have been in its sets when it was asked first.
+void Membership::confirm() {
+  if (std::exchange(confirming_, true)) return;
+  effects_.push_back(AskSet{contact_, RingSet::up});
+}
+
+void Membership::confirmed(const Term& node, const LwwSet* up, Time time) {
+  if (up != nullptr && !up->is_member(self_)) {
+    confirming_ = false;  // dropped again meanwhile: knocking goes on
+    return;
+  }
+  if (up != nullptr) up_.merge(*up);
+  become_member(to_text(node) + " answered", time);
 }
 
 void Membership::become_member(const std::string& why, Time time) {

@@ -14,6 +14,9 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
   };
   if (owner_before) {
     if (may_run_it(*owner_before)) ask.from.push_back(*owner_before);
+    // One that leaves may have it still, from a time when the owner before had not taken it yet.
+    for (const Term& node : leaving_peers_)
+      if (node != *owner_before && may_run_it(node)) ask.from.push_back(node);
   } else {
     for (const Term& node : full_ring_->members())
       if (may_run_it(node)) ask.from.push_back(node);
@@ -36,11 +39,17 @@ void ChildManager::send_asks() {
   asks_to_send_.clear();
 }
 
-void ChildManager::handle_ask(const Term& node, const PeerAsk& ask) {
+// Whoever asks owns the child and is ready for it: a move that waits for its next try begins now.
+void ChildManager::handle_ask(const Term& node, const PeerAsk& ask, Instant now) {
   PeerAnswer answer{supervisor_, {}, {}};
   for (const Term& id : ask.ids) {
     const bool here = busy_here(id) || out_.contains(id) || in_by_id_.contains(id) || starting_.contains(id) || queued_to_start_.contains(id);
     (here ? answer.here : answer.not_here).push_back(id);
+    const auto entry = entries_.find(id);
+    const auto retry = retries_.find(id);
+    if (retry == retries_.end() || !retry->second.when_asked || entry == entries_.end() || entry->second.owner != node || out_.contains(id)) continue;
+    retries_.erase(retry);
+    place_elsewhere(id, entry->second, now);
   }
   effects_.push_back(MgrSend{node, std::move(answer)});
 }

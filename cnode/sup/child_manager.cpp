@@ -50,6 +50,7 @@ void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat for
   }
   std::erase_if(leaving_peers_, [&](const Term& node) { return !full_ring_->has(node); });
   const bool announce = leaving && !leaving_;
+  if (announce) leaving_since_ = now;
   settled_ = settled;
   leaving_ = leaving;
   if (!settled_ && !leaving_) {
@@ -57,12 +58,17 @@ void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat for
   }
   rebuild_ring();
   if (announce) asks_.clear();
+  std::vector<Term> lost;
+  for (const Term& node : gone_)
+    if (!full_ring_->has(node)) lost.push_back(node);
+  for (const Term& node : lost) peer_lost(node, now);
   replan(now, true);
 }
 
 void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
   if (kind_of(node) == kind) return;
   peers_[node] = kind;
+  if (gone_.erase(node)) peer_back(node);
   if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node);
   for (auto& [id, retry] : retries_) retry.at = std::min(retry.at, now);
   run_retries(now);
@@ -76,15 +82,34 @@ void ChildManager::peer_is_leaving(const Term& node, Instant now) {
 }
 
 void ChildManager::peer_gone(const Term& node, Instant now) {
-  peers_[node] = PeerKind::unknown;
-  out_peer_gone(node, now);
-  in_peer_gone(node);
-  ask_lost(node);
+  peers_.erase(node);
+  if (full_ring_ && full_ring_->has(node)) gone_.insert(node);
+  else peer_lost(node, now);
   pump(now);
 }
 
+// Connections close without either side having ended. Whoever took such a member for dead would start its children afresh.
+void ChildManager::peer_lost(const Term& node, Instant now) {
+  gone_.erase(node);
+  out_peer_gone(node, now);
+  in_peer_gone(node);
+  ask_lost(node);
+}
+
+void ChildManager::peer_back(const Term& node) {
+  for (const auto& [id, out] : out_) {
+    const auto view = local_ ? local_->find(id) : std::nullopt;
+    if (view && out.target == node && out.phase == OutPhase::offered) send_step(node, MoveStep::offer, out.number, to_wire(view->spec));
+    if (out.target == node && out.phase == OutPhase::state_sent) send_step(node, MoveStep::state, out.number, out.state);
+  }
+  for (const auto& [key, in] : in_)
+    if (key.source == node && in.phase == InPhase::held) send_step(node, MoveStep::started, key.number, in.pid);
+  for (const auto& [id, ask] : asks_)
+    if (std::ranges::count(ask.from, node)) asks_to_send_[node].push_back(id);
+}
+
 void ChildManager::received(const Term& node, const PeerBody& body, Instant now) {
-  if (const auto* ask = std::get_if<PeerAsk>(&body)) handle_ask(node, *ask);
+  if (const auto* ask = std::get_if<PeerAsk>(&body)) handle_ask(node, *ask, now);
   if (const auto* answer = std::get_if<PeerAnswer>(&body)) handle_answer(node, *answer);
   if (const auto* move = std::get_if<PeerMove>(&body)) {
     const MoveKey from_source{node, move->move};
@@ -97,7 +122,9 @@ void ChildManager::received(const Term& node, const PeerBody& body, Instant now)
       if (move->step == MoveStep::started) handle_started(id, out, now);
       if (move->step == MoveStep::running) handle_running(id, out, move->value);
       if (move->step == MoveStep::taken) handle_taken(id, out, move->value);
-      if (move->step == MoveStep::refused) move_failed(id, "refused: " + to_text(move->value, 200), now);
+      if (move->step == MoveStep::refused) handle_refused(id, move->value, now);
+    } else if (move->step == MoveStep::started) {
+      send_step(node, MoveStep::abort, move->move, Term::binary("no such move"));  // of this program's predecessor, or given up
     }
   }
   pump(now);
@@ -202,7 +229,7 @@ void ChildManager::place_elsewhere(const Term& id, Entry& entry, Instant now) {
   } else if (view->state == Supervisor::ChildState::running) {
     if (queued_to_move_.insert(id).second) to_move_.push_back(id);
   } else if (!in_by_id_.contains(id)) {
-    retry_later(id, "it is starting or stopping", now, Tell::no);
+    retry_later(id, "it is starting or stopping", now, Tell::late);
   }
 }
 
@@ -247,12 +274,16 @@ void ChildManager::start_done(const Term& id, const Term& result, Instant now) {
   pump(now);
 }
 
-void ChildManager::retry_later(const Term& id, std::string why, Instant now, Tell tell) {
+void ChildManager::retry_later(const Term& id, std::string why, Instant now, Tell tell, Hope hope) {
   auto [it, fresh] = retries_.try_emplace(id);
   Retry& retry = it->second;
+  if (fresh || retry.hope != hope) retry.since = now;
+  retry.hope = hope;
+  retry.when_asked = false;
   retry.delay = fresh ? kFirstRetry : std::min(retry.delay * 2, kLastRetry);
   retry.at = now + retry.delay;
-  if (tell == Tell::yes && retry.why != why) report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + ": " + why + "; trying again");
+  const bool worth_a_line = tell == Tell::now ? retry.why != why : retry.delay >= kQuietRetries && retry.delay < 2 * kQuietRetries;
+  if (worth_a_line) report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + ": " + why + "; trying again");
   retry.why = std::move(why);
 }
 
@@ -306,6 +337,19 @@ bool ChildManager::drained() const {
   if (!leaving_) return false;
   if (!local_ || !ring_ || ring_->empty()) return true;
   return out_.empty() && local_->active() == 0;
+}
+
+bool ChildManager::nobody_takes(Instant now) const {
+  if (!leaving_ || !local_ || now - leaving_since_ < kLastTries || !out_.empty() || !in_.empty()) return false;
+  bool hopeless = true;
+  local_->for_each([&](const Supervisor::View& view) {
+    if (view.state == Supervisor::ChildState::down) return;
+    const auto entry = entries_.find(view.spec.id);
+    if (entry != entries_.end() && !entry->second.digest) return;  // it has no owner at all
+    const auto retry = retries_.find(view.spec.id);
+    hopeless = hopeless && retry != retries_.end() && retry->second.hope == Hope::none && now - retry->second.since >= kLastTries / 2;
+  });
+  return hopeless;
 }
 
 ChildManager::Status ChildManager::status() const {

@@ -35,6 +35,9 @@ inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
 inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
 inline constexpr int kMaxUnansweredAsks = 3;
+inline constexpr std::size_t kMaxRecentArrivals = 1'024;  // moves that ended here, for a source that did not hear of it
+inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child that waits longer than this is worth a line
+inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
 inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 
@@ -92,7 +95,8 @@ class ChildManager {
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
   void peer_is_leaving(const Term& node, Instant now);
-  void peer_gone(const Term& node, Instant now);  // not connected any more
+  // Not connected any more. While it counts as up it may be back at once: it is lost when the ring does without it.
+  void peer_gone(const Term& node, Instant now);
 
   // ---- inputs: answers to effects ----------------------------------------------------------------------
   void start_done(const Term& id, const Term& result, Instant now);  // as supervisor:start_child/2 or restart_child/2
@@ -115,6 +119,8 @@ class ChildManager {
   Result<Term> owner_of(const Term& id) const;  // by the ring without the members that leave
   // Leaving: nothing runs here any more that another member could have.
   bool drained() const;
+  // Leaving: what still runs here was refused for good by its owner, for kLastTries.
+  bool nobody_takes(Instant now) const;
   bool settled() const { return settled_; }
   std::size_t moves_in_flight() const { return out_.size(); }
   std::size_t known_children() const { return entries_.size(); }
@@ -138,6 +144,7 @@ class ChildManager {
     Term pid;
     OutPhase phase;
     std::optional<Instant> deadline;
+    Term state = {};                // as it was sent; sent again when the connection was lost meanwhile
   };
   enum class InPhase : std::uint8_t { starting, held, releasing };
   struct MoveIn {
@@ -153,7 +160,9 @@ class ChildManager {
     int unanswered = 0;
     Instant again_at;
   };
-  struct Retry { Duration delay{}; Instant at{}; std::string why; };
+  // hope: none when the owner cannot run it, as far as it says. when_asked: the owner was not ready, and asks for the child when it is.
+  enum class Hope : bool { none, some };
+  struct Retry { Duration delay{}; Instant at{}; Instant since{}; std::string why; Hope hope = Hope::some; bool when_asked = false; };
 
   // child_manager.cpp: what belongs where
   Entry& entry_for(const ChildSpec& spec);
@@ -166,8 +175,11 @@ class ChildManager {
   void pump(Instant now);
   void pump_starts();
   void run_retries(Instant now);
-  enum class Tell : bool { no, yes };  // yes: a line in the log when the reason is a new one
-  void retry_later(const Term& id, std::string why, Instant now, Tell tell = Tell::yes);
+  // now: a line in the log when the reason is a new one; late: only when it lasts.
+  enum class Tell : std::uint8_t { now, late };
+  void retry_later(const Term& id, std::string why, Instant now, Tell tell = Tell::now, Hope hope = Hope::some);
+  void peer_lost(const Term& node, Instant now);
+  void peer_back(const Term& node);
   std::optional<Term> effective_owner(const Entry&) const;
   PeerKind kind_of(const Term& node) const;
   bool running_here(const Term& id) const;
@@ -180,14 +192,15 @@ class ChildManager {
   void ask_answered(const Term& node, const Term& id, bool here);
   void ask_lost(const Term& node);
   void ask_timeouts(Instant now);
-  void handle_ask(const Term& node, const PeerAsk&);
+  void handle_ask(const Term& node, const PeerAsk&, Instant now);
   void handle_answer(const Term& node, const PeerAnswer&);
 
   // child_moves_out.cpp: this member is the source
   void pump_moves(Instant now);
   void begin_move(const Term& id, const Term& target, Instant now);
   void abandon_move(const Term& id, std::string_view why, Instant now);
-  void move_failed(const Term& id, const std::string& why, Instant now);
+  void move_failed(const Term& id, const std::string& why, Instant now, Tell tell = Tell::now, Hope hope = Hope::some);
+  void handle_refused(const Term& id, const Term& why, Instant now);
   void handle_started(const Term& id, MoveOut&, Instant now);
   void handle_running(const Term& id, MoveOut&, const Term& new_pid);
   void handle_taken(const Term& id, MoveOut&, const Term& new_pid);
@@ -199,6 +212,7 @@ class ChildManager {
   // child_moves_in.cpp: this member is the target
   void handle_offer(const Term& node, const PeerMove&);
   void handle_state(const MoveKey&, const Term& value);
+  bool give_up_older(const MoveKey& offered, const Term& id);
   void handle_abort(const MoveKey&, Instant now);
   void arrived_not(const MoveKey&, Instant now);  // forgets the incoming move of a child that does not run here after all
   void release(const MoveKey&, MoveIn&, std::optional<Term> state);
@@ -217,7 +231,9 @@ class ChildManager {
   HashFormat format_ = HashFormat::minor_version_1;
   bool settled_ = false;
   bool leaving_ = false;
+  Instant leaving_since_{};
   std::unordered_map<Term, PeerKind> peers_;
+  std::unordered_set<Term> gone_;               // members that are up and not connected
   std::unordered_set<Term> leaving_peers_;
 
   std::unordered_map<Term, Entry> entries_;
@@ -230,6 +246,7 @@ class ChildManager {
   std::unordered_map<std::uint64_t, Term> out_ids_;
   std::unordered_map<MoveKey, MoveIn, MoveKeyHash> in_;
   std::unordered_map<Term, MoveKey> in_by_id_;
+  std::deque<std::pair<MoveKey, Term>> arrived_;  // what was taken here lately: move, pid
   std::unordered_map<Term, Ask> asks_;
   std::unordered_map<Term, std::vector<Term>> asks_to_send_;  // by member
   std::unordered_map<Term, Retry> retries_;     // by id

@@ -1,4 +1,6 @@
 // Moves of which this member is the target: a held copy waits for the state of the old one.
+#include <algorithm>
+
 #include "sup/child_manager.h"
 
 namespace supervisorring {
@@ -12,6 +14,7 @@ void ChildManager::handle_offer(const Term& node, const PeerMove& offer) {
   Entry& entry = entry_for(spec);
   const auto owner = effective_owner(entry);
   if (!owner || *owner != self_) return refuse(tuple(atom("not_owner"), owner ? *owner : atom("undefined")));
+  if (!give_up_older({node, offer.move}, spec.id)) return;
   if (in_by_id_.contains(spec.id)) return refuse(atom("arriving"));
   if (in_.size() >= kMaxHeldCopies) return refuse(atom("busy"));
   if (const auto view = local_->find(spec.id)) {
@@ -32,6 +35,24 @@ void ChildManager::handle_offer(const Term& node, const PeerMove& offer) {
   effects_.push_back(MgrHold{key, spec});
 }
 
+// The source offers again what it offered before: it has given the older move up and nobody could tell. True: look at the offer.
+bool ChildManager::give_up_older(const MoveKey& offered, const Term& id) {
+  const auto arriving = in_by_id_.find(id);
+  if (arriving == in_by_id_.end() || arriving->second.source != offered.source) return true;
+  const MoveKey older = arriving->second;
+  MoveIn& in = in_.at(older);
+  if (older == offered) {
+    if (in.phase == InPhase::held) send_step(offered.source, MoveStep::started, offered.number, in.pid);
+    return false;
+  }
+  if (in.phase == InPhase::starting) in.dropped = true;
+  if (in.phase != InPhase::held) return true;
+  effects_.push_back(MgrDrop{older, id});
+  in_.erase(older);
+  in_by_id_.erase(id);
+  return true;
+}
+
 void ChildManager::held(const MoveKey& key, const Result<Term>& pid, Instant now) {
   const auto it = in_.find(key);
   if (it == in_.end()) return;
@@ -45,6 +66,7 @@ void ChildManager::held(const MoveKey& key, const Result<Term>& pid, Instant now
     return arrived_not(key, now);
   }
   in.phase = InPhase::held;
+  in.pid = *pid;
   in.deadline = now + 2 * kMoveStepTimeout;  // after the source has given up
   if (in.orphan) return release(key, in, std::nullopt);
   send_step(key.source, MoveStep::started, key.number, *pid);
@@ -72,6 +94,8 @@ void ChildManager::release(const MoveKey& key, MoveIn& in, std::optional<Term> s
 
 void ChildManager::handle_state(const MoveKey& key, const Term& value) {
   const auto it = in_.find(key);
+  const auto taken = std::ranges::find(arrived_, key, &std::pair<MoveKey, Term>::first);
+  if (it == in_.end() && taken != arrived_.end()) return send_step(key.source, MoveStep::taken, key.number, taken->second);
   if (it == in_.end()) return send_step(key.source, MoveStep::refused, key.number, atom("no_such_move"));
   if (it->second.phase != InPhase::held) return;
   release(key, it->second, value.is_tuple() ? std::optional<Term>(value[1]) : std::nullopt);
@@ -85,6 +109,8 @@ void ChildManager::released(const MoveKey& key, const Result<Term>& pid, Instant
     return arrived_not(key, now);
   }
   send_step(key.source, MoveStep::taken, key.number, *pid);
+  arrived_.emplace_back(key, *pid);
+  if (arrived_.size() > kMaxRecentArrivals) arrived_.pop_front();
   const Term id = it->second.id;
   in_by_id_.erase(id);
   in_.erase(it);

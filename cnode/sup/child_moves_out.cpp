@@ -22,8 +22,8 @@ void ChildManager::pump_moves(Instant now) {
 
 void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const PeerKind kind = kind_of(target);
-  if (kind == PeerKind::unknown) return retry_later(id, to_text(target) + " has not said yet what it runs", now, Tell::no);
-  if (kind == PeerKind::lacks_it) return retry_later(id, to_text(target) + " does not run the supervisor", now);
+  if (kind == PeerKind::unknown) return retry_later(id, to_text(target) + " has not said yet what it runs", now, Tell::late);
+  if (kind == PeerKind::lacks_it) return retry_later(id, to_text(target) + " does not run the supervisor", now, Tell::late, Hope::none);
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;
   const bool hand = kind == PeerKind::legacy;
@@ -56,7 +56,8 @@ void ChildManager::frozen(const Term& id, const Term& pid, const Result<std::opt
   MoveOut& out = it->second;
   out.phase = OutPhase::state_sent;
   out.deadline = now + kMoveStepTimeout;
-  send_step(out.target, MoveStep::state, out.number, *state ? tuple(atom("state"), **state) : atom("none"));
+  out.state = *state ? tuple(atom("state"), **state) : atom("none");
+  send_step(out.target, MoveStep::state, out.number, out.state);
 }
 
 void ChildManager::handle_taken(const Term& id, MoveOut& out, const Term& new_pid) {
@@ -99,7 +100,7 @@ void ChildManager::handed(const Term& id, const Result<Term>& result, Instant no
   const Term value = result ? *result : Term();
   const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || (value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2));
   if (!runs) {
-    move_failed(id, to_text(it->second.target) + " could not start it: " + (result ? to_text(value, 200) : result.error()), now);
+    move_failed(id, to_text(it->second.target) + " could not start it: " + (result ? to_text(value, 200) : result.error()), now, Tell::now, Hope::none);
     return pump(now);
   }
   it->second.phase = OutPhase::stopping;
@@ -116,14 +117,22 @@ void ChildManager::abandon_move(const Term& id, std::string_view why, Instant no
   move_failed(id, std::string(why), now);
 }
 
-void ChildManager::move_failed(const Term& id, const std::string& why, Instant now) {
+// An atom says that the target is not there yet, which is usual while it joins; anything else that it cannot run the child.
+void ChildManager::handle_refused(const Term& id, const Term& why, Instant now) {
+  const bool not_now = why.is_atom() || why.is_tagged("not_owner", 2);
+  move_failed(id, "refused: " + to_text(why, 200), now, not_now ? Tell::late : Tell::now, not_now ? Hope::some : Hope::none);
+  const auto retry = retries_.find(id);
+  if (retry != retries_.end()) retry->second.when_asked = why.is_atom("not_ready") || why.is_atom("not_running") || why.is_tagged("not_owner", 2);
+}
+
+void ChildManager::move_failed(const Term& id, const std::string& why, Instant now, Tell tell, Hope hope) {
   const auto it = out_.find(id);
   if (it == out_.end()) return;
   const MoveOut out = it->second;
   out_ids_.erase(out.number);
   out_.erase(it);
   if (out.phase == OutPhase::state_sent) effects_.push_back(MgrUnfreeze{id, out.pid});
-  if (local_) retry_later(id, "move to " + to_text(out.target) + ": " + why, now);
+  if (local_) retry_later(id, "move to " + to_text(out.target) + ": " + why, now, tell, hope);
 }
 
 void ChildManager::out_timeouts(Instant now) {

@@ -7,6 +7,7 @@ namespace {
 
 constexpr Duration kTurn = std::chrono::microseconds(200);  // how long the worker threads take for what they have to do
 constexpr const char* kSupervisor = "counters";
+constexpr const char* kSource = "dev@h";
 
 class Counter : public gen_server {
   CallReaction handle_call(const Term& request, const From&) override {
@@ -40,19 +41,49 @@ std::vector<std::string> SimCluster::ids() const {
   return names;
 }
 
-SupervisorDefinition SimCluster::definition() const {
-  LocalDefinition local;
+// What the supervisor's Module:init(Arg) answers.
+Term SimCluster::specs() const {
   std::string specs;
   for (const std::string& id : ids())
     specs += (specs.empty() ? "" : ", ") + ("{" + id + ", {gen_server, start_link, [{local, " + id + "}, counter, [], []]}, permanent, 2000, worker, [counter]}");
-  auto init = check_init(atom(kSupervisor), parse_term("{ok, {{one_for_one, 10, 5}, [" + specs + "]}}").value());
+  return parse_term("{ok, {{one_for_one, 10, 5}, [" + specs + "]}}").value();
+}
+
+SupervisorDefinition SimCluster::definition() const {
+  if (options_.definition_after) return {atom(kSupervisor), RemoteDefinition{atom("my_sup"), atom(kSource), Term()}};
+  LocalDefinition local;
+  auto init = check_init(atom(kSupervisor), specs());
   auto& checked = std::get<SupervisorInit>(init);
   local.flags = checked.flags;
   local.children = std::move(checked.children);
   return {atom(kSupervisor), std::move(local)};
 }
 
+void SimCluster::start_source() {
+  NodeConfig config;
+  config.name = kSource;
+  config.cookie = "secret";
+  config.epmd_host = host_of(kSource);
+  Node& source = net_.add_node(std::move(config));
+  source.define_function("my_sup", "init", 1, [this](ProcessContext&, std::vector<Term>, RpcDone done) {
+    unanswered_.push_back({net_.time().now + options_.definition_after(), std::move(done)});
+  });
+  net_.start(kSource);
+}
+
+void SimCluster::answer_definitions() {
+  for (auto it = unanswered_.begin(); it != unanswered_.end();) {
+    if (it->at > net_.time().now) {
+      ++it;
+      continue;
+    }
+    net_.run(kSource, [&](ProcessContext&) { it->done(specs()); });
+    it = unanswered_.erase(it);
+  }
+}
+
 void SimCluster::start(const std::string& name, const std::string& join, const Starting& how) {
+  if (options_.definition_after && !net_.exists(kSource)) start_source();
   auto& member = members_[name];
   member = std::make_unique<Member>([&slot = members_[name]] { slot->results = true; });
   member->registry.add<Counter>("counter");
@@ -113,6 +144,7 @@ bool SimCluster::run_until(const std::function<bool()>& condition, Duration at_m
     const Instant now = net_.time().now;
     if (now >= end) return false;
     net_.advance(std::min<Duration>(kTurn, end - now));
+    answer_definitions();
     run_workers();
   }
   return true;

@@ -1,8 +1,10 @@
 // SimCluster: whole members, each everything that `ringnode run` is but its sockets, clock, files and threads, on a SimNetwork.
 //
-// Every member runs the supervisor `counters` of native counters. One thread, virtual time, one seed, one run.
+// Every member runs the supervisor `counters` of native counters, defined in C++ or read from the node dev@h. One thread, virtual
+// time, one seed, one run.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,6 +22,8 @@ namespace supervisorring::sim {
 struct SimClusterOptions {
   std::uint64_t seed = 1;
   int children = 12;  // named and registered c1, c2, ...
+  // Where it is given, the supervisor is read from dev@h, a node that answers each question after the time that this says.
+  std::function<Duration()> definition_after;
 };
 
 class SimCluster {
@@ -61,7 +65,12 @@ class SimCluster {
     std::unique_ptr<Composition> composition;
   };
 
+  struct Unanswered { Instant at; RpcDone done; };
+
+  Term specs() const;
   SupervisorDefinition definition() const;
+  void start_source();
+  void answer_definitions();
   void run_workers();
   void bury_halted();
   std::optional<std::int64_t> ask(const std::string& from, const std::string& id, const char* request);
@@ -69,6 +78,7 @@ class SimCluster {
   SimClusterOptions options_;
   SimNetwork net_;
   std::map<std::string, std::unique_ptr<Member>> members_;
+  std::vector<Unanswered> unanswered_;  // questions for the definition
 };
 
 }  // namespace supervisorring::sim

@@ -74,6 +74,35 @@ TEST_F(SupCluster, AMemberThatLeavesHandsEverythingOver) {
   for (int i = 0; i < 60; ++i) EXPECT_EQ(count_of("a@h", "c" + std::to_string(i)), 1);
 }
 
+// It waited the whole 30 s for members that do not run its supervisor.
+TEST_F(SupCluster, AMemberWhoseChildrenNobodyElseRunsLeavesAfterAFewTries) {
+  add_with("a@h", counters(5));
+  add("b@h");
+  ring({"a@h"});
+  ring(kTwo);
+  bool left = false;
+  set_ring("a@h", {"b@h"}, true, true);
+  net.run("a@h", [&](ProcessContext& context) { members.at("a@h")->supervision->prepare_leave(context, [&](ProcessContext&) { left = true; }); });
+  EXPECT_FALSE(eventually([&] { return left; }, std::chrono::seconds(1)));
+  EXPECT_TRUE(eventually([&] { return left; }, std::chrono::seconds(5)));
+  EXPECT_TRUE(net.logged("a@h", "leaving without having handed over 5 children"));
+}
+
+// Every first offer to a member that joined was refused, told in a line a child, and tried again 200 ms later.
+TEST_F(SupCluster, AMemberThatIsSettledIsOfferedItsChildrenAtOnceWithoutALine) {
+  const auto specs = counters(40);
+  add_with("a@h", specs);
+  ring({"a@h"});
+  ASSERT_TRUE(eventually([&] { return running({"a@h"}) == 40; }));
+  add_with("b@h", specs);
+  set_ring("a@h", kTwo);
+  set_ring("b@h", kTwo, false);
+  wait(std::chrono::milliseconds(20));
+  set_ring("b@h", kTwo);
+  EXPECT_TRUE(eventually([&] { return each_once_where_it_belongs(specs, kTwo); }, std::chrono::milliseconds(15)));
+  EXPECT_FALSE(net.logged("a@h", "not_ready"));
+}
+
 // Every join to a ring of OTP 26 and above logged an error: the first hello of the new one came before it had learnt the format.
 TEST_F(SupCluster, AMemberThatIsNotUpYetIsNotReportedForItsHashFormat) {
   add_with("a@h", counters(1));

@@ -81,7 +81,7 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
   const auto executed = [&](Term error) { context.send(from[0], tuple(from[1], atom("executed"), tuple(atom("error"), std::move(error)))); };
   const auto owner = all_->ring.owner_of(sup_->name, request[1]);
   if (!owner) return executed(Term::binary(owner.error()));
-  if (*owner == context.node_name()) return executed(tuple(atom("no_beam"), context.node_name()));
+  if (*owner == context.node_name()) return closures_.run(context, request);
   if (!recent_ref_set_.insert(from[1]).second)
     return executed(tuple(atom("placement_disagreement"), Term::list(all_->ring.up())));
   recent_refs_.push_back(from[1]);

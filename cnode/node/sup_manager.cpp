@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/legacy_hand.h"
 #include "node/sup_local.h"
 #include "sup/join_check.h"
 
@@ -241,11 +242,8 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 }
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
-  const Term id = hand.spec.id;
-  context.erpc(hand.node, atom("Elixir.Supervisor"), atom("start_child"), {sup_->name, to_tuple(hand.spec)}, kMoveStepTimeout,
-               [this, id](ProcessContext& ctx, CallResult answer) {
-    const Result<Term> result = answer.ok ? Result<Term>(answer.value) : Result<Term>(Error{to_text(answer.value, 200)});
-    sup_->manager->handed(id, result, ctx.time().now);
+  hand_to_legacy(context, sup_, hand.spec, hand.node, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
+    sup_->manager->handed(id, started, ctx.time().now);
     perform(ctx);
   });
 }

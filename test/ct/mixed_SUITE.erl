@@ -7,7 +7,8 @@
 -export([every_counter_runs_on_its_owner/1, a_legacy_members_changes_reach_every_member/1,
          a_programs_changes_reach_every_member/1, both_list_the_same_children/1,
          a_function_for_a_programs_child_is_refused/1,
-         a_function_for_a_legacy_members_child_runs_there/1,
+         a_function_for_a_legacy_members_child_runs_there/1, a_program_passes_functions_on/1,
+         a_program_names_the_handler/1, a_program_starts_what_it_is_handed/1,
          a_killed_program_comes_back/1, a_killed_legacy_member_comes_back/1,
          changes_while_members_come_and_go_leave_every_child_once/1]).
 
@@ -20,6 +21,7 @@ all() ->
     [every_counter_runs_on_its_owner, a_legacy_members_changes_reach_every_member,
      a_programs_changes_reach_every_member, both_list_the_same_children,
      a_function_for_a_programs_child_is_refused, a_function_for_a_legacy_members_child_runs_there,
+     a_program_passes_functions_on, a_program_names_the_handler, a_program_starts_what_it_is_handed,
      a_killed_program_comes_back, a_killed_legacy_member_comes_back,
      changes_while_members_come_and_go_leave_every_child_once].
 
@@ -122,6 +124,38 @@ a_function_for_a_legacy_members_child_runs_there(Config) ->
          ?assertEqual(Owner, on_legacy(Config, fun() -> supervisorring:exec(?SUP, Id, fun erlang:node/0) end))
      end || Id <- one_id_of_each(Config, legacy)].
 
+%% The processes of a program, as legacy members use them
+
+a_program_passes_functions_on(Config) ->
+    [Id | _] = one_id_of_each(Config, legacy),
+    [#{node := Program} | _] = proplists:get_value(programs, Config),
+    Owner = on_legacy(Config, fun() -> supervisorring:find(?SUP, Id) end),
+    ?assertEqual(Owner, on_legacy(Config, fun() ->
+        Ref = make_ref(),
+        gen_server:cast({'Elixir.MixedSup.ChildManager', Program}, {onnode, Id, {self(), Ref}, fun erlang:node/0}),
+        receive {Ref, executed, Result} -> Result after 5000 -> nothing end
+    end)).
+
+a_program_names_the_handler(Config) ->
+    [#{node := Program} | _] = proplists:get_value(programs, Config),
+    Handlers = on_legacy(Config, fun() ->
+        [begin
+             Ref = make_ref(),
+             gen_server:cast({'Elixir.MixedSup.ChildManager', Program}, {get_handler, Id, {self(), Ref}}),
+             receive {Ref, Handler} -> Handler after 5000 -> nothing end
+         end || Id <- [any, unmatched]]
+    end),
+    ?assertEqual([{dyn_child_handler, ?SUP}, nil], Handlers).
+
+%% What a legacy child manager calls, and goes by.
+a_program_starts_what_it_is_handed(Config) ->
+    [Id | _] = one_id_of_each(Config, programs),
+    Hand = fun() -> rpc:call(supervisorring:find(?SUP, Id), 'Elixir.Supervisor', start_child, [?SUP, ?SUP:counter(Id)]) end,
+    {ok, Pid} = on_legacy(Config, Hand),
+    ?assertEqual({error, {already_started, Pid}}, on_legacy(Config, Hand)),
+    ok = on_legacy(Config, fun() -> supervisorring:terminate_child(?SUP, Id) end),
+    ?assertEqual({error, already_present}, on_legacy(Config, Hand)).
+
 %% Members that go and come
 
 a_killed_program_comes_back(Config) ->
@@ -129,16 +163,22 @@ a_killed_program_comes_back(Config) ->
     [C1, C2] = proplists:get_value(programs, Config),
     ring_cluster:kill(C2),
     await_children(Config, Legacy ++ [C1], ids(Config)),
+    Before = set_counts(Config),
     Again = start("cpp2", [N1]),
-    await_children(Config, Legacy ++ [C1, Again], ids(Config)).
+    await_children(Config, Legacy ++ [C1, Again], ids(Config)),
+    eventually(fun() -> counts(Config, ids(Config)) end, [{Id, Count} || {Id, _, Count} <- Before], 5000).
 
+%% What a program has goes to the member that is back with its count; what the other legacy member has is
+%% killed when that one does not run the supervisor yet.
 a_killed_legacy_member_comes_back(Config) ->
     [#{node := N1} = L1, L2] = proplists:get_value(legacy, Config),
     Programs = proplists:get_value(programs, Config),
     kill_beam(L2),
     await_children(Config, [L1 | Programs], ids(Config)),
+    Before = [{Id, Count} || {Id, Owner, Count} <- set_counts(Config), Owner =/= N1],
     Again = start("legacy2", [N1]),
-    await_children(Config, [L1, Again | Programs], ids(Config)).
+    await_children(Config, [L1, Again | Programs], ids(Config)),
+    eventually(fun() -> counts(Config, [Id || {Id, _} <- Before]) end, Before, 5000).
 
 %% Children are added and deleted on both kinds, meanwhile one of each kind is killed and comes back.
 changes_while_members_come_and_go_leave_every_child_once(Config) ->
@@ -190,6 +230,19 @@ misplaced(Nodes, Ids) ->
     Unknown ++ [{Id, Owner, Where} || {Id, Owner} <- Expected,
                                       Where <- [[Node || {Of, Node} <- Running, Of =:= Id]],
                                       Where =/= [Owner]].
+
+%% Gives every counter another count: {Id, Owner, Count}.
+set_counts(Config) ->
+    on_legacy(Config, fun() ->
+        [begin
+             Owner = supervisorring:find(?SUP, Id),
+             gen_server:cast({Id, Owner}, {set, N}),
+             {Id, Owner, gen_server:call({Id, Owner}, get)}
+         end || {N, Id} <- lists:zip(lists:seq(101, 112), ?SUP:ids())]
+    end).
+
+counts(Config, Ids) ->
+    on_legacy(Config, fun() -> [{Id, gen_server:call({Id, supervisorring:find(?SUP, Id)}, get)} || Id <- Ids] end).
 
 %% {Node, Pid} for each running child of that id.
 where(Config, Id, Members) ->

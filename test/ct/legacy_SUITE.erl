@@ -12,7 +12,8 @@
 -define(SUP, 'Elixir.MixedSup').
 
 all() ->
-    [members_agree, children_are_shared, changes_reach_the_owner, children_move_with_their_state, a_killed_member_is_down_for_the_others, a_deleted_member_ends_and_forgets].
+    [members_agree, children_are_shared, changes_reach_the_owner, children_move_with_their_state,
+     a_killed_member_is_down_for_the_others, a_deleted_member_ends_and_forgets].
 
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),

@@ -10,7 +10,9 @@
          a_function_for_a_legacy_members_child_runs_there/1, a_program_passes_functions_on/1,
          a_program_names_the_handler/1, a_program_starts_what_it_is_handed/1,
          a_killed_program_comes_back/1, a_killed_legacy_member_comes_back/1,
-         changes_while_members_come_and_go_leave_every_child_once/1]).
+         changes_while_members_come_and_go_leave_every_child_once/1,
+         a_supervisor_stopped_on_a_legacy_member_ends_everywhere/1,
+         a_supervisor_that_fails_on_a_program_ends_everywhere/1]).
 
 -import(ring_cluster, [in/2, eventually/3]).
 
@@ -23,7 +25,9 @@ all() ->
      a_function_for_a_programs_child_is_refused, a_function_for_a_legacy_members_child_runs_there,
      a_program_passes_functions_on, a_program_names_the_handler, a_program_starts_what_it_is_handed,
      a_killed_program_comes_back, a_killed_legacy_member_comes_back,
-     changes_while_members_come_and_go_leave_every_child_once].
+     changes_while_members_come_and_go_leave_every_child_once,
+     a_supervisor_stopped_on_a_legacy_member_ends_everywhere,
+     a_supervisor_that_fails_on_a_program_ends_everywhere].
 
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),
@@ -214,6 +218,31 @@ by_turns(Config, Program, Id, Function, Args) ->
         0 -> on_legacy(Config, fun() -> apply(supervisorring, Function, Args) end);
         1 -> ask(Config, Program, Function, Args)
     end.
+
+%% The end of the supervisor
+
+a_supervisor_stopped_on_a_legacy_member_ends_everywhere(Config) ->
+    ok = on_legacy(Config, fun() -> gen_server:stop('Elixir.MixedSup.GlobalSup', shutdown, 5000) end),
+    await_end(Config).
+
+%% A child of the program crashes until its local supervisor has given up three times.
+a_supervisor_that_fails_on_a_program_ends_everywhere(Config) ->
+    [#{node := Program} | _] = proplists:get_value(programs, Config),
+    [Id | _] = on_legacy(Config, fun() -> [Id || Id <- ?SUP:ids(), supervisorring:find(?SUP, Id) =:= Program] end),
+    eventually(fun() -> on_legacy(Config, fun() ->
+        _ = [catch gen_server:call({Id, Program}, crash) || _ <- lists:seq(1, 25)],
+        rpc:call(Program, erlang, whereis, ['Elixir.MixedSup.GlobalSup'])
+    end) end, undefined, 9000),
+    await_end(Config).
+
+await_end(Config) ->
+    Nodes = nodes_of(members(Config)),
+    eventually(fun() -> on_legacy(Config, fun() ->
+        [{Node, Name} || Node <- Nodes, Name <- [?SUP, 'Elixir.MixedSup.GlobalSup', 'Elixir.MixedSup.ChildManager'],
+                         rpc:call(Node, erlang, whereis, [Name]) =/= undefined]
+    end) end, [], 10000),
+    [?assertMatch(Pid when is_pid(Pid), on_legacy(Config, fun() -> rpc:call(Node, erlang, whereis, ['Elixir.NanoRing']) end))
+     || Node <- Nodes].
 
 %% Every member sees exactly these members up, and each child runs on its owner and nowhere else.
 await_children(Config, Members, Ids) ->

@@ -35,6 +35,12 @@ defmodule MixedSup do
   def add(spec), do: write(List.keystore(get_all(), elem(spec, 0), 0, spec))
   def del(id), do: write(List.keydelete(get_all(), id, 0))
 
-  defp write(specs), do: File.write(path(), :erlang.term_to_binary(specs))
+  # Others read it at any time: never half a file.
+  defp write(specs) do
+    new = path() <> ".new"
+    File.write!(new, :erlang.term_to_binary(specs))
+    File.rename(new, path())
+  end
+
   defp path, do: Application.fetch_env!(:legacy, :children_file)
 end

@@ -1,6 +1,7 @@
 defmodule SupervisorringTest do
   # One member alone in its ring; several members are in Common Test's suites.
   use ExUnit.Case
+  @moduletag :capture_log
   import ExUnit.CaptureLog
 
   setup do

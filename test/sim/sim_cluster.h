@@ -1,11 +1,15 @@
 // SimCluster: whole members, each everything that `ringnode run` is but its sockets, clock, files and threads, on a SimNetwork.
 //
 // Every member runs the supervisor `counters` of native counters. One thread, virtual time, one seed, one run.
+//
+// What a member's program would do about its files it does too: one that cannot be understood is kept as <name>.damaged.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,13 +32,23 @@ class SimCluster {
   ~SimCluster();
 
   SimNetwork& network() { return net_; }
+  const SimNetwork& network() const { return net_; }
 
   // A new member, or one that comes back with the files it left. `join`: a member to join by, or "".
   void start(const std::string& name, const std::string& join = "");
+  void start(const std::string& name, const std::vector<std::string>& join);
   void crash(const std::string& name);                // as by SIGKILL
-  void leave(const std::string& name);                // as by SIGTERM
+  void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }
   std::vector<std::string> running() const;
+  // All callbacks of its children stand still until then.
+  void slow_children(const std::string& name, Instant until) { members_.at(name)->slow_until = until; }
+
+  // ---- looking, without a message ------------------------------------------------------------------------
+  // What its RingView said last; empty before the first time.
+  const RingChange& view(const std::string& name) const { return members_.at(name)->view; }
+  // The counters that exist there, each as often as it does: also those that arrive or stop at the moment.
+  const std::multiset<std::string>& copies(const std::string& name) const { return *members_.at(name)->copies; }
 
   void advance(Duration by);
   bool run_until(const std::function<bool()>& condition, Duration at_most);
@@ -56,11 +70,17 @@ class SimCluster {
     InlineWorkerPool pool;
     NativeRuntime runtime;
     bool results = false;
+    Instant slow_until{};
+    RingChange view;
+    std::shared_ptr<std::multiset<std::string>> copies = std::make_shared<std::multiset<std::string>>();
     std::unique_ptr<Composition> composition;
   };
 
   SupervisorDefinition definition() const;
+  void read_files(const std::string& name, MembershipConfig& config);
   void run_workers();
+  bool may_work(const std::string& name, const Member& member) const;
+  Duration until_next_turn(Instant end) const;
   void bury_halted();
   std::optional<std::int64_t> ask(const std::string& from, const std::string& id, const char* request);
 

@@ -21,7 +21,10 @@ std::string in_ms(Duration time) { return std::to_string(time / milliseconds(1))
 
 std::vector<std::string> Scenario::able() const {
   std::vector<std::string> names = cluster_.running();
-  std::erase_if(names, [&](const std::string& name) { return leaving_.contains(name) || cluster_.network().stalled(name); });
+  std::erase_if(names, [&](const std::string& name) {
+    const SimNetwork& network = cluster_.network();
+    return leaving_.contains(name) || network.stalled(name) || !network.exists(name);
+  });
   return names;
 }
 

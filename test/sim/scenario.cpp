@@ -160,7 +160,7 @@ void Scenario::observe(const std::string& node, const Effect& effect) {
 }
 
 void Scenario::watch() {
-  if (const auto wrong = check_logs(cluster_.network(), logs_checked_)) fail(*wrong);
+  if (const auto wrong = check_logs(cluster_.network(), logs_checked_, options_.calm ? Faults::no : Faults::yes)) fail(*wrong);
   for (const std::string& name : std::set<std::string>(leaving_)) {
     if (cluster_.runs(name)) continue;
     leaving_.erase(name);

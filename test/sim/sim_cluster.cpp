@@ -122,6 +122,7 @@ void SimCluster::leave(const std::string& name, bool forget) {
 }
 
 void SimCluster::run_workers() {
+  bury_halted();
   for (auto& [name, member] : members_) {
     if (!may_work(name, *member)) continue;
     member->pool.run();

@@ -60,13 +60,17 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
   const std::uint64_t number = event.connection;
   Machine& machine = nodes_.at(name);
   const Time now = time_of(machine);
+  if (event.what != What::accepted) {
+    // Numbers of connections begin again in another life: what was held back for an earlier one is not for this.
+    const auto place = find_side(name, side.id);
+    if (!place || place->first != number) return;
+  }
   switch (event.what) {
     case What::opened:
       if (!side.open) return;
       machine.node->connection_opened(side.id, now);
       break;
     case What::failed:
-      if (!find_side(name, side.id)) return;
       sides_.erase({name, side.id});
       machine.node->connection_failed(side.id, Error{event.text}, now);
       break;

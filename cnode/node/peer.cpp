@@ -95,6 +95,8 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   hello.otp = otp_of_hash_format(all_->ring.format());
   hello.features = {atom("move"), atom("ask")};
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
+  // A hello on a new connection ends what was said on the one before.
+  if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
 }
 
 void PeerProcess::handle_announce(ProcessContext& context) {

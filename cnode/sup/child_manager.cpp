@@ -43,6 +43,7 @@ void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
 }
 
 void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
+  note_ring_change(now);
   full_ring_ = std::move(ring);
   if (format_ != format) {
     format_ = format;
@@ -62,15 +63,23 @@ void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat for
 
 void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
   if (kind_of(node) == kind) return;
+  const bool new_connection = kind_of(node) == PeerKind::unknown;
   peers_[node] = kind;
   if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node);
   for (auto& [id, retry] : retries_) retry.at = std::min(retry.at, now);
   run_retries(now);
+  // What an earlier life of it, or it before a fault, has said: it says so again when it still leaves.
+  if (new_connection && leaving_peers_.erase(node) > 0) {
+    note_ring_change(now);
+    rebuild_ring();
+    return replan(now, true);
+  }
   pump(now);
 }
 
 void ChildManager::peer_is_leaving(const Term& node, Instant now) {
   if (node == self_ || !full_ring_ || !full_ring_->has(node) || !leaving_peers_.insert(node).second) return;
+  note_ring_change(now);
   rebuild_ring();
   replan(now, true);
 }
@@ -84,7 +93,7 @@ void ChildManager::peer_gone(const Term& node, Instant now) {
 }
 
 void ChildManager::received(const Term& node, const PeerBody& body, Instant now) {
-  if (const auto* ask = std::get_if<PeerAsk>(&body)) handle_ask(node, *ask);
+  if (const auto* ask = std::get_if<PeerAsk>(&body)) handle_ask(node, *ask, now);
   if (const auto* answer = std::get_if<PeerAnswer>(&body)) handle_answer(node, *answer);
   if (const auto* move = std::get_if<PeerMove>(&body)) {
     const MoveKey from_source{node, move->move};
@@ -136,6 +145,11 @@ void ChildManager::adopt_running() {
   local_->for_each([&](const Supervisor::View& view) {
     if (!entries_.contains(view.spec.id)) entry_for(view.spec);
   });
+}
+
+void ChildManager::note_ring_change(Instant now) {
+  views_differ_ = now < views_differ_until_;
+  views_differ_until_ = now + kViewsDiffer;
 }
 
 void ChildManager::rebuild_ring() {
@@ -214,18 +228,22 @@ void ChildManager::queue_start(const Term& id) {
 
 void ChildManager::pump(Instant now) {
   send_asks();
-  pump_starts();
+  pump_starts(now);
   pump_moves(now);
 }
 
-void ChildManager::pump_starts() {
+void ChildManager::pump_starts(Instant now) {
   while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < kMaxStartsInFlight) {
     const Term id = std::move(to_start_.front());
     to_start_.pop_front();
     queued_to_start_.erase(id);
     const auto it = entries_.find(id);
     if (it == entries_.end() || !it->second.wanted || it->second.owner != self_) continue;
-    if (busy_here(id) || in_by_id_.contains(id)) continue;
+    if (in_by_id_.contains(id)) continue;
+    if (busy_here(id)) {
+      if (!running_here(id)) retry_later(id, "an earlier copy of it is ending", now, Tell::no);
+      continue;
+    }
     starting_.insert(id);
     effects_.push_back(MgrStart{it->second.spec, local_->find(id).has_value()});
   }
@@ -271,7 +289,7 @@ void ChildManager::run_retries(Instant now) {
     retry.at = now + retry.delay;
     if (*it->second.owner == self_) {
       if (it->second.wanted && !busy_here(id)) queue_start(id);
-      else retries_.erase(id);
+      else if (!it->second.wanted || running_here(id)) retries_.erase(id);
     } else if (busy_here(id)) {
       if (!out_.contains(id)) place_elsewhere(id, it->second, now);
     } else {

@@ -35,6 +35,8 @@ inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
 inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
 inline constexpr int kMaxUnansweredAsks = 3;
+inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when asked for
+inline constexpr Duration kViewsDiffer = std::chrono::seconds(5);  // after a ring change: members may not have the same view of it yet
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
 inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 
@@ -129,6 +131,7 @@ class ChildManager {
     std::optional<Digest> digest;   // none: the id cannot be placed
     std::optional<Term> owner;      // by the last settled ring; none before the first
     bool wanted = false;            // static or named by a handler; else only seen running here
+    std::optional<Instant> went;    // when the last move of it to another member was done
     bool seen_here = false;         // it has run, or was about to, since it became ours
   };
   enum class OutPhase : std::uint8_t { offered, freezing, state_sent, forwarding, stopping, handing };
@@ -164,7 +167,7 @@ class ChildManager {
   void place_elsewhere(const Term& id, Entry&, Instant now);
   void queue_start(const Term& id);
   void pump(Instant now);
-  void pump_starts();
+  void pump_starts(Instant now);
   void run_retries(Instant now);
   enum class Tell : bool { no, yes };  // yes: a line in the log when the reason is a new one
   void retry_later(const Term& id, std::string why, Instant now, Tell tell = Tell::yes);
@@ -173,6 +176,7 @@ class ChildManager {
   bool running_here(const Term& id) const;
   bool busy_here(const Term& id) const;   // in the supervisor's table and not down
   void rebuild_ring();
+  void note_ring_change(Instant now);
 
   // child_asks.cpp: who runs it now?
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
@@ -180,7 +184,7 @@ class ChildManager {
   void ask_answered(const Term& node, const Term& id, bool here);
   void ask_lost(const Term& node);
   void ask_timeouts(Instant now);
-  void handle_ask(const Term& node, const PeerAsk&);
+  void handle_ask(const Term& node, const PeerAsk&, Instant now);
   void handle_answer(const Term& node, const PeerAnswer&);
 
   // child_moves_out.cpp: this member is the source
@@ -234,6 +238,8 @@ class ChildManager {
   std::unordered_map<Term, std::vector<Term>> asks_to_send_;  // by member
   std::unordered_map<Term, Retry> retries_;     // by id
   Instant next_sweep_{};
+  Instant views_differ_until_{};
+  bool views_differ_ = false;                   // at the change that is being planned for: the one before was a moment ago
   std::vector<MgrEffect> effects_;
 };
 

@@ -72,9 +72,13 @@ std::string head(const Term& status) {
   text += is_true(status, "published") ? ", visible" : ", hidden";
   text += "\nplacement as on OTP " + text_of(status, "otp") + (number_of(status, "otp") == 25 ? " and below" : " and above");
   if (is_true(status, "leaving")) text += ", LEAVING";
-  if (find(status, "settled") != nullptr && !is_true(status, "settled")) text += ", NOT SETTLED: no child is started yet";
-  if (is_true(status, "forced")) text += ", FORCED: joins rings whose children cannot all run here";
-  return text + "\n";
+  const bool unsettled = find(status, "settled") != nullptr && !is_true(status, "settled");
+  const std::string cannot_run = text_of(status, "cannot_run", "");
+  if (is_true(status, "forced")) text += ", forced";
+  if (unsettled && cannot_run.empty()) text += ", NOT SETTLED: no child is started yet";
+  text += "\n";
+  if (cannot_run.empty()) return text;
+  return text + (is_true(status, "forced") ? "DEGRADED: " : "STANDING ASIDE, no child runs here: ") + cannot_run + "\n";
 }
 
 std::string members(const Term& status) {

@@ -13,6 +13,8 @@ struct Composition::Impl {
   Impl(Node& the_node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig given);
 
   NanoRingHooks hooks();
+  void may_join(ProcessContext&, std::vector<Term> members, NanoRingHooks::MayJoin then);
+  void guard_said(ProcessContext&, const Result<bool>&);
   void define_functions();
   void leave(ProcessContext&, bool forget);
   RpcFunction answer_leave();
@@ -24,6 +26,8 @@ struct Composition::Impl {
   Supervision supervision;
   NanoRing nano_ring;
   Instant started{};
+  std::string cannot_run;      // what the join guard said last; empty: this node can run everything
+  bool guard_asked = false;    // with --force: a question is under way
 };
 
 Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig given)
@@ -44,14 +48,35 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
 NanoRingHooks Composition::Impl::hooks() {
   NanoRingHooks hooks;
   hooks.may_join = [this](ProcessContext& context, std::vector<Term> members, NanoRingHooks::MayJoin then) {
-    if (config.force) return then(context, true);
-    supervision.may_join(context, std::move(members), std::move(then));
+    may_join(context, std::move(members), std::move(then));
   };
   hooks.ring_changed = [this](ProcessContext& context) { supervision.ring_changed(context); };
   hooks.prepare_leave = [this](ProcessContext& context, NanoRingHooks::Then then) { supervision.prepare_leave(context, std::move(then)); };
   hooks.children_run = [this] { return supervision.any_child_runs(); };
   if (config.on_removed) hooks.removed = [this](ProcessContext&) { config.on_removed(); };
   return hooks;
+}
+
+// With --force the guard is asked all the same, and decides nothing: whoever runs this node is told what is lost here.
+void Composition::Impl::may_join(ProcessContext& context, std::vector<Term> members, NanoRingHooks::MayJoin then) {
+  if (!config.force) {
+    return supervision.may_join(context, std::move(members), [this, then = std::move(then)](ProcessContext& later, Result<bool> may) {
+      cannot_run = may ? "" : may.error();
+      then(later, std::move(may));
+    });
+  }
+  if (!std::exchange(guard_asked, true)) {
+    supervision.may_join(context, std::move(members), [this](ProcessContext& later, Result<bool> may) { guard_said(later, may); });
+  }
+  then(context, true);
+}
+
+void Composition::Impl::guard_said(ProcessContext& context, const Result<bool>& may) {
+  guard_asked = false;
+  const std::string before = std::exchange(cannot_run, may ? "" : may.error());
+  if (cannot_run == before) return;
+  if (cannot_run.empty()) context.log(LogLevel::notice, "not degraded any more");
+  else context.log(LogLevel::warning, "degraded (--force): " + cannot_run);
 }
 
 void Composition::Impl::define_functions() {
@@ -77,7 +102,7 @@ void Composition::Impl::leave(ProcessContext& context, bool forget) {
 }
 
 Term Composition::Impl::status(ProcessContext& context) const {
-  return with_program_status(supervision.status(context), node, *view.ring(), {context.time().now - started, config.published, config.force});
+  return with_program_status(supervision.status(context), node, *view.ring(), {context.time().now - started, config.published, config.force, cannot_run});
 }
 
 Composition::Composition(Node& node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig config)

@@ -1,6 +1,7 @@
 #include "node/join_guard.h"
 
 #include "node/peer.h"
+#include "node/sup_global.h"
 
 namespace supervisorring {
 
@@ -8,12 +9,14 @@ namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(20);
 constexpr Duration kAnswer = std::chrono::seconds(5);
+constexpr Duration kEndReachesAll = std::chrono::seconds(2);  // what was ended here is ended on the others by then
 constexpr std::string_view kSuffix = ".ChildManager";
 
 }  // namespace
 
 void JoinGuard::started(ProcessContext& context) {
-  until_ = context.time().now + kHelloTimeout;
+  begun_ = context.time().now;
+  until_ = begun_ + kHelloTimeout;
   handle_message(context, Term());
 }
 
@@ -95,8 +98,19 @@ void JoinGuard::ask_handler(ProcessContext& context, const Term& node, std::size
   });
 }
 
+void JoinGuard::start_again(ProcessContext& context) {
+  if (all_->ring.leaving()) return;
+  for (const RemoteSupervisor& found : found_) {
+    const auto it = found.name.is_atom() ? all_->supervisors.find(std::string(found.name.atom_name())) : all_->supervisors.end();
+    if (it == all_->supervisors.end() || !it->second->down_since || *it->second->down_since + kEndReachesAll > begun_) continue;
+    context.log(LogLevel::notice, "supervisor " + to_text(found.name) + " ended here (" + it->second->why + ") and runs on " + to_text(found.member) + ": starting it again");
+    spawn_global_sup(context, all_, it->second);
+  }
+}
+
 void JoinGuard::answered(ProcessContext& context) {
   if (--open_ > 0) return;
+  start_again(context);
   const auto verdict = check_join(found_, [this](const Term& name) { return all_->find(name) != nullptr; },
                                   [this](const ChildSpec& spec) { return all_->can_start(spec); });
   context.reply(from_, verdict ? tuple(atom("ok"), atom("true")) : tuple(atom("error"), Term::binary(verdict.error())));

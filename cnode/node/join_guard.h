@@ -4,6 +4,9 @@
 // each for its specs and handlers, get_all() of the handlers, all over erpc. A member that does not answer, or a process that is no
 // child manager after all, is passed over with a line in the log: it cannot be asked, and others may.
 //
+// What it finds also tells that a supervisor which ended on every member (super_sup.h) was started again by its parent elsewhere: then it is
+// started again here, or this node would own children of it that run nowhere.
+//
 // One process a question; it ends with its answer: {ok, true} or {error, Text} to `from`.
 #pragma once
 
@@ -33,6 +36,7 @@ class JoinGuard : public Process {
   void ask_manager(ProcessContext&, const Term& node, const Term& manager);
   void ask_handler(ProcessContext&, const Term& node, std::size_t supervisor, const Term& module);
   void skip(ProcessContext&, const Term& node, const std::string& what, const Term& why);
+  void start_again(ProcessContext&);  // supervisors that are down here and run elsewhere
   void answered(ProcessContext&);  // one question less; the last one gives the answer
 
   std::shared_ptr<SupervisionState> all_;
@@ -40,6 +44,7 @@ class JoinGuard : public Process {
   const std::vector<Term> members_;
   std::vector<RemoteSupervisor> found_;
   std::size_t open_ = 0;
+  Instant begun_{};
   Instant until_{};
 };
 

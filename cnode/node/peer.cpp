@@ -139,7 +139,8 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
   if (!peer.connected) peer.connected = true, peer.since = context.time().now;
   const bool first = !peer.hello;
   const bool other_format = hello.otp != otp_of_hash_format(all_->ring.format());
-  if (other_format && all_->ring.settled() && (first || peer.hello->otp != hello.otp))
+  // One that is not up yet may still have to learn it.
+  if (other_format && all_->ring.settled() && all_->ring.is_up(node) && (first || peer.hello->otp != hello.otp))
     context.log(LogLevel::error, to_text(node) + " places by the format of OTP " + std::to_string(hello.otp) + ", this node by that of " +
                                      std::to_string(otp_of_hash_format(all_->ring.format())) + ": they disagree about owners");
   peer.hello = hello;

@@ -40,6 +40,7 @@ Term with_program_status(const Term& supervision, const Node& node, const Ring& 
   all.emplace_back(atom("epmd"), Term::boolean(node.registered_with_epmd()));
   all.emplace_back(atom("published"), Term::boolean(program.published));
   all.emplace_back(atom("forced"), Term::boolean(program.forced));
+  all.emplace_back(atom("cannot_run"), binary(program.cannot_run));
   all.emplace_back(atom("connected"), Term::list(node.connected_nodes()));
   all.emplace_back(atom("shares"), Term::map(std::move(shares)));
   return Term::map(std::move(all));

@@ -1,11 +1,13 @@
 // What supervisorring:status/0 answers: what the supervision says (node/api_status.h), and what only the program knows:
 //
-//   #{version => <<"0.1.0">>, uptime => Seconds, epmd => boolean(), published => boolean(), forced => boolean(),
+//   #{version => <<"0.1.0">>, uptime => Seconds, epmd => boolean(), published => boolean(), forced => boolean(), cannot_run => binary(),
 //     connected => [Node], shares => #{Node => Float}, ...}
 //
+// `cannot_run`: what of the cluster's supervisors cannot run here; with `forced` the node takes part degraded, without it stands aside.
 // `shares`: the part of all keys that each up member owns. Readers skip keys that they do not know.
 #pragma once
 
+#include <string>
 #include <unordered_map>
 
 #include "node/node.h"
@@ -17,6 +19,7 @@ struct ProgramStatus {
   Duration uptime{};
   bool published = false;
   bool forced = false;
+  std::string cannot_run;  // why this node may not join; empty: it may
 };
 
 // `supervision` REQUIRES: a map.

@@ -16,6 +16,15 @@ const Term& read_again() { static const Term message = atom("$read_definition");
 
 }  // namespace
 
+void spawn_global_sup(ProcessContext& context, const std::shared_ptr<SupervisionState>& all, const std::shared_ptr<SupervisorState>& sup) {
+  sup->phase = SupervisorPhase::reading;
+  sup->down_since.reset();
+  if (context.spawn(std::make_unique<GlobalSup>(all, sup), SpawnOptions{name_of_global_sup(sup->name), TrapExit::yes, Term()})) return;
+  sup->phase = SupervisorPhase::down;
+  sup->why = "the name of its global supervisor is taken";
+  context.log(LogLevel::error, "supervisor " + to_text(sup->name) + ": " + sup->why);
+}
+
 void GlobalSup::started(ProcessContext& context) {
   sup_->ended_by_intensity = false;
   context.cast(super_sup_name(), tuple(atom("monitor"), name_of_global_sup(sup_->name)));
@@ -116,6 +125,7 @@ void GlobalSup::handle_exit(ProcessContext& context, const Term& pid, const Term
 
 void GlobalSup::ended(ProcessContext& context, const Term& reason) {
   sup_->phase = SupervisorPhase::down;
+  sup_->down_since = context.time().now;
   if (sup_->why.empty()) sup_->why = "it ended: " + to_text(reason, 200);
   announce(context);
 }

@@ -2,7 +2,8 @@
 //
 // Intensity 2 within 2 x MaxT of the local supervisor, as OTP counts: the third end within that time ends it with `shutdown`, and
 // SuperSup tells the other members. Before its first start it reads the supervisor's definition, with back-off until the node answers.
-// Its own end by intensity or `terminate` leaves the supervisor down on this node; `status` says why.
+// Its own end by intensity or `terminate` leaves the supervisor down on this node; `status` says why. It has no parent here that could
+// start it again; the join guard does where other members run it again.
 #pragma once
 
 #include <memory>
@@ -37,5 +38,8 @@ class GlobalSup : public Process {
   Term local_, manager_;   // pids; [] while not running
   bool restarting_ = false;
 };
+
+// Starts it, where no process of its name runs; else the supervisor is down, with a line in the log.
+void spawn_global_sup(ProcessContext&, const std::shared_ptr<SupervisionState>&, const std::shared_ptr<SupervisorState>&);
 
 }  // namespace supervisorring

@@ -40,6 +40,7 @@ struct SupervisorState {
   std::vector<ChildSpec> static_children;
   std::vector<Term> handlers;               // modules on the definition's node
   bool ended_by_intensity = false;
+  std::optional<Instant> down_since;        // when the global supervisor ended
 
   // Local supervisor's process.
   std::unique_ptr<Supervisor> local;        // null while it does not run

@@ -14,16 +14,8 @@ Supervision::Supervision(Node& node, RingView& view, const worker_registry& work
   node.at_start([this](ProcessContext& context) {
     context.spawn(std::make_unique<SuperSup>(state_), SpawnOptions{super_sup_name()});
     context.spawn(std::make_unique<PeerProcess>(state_), SpawnOptions{peer_name()});
-    for (const auto& [name, sup] : state_->supervisors) spawn_global(context, sup);
+    for (const auto& [name, sup] : state_->supervisors) spawn_global_sup(context, state_, sup);
   });
-}
-
-void Supervision::spawn_global(ProcessContext& context, const std::shared_ptr<SupervisorState>& sup) {
-  const auto pid = context.spawn(std::make_unique<GlobalSup>(state_, sup), SpawnOptions{name_of_global_sup(sup->name), TrapExit::yes, Term()});
-  if (pid) return;
-  sup->phase = SupervisorPhase::down;
-  sup->why = "the name of its global supervisor is taken";
-  context.log(LogLevel::error, "supervisor " + to_text(sup->name) + ": " + sup->why);
 }
 
 Result<bool> Supervision::define(SupervisorDefinition definition) {
@@ -37,7 +29,7 @@ Result<bool> Supervision::define(SupervisorDefinition definition) {
 Result<bool> Supervision::define(ProcessContext& context, SupervisorDefinition definition) {
   const Term name = definition.name;
   auto defined = define(std::move(definition));
-  if (defined) spawn_global(context, state_->supervisors.at(std::string(name.atom_name())));
+  if (defined) spawn_global_sup(context, state_, state_->supervisors.at(std::string(name.atom_name())));
   return defined;
 }
 

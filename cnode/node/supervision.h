@@ -37,8 +37,6 @@ class Supervision {
   const std::shared_ptr<SupervisionState>& state() const { return state_; }
 
  private:
-  void spawn_global(ProcessContext&, const std::shared_ptr<SupervisorState>&);
-
   std::shared_ptr<SupervisionState> state_;
 };
 

@@ -169,9 +169,9 @@ void Membership::sets_changed(const std::string& why, Time time) {
     }
   }
   connect_to_new_members(come, time);
-  if (!takes_part()) return;
-  for (const Term& member : come) effects_.push_back(AskFormat{member});
-  ask_guard(time);
+  if (phase_ == Phase::guarding || phase_ == Phase::entering || takes_part())
+    for (const Term& member : come) ask_format(member);
+  if (takes_part()) ask_guard(time);
 }
 
 // Only once this member is in the ring: a file that names no other says that there is none.

@@ -151,6 +151,8 @@ class Membership {
   void knock(Time);
   void refuse(const std::string& why, Time);
   void become_member(const std::string& why, Time);
+  void ask_format(const Term& node);
+  void joining_format_answered(const Term& node, HashFormat, Time);
   void set_format(HashFormat, FormatSource);
   void persist_format();
 
@@ -196,7 +198,8 @@ class Membership {
   std::map<Term, Candidate, LwwSet::KeyOrder> candidates_;
   bool waits_for_join_ = false;                      // --join without others in a ring file: wait for it for ever
   Term contact_;                                     // guarding, entering: whom we go in by
-  bool contact_format_answered_ = false;
+  std::vector<Term> formats_awaited_;                // guarding: up members that have not said how they hash
+  std::optional<Term> first_with_format_;            // guarding: the first that said it; the others must say the same
   bool guard_passed_ = false;
   Duration knock_back_off_ = kFirstBackOff;
 

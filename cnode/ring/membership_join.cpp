@@ -121,15 +121,16 @@ void Membership::decide_alone(Time time) {
 }
 
 void Membership::found_contact(const Term& node, Time time) {
-  phase_ = Phase::guarding;
   contact_ = node;
-  contact_format_answered_ = false;
+  formats_awaited_.clear();
+  first_with_format_.reset();
   guard_passed_ = false;
   ask_until_.reset();
   knock_back_off_ = kFirstBackOff;
   if (!up_.is_member(node)) up_.put(node, time.wall);  // it answered
   sets_changed("ring of " + to_text(node), time);
-  effects_.push_back(AskFormat{node});
+  phase_ = Phase::guarding;
+  for (const Term& member : other_up()) ask_format(member);
   guard_asked_ = false;
   ask_guard(time);
 }
@@ -140,22 +141,38 @@ void Membership::lost_contact(const std::string& why, Time time) {
 }
 
 void Membership::format_answered(const Term& node, std::optional<HashFormat> format, bool children_run, Time time) {
-  const bool by_contact = phase_ == Phase::guarding && node == contact_;
-  if (by_contact) contact_format_answered_ = true;
+  if (phase_ == Phase::guarding) {
+    std::erase(formats_awaited_, node);
+    if (format && up_.is_member(node)) joining_format_answered(node, *format, time);
+    return enter_when_allowed(time);
+  }
   if (format && *format == format_) {
     std::erase(other_format_, node);
     if (format_source_ < FormatSource::learnt) set_format(*format, FormatSource::learnt);
-  } else if (format && by_contact && format_source_ == FormatSource::configured) {
-    return refuse("the ring of " + to_text(node) + " hashes as OTP " + std::to_string(otp_of_hash_format(*format)) + " does, and --otp says " +
-                      std::to_string(otp_of_hash_format(format_)), time);
-  } else if (format && (by_contact || (format_source_ <= FormatSource::hint && !children_run))) {
+  } else if (format && format_source_ <= FormatSource::hint && !children_run) {
     set_format(*format, FormatSource::learnt);
   } else if (format && up_.is_member(node) && std::find(other_format_.begin(), other_format_.end(), node) == other_format_.end()) {
     if (other_format_.size() < kMaxLwwNames) other_format_.push_back(node);
     log(Level::error, to_text(node) + " hashes as OTP " + std::to_string(otp_of_hash_format(*format)) + " does and this member as OTP " +
                           std::to_string(otp_of_hash_format(format_)) + ": they disagree on where children belong");
   }
-  if (by_contact) enter_when_allowed(time);
+}
+
+// Every up member is asked, not only the one to go in by: in a ring whose members hash in two ways children have two owners or none.
+void Membership::joining_format_answered(const Term& node, HashFormat format, Time time) {
+  const auto as = [](HashFormat each) { return "hashes as OTP " + std::to_string(otp_of_hash_format(each)) + " does"; };
+  if (format_source_ == FormatSource::configured && format != format_)
+    return refuse(to_text(node) + " " + as(format) + ", and --otp says " + std::to_string(otp_of_hash_format(format_)), time);
+  if (first_with_format_ && format != format_)
+    return refuse(to_text(node) + " " + as(format) + " and " + to_text(*first_with_format_) + " as OTP " + std::to_string(otp_of_hash_format(format_)) +
+                      ": they disagree on where children belong", time);
+  if (!first_with_format_) first_with_format_ = node;
+  if (format != format_ || format_source_ < FormatSource::learnt) set_format(format, std::max(format_source_, FormatSource::learnt));
+}
+
+void Membership::ask_format(const Term& node) {
+  if (phase_ == Phase::guarding) formats_awaited_.push_back(node);
+  effects_.push_back(AskFormat{node});
 }
 
 void Membership::hint_format(HashFormat format, Time) {
@@ -183,7 +200,7 @@ void Membership::persist_format() {
 }
 
 void Membership::enter_when_allowed(Time time) {
-  if (phase_ == Phase::guarding && guard_passed_ && contact_format_answered_) enter(time);
+  if (phase_ == Phase::guarding && guard_passed_ && formats_awaited_.empty()) enter(time);
 }
 
 void Membership::enter(Time time) {

@@ -69,8 +69,8 @@ SupervisorDefinition SimCluster::definition() const {
   return {atom(kSupervisor), std::move(local)};
 }
 
-void SimCluster::start(const std::string& name, const std::string& join) {
-  start(name, join.empty() ? std::vector<std::string>() : std::vector<std::string>{join});
+void SimCluster::start(const std::string& name, const std::string& join, const Starting& how) {
+  start(name, join.empty() ? std::vector<std::string>() : std::vector<std::string>{join}, how);
 }
 
 // As io/ring_files.h does.
@@ -88,7 +88,7 @@ void SimCluster::read_files(const std::string& name, MembershipConfig& config) {
   read(kRingFactsFileName, [](const Bytes& content) { return read_ring_facts(content); }, config.facts);
 }
 
-void SimCluster::start(const std::string& name, const std::vector<std::string>& join) {
+void SimCluster::start(const std::string& name, const std::vector<std::string>& join, const Starting& how) {
   auto& member = members_[name];
   member = std::make_unique<Member>([&slot = members_[name]] { slot->results = true; });
   member->registry.add("counter", [copies = member->copies] { return std::make_unique<Counter>(copies); });
@@ -100,12 +100,13 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
 
   CompositionConfig composition;
   composition.ring.self = atom(name);
+  composition.force = how.force;
   composition.ring.seed = net_.random();
   for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));
   read_files(name, composition.ring);
   composition.on_ring_change.push_back([view = &member->view](const RingChange& change) { *view = change; });
   member->composition = std::make_unique<Composition>(node, member->registry, member->runtime, std::move(composition));
-  member->composition->define(definition()).value();
+  if (how.supervises) member->composition->define(definition()).value();
   net_.start(name);
 }
 

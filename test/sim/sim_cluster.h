@@ -35,8 +35,10 @@ class SimCluster {
   const SimNetwork& network() const { return net_; }
 
   // A new member, or one that comes back with the files it left. `join`: a member to join by, or "".
-  void start(const std::string& name, const std::string& join = "");
-  void start(const std::string& name, const std::vector<std::string>& join);
+  struct Starting { bool supervises = true, force = false; };
+  void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
+  void start(const std::string& name, const std::string& join, const Starting& how);
+  void start(const std::string& name, const std::vector<std::string>& join, const Starting& how = {true, false});
   void crash(const std::string& name);                // as by SIGKILL
   void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }

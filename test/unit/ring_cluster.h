@@ -90,9 +90,13 @@ class RingCluster : public ::testing::Test {
     member.ring->add_to(net.add_node(name));
     net.start(name);
   }
-  void start_legacy(const std::string& name) {
+  void start_legacy(const std::string& name, HashFormat format = HashFormat::minor_version_1) {
     Member& member = members[name];
-    net.add_node(name).at_start([&member](ProcessContext& context) {
+    Node& node = net.add_node(name);
+    node.define_function("erlang", "term_to_binary", 1, [format](ProcessContext&, std::vector<Term> arguments, RpcDone done) {
+      done(Term::binary(external_form(arguments[0], format)));
+    });
+    node.at_start([&member](ProcessContext& context) {
       SpawnOptions options;
       options.name = atom(kNanoRingName);
       context.spawn(std::make_unique<LegacyNanoRing>(member.legacy_nodes, member.legacy_up), options);

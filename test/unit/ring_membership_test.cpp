@@ -260,6 +260,33 @@ TEST_F(RingMembership, TheHashFormatIsLearntFromTheRingAndKept) {
   EXPECT_NE(net.halted().at(kC).why.find("hashes as OTP 26"), std::string::npos);
 }
 
+// The member to go in by said 26; another member of the same ring says 25 and was not asked before this one was in.
+TEST_F(RingMembership, ARingWhoseMembersHashInTwoWaysIsNotJoined) {
+  start_legacy(kA, HashFormat::minor_version_2);
+  start_legacy(kB, HashFormat::minor_version_1);
+  cast(kA, add_node_message(atom(kB)));
+  net.advance(seconds(5));
+  start(kC, kA);
+  net.advance(seconds(3));
+  ASSERT_TRUE(net.halted().contains(kC)) << state();
+  EXPECT_EQ(net.halted().at(kC).status, to_int(ExitStatus::join_refused));
+  for (const char* part : {"a@h1", "b@h2", "they disagree on where children belong"})
+    EXPECT_NE(net.halted().at(kC).why.find(part), std::string::npos) << net.halted().at(kC).why;
+  EXPECT_EQ(up(kA), "a@h1 b@h2");
+}
+
+TEST_F(RingMembership, AMemberThatHashesInAnotherWayIsReportedWhenItComes) {
+  start_legacy(kA, HashFormat::minor_version_2);
+  start(kB, kA);
+  ASSERT_TRUE(agree({kA, kB}, seconds(3))) << state();
+  start_legacy(kC, HashFormat::minor_version_1);
+  cast(kA, add_node_message(atom(kC)));
+  ASSERT_TRUE(agree({kA, kB, kC}, seconds(5))) << state();
+  net.advance(milliseconds(100));
+  EXPECT_TRUE(net.logged(kB, "c@h3 hashes as OTP 25 does and this member as OTP 26")) << state();
+  EXPECT_EQ(members[kB].view->format(), HashFormat::minor_version_2);
+}
+
 TEST_F(RingMembership, NoiseIsIgnoredWithAFewLines) {
   start_ring({kA, kB});
   for (int i = 0; i < 1'000; ++i) {

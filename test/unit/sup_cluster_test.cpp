@@ -74,6 +74,25 @@ TEST_F(SupCluster, AMemberThatLeavesHandsEverythingOver) {
   for (int i = 0; i < 60; ++i) EXPECT_EQ(count_of("a@h", "c" + std::to_string(i)), 1);
 }
 
+// Every join to a ring of OTP 26 and above logged an error: the first hello of the new one came before it had learnt the format.
+TEST_F(SupCluster, AMemberThatIsNotUpYetIsNotReportedForItsHashFormat) {
+  add_with("a@h", counters(1));
+  RingState state{{atom("a@h")}, {atom("a@h")}, true, false, HashFormat::minor_version_2};
+  const auto set = [&] { net.run("a@h", [&](ProcessContext& context) { members.at("a@h")->view.update(state), members.at("a@h")->supervision->ring_changed(context); }); };
+  set();
+  add_with("b@h", counters(1));
+  EXPECT_TRUE(erpc("b@h", "a@h", "erlang", "node", {}).ok);
+  wait(std::chrono::milliseconds(100));
+  EXPECT_FALSE(net.logged("a@h", "places by the format"));
+  state.up = state.nodes = {atom("a@h"), atom("b@h")};
+  set();
+  net.crash("b@h");
+  add_with("b@h", counters(1));
+  EXPECT_TRUE(erpc("b@h", "a@h", "erlang", "node", {}).ok);
+  wait(std::chrono::milliseconds(100));
+  EXPECT_TRUE(net.logged("a@h", "b@h places by the format of OTP 25, this node by that of 26"));
+}
+
 TEST_F(SupCluster, TheLastMemberLeavesAtOnce) {
   add_with("a@h", counters(5));
   ring({"a@h"});
@@ -386,6 +405,24 @@ TEST_F(JoinGuardOverErpc, AcceptsASupervisorThatIsDefinedHereWithFactoriesForAll
   add_with("a@h", {});
   const auto verdict = may_join("a@h", {atom("legacy@h")});
   EXPECT_TRUE(verdict) << verdict.error();
+}
+
+// The parents on the BEAMs started it again; here it stayed down, and this node's share of the children ran nowhere.
+TEST_F(JoinGuardOverErpc, StartsASupervisorAgainThatEndedEverywhereAndRunsElsewhereAgain) {
+  add_legacy(state(to_text(to_tuple(spec("c0")))));
+  add_with("a@h", counters(3));
+  ring({"a@h"});
+  ASSERT_TRUE(eventually([&] { return count_of("a@h", "c0") == 0; }));
+  net.run("a@h", [](ProcessContext& context) {
+    context.cast(atom("Elixir.Supervisorring.App.Sup.SuperSup"), parse_term("{terminate, 'Elixir.S.GlobalSup'}").value());
+  });
+  drive();
+  EXPECT_TRUE(may_join("a@h", {atom("legacy@h")}));
+  EXPECT_EQ(local("a@h"), nullptr) << "what the legacy member ran may be about to end there too";
+  wait(std::chrono::seconds(3));
+  EXPECT_TRUE(may_join("a@h", {atom("legacy@h")}));
+  EXPECT_TRUE(eventually([&] { return count_of("a@h", "c0") == 0; }));
+  EXPECT_TRUE(net.logged("a@h", "'Elixir.S' ended here (another member ended it everywhere) and runs on legacy@h: starting it again"));
 }
 
 TEST_F(JoinGuardOverErpc, RefusesASupervisorThatIsNotDefinedHere) {

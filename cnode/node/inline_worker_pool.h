@@ -29,6 +29,7 @@ class InlineWorkerPool : public StrandPool {
     while (run_one()) any = true;
     return any;
   }
+  bool idle() const { return queue_.empty(); }
 
  private:
   std::deque<std::shared_ptr<Strand>> queue_;

@@ -27,6 +27,8 @@ void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
     handle_nodeup(context, message[1]);
   } else if (message.is_tagged("nodedown", 2)) {
     handle_nodedown(context, message[1]);
+  } else if (message.is_tagged("DOWN", 5)) {
+    handle_down(context, message[1], message[4]);
   } else if (message.is_atom("$announce")) {
     handle_announce(context);
   } else if (message == sweep_message()) {
@@ -43,7 +45,7 @@ void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
 void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
   if (all_->peers.size() >= kMaxPeers && !all_->peers.contains(node)) return;
   PeerInfo& peer = all_->peers[node];
-  peer = PeerInfo{true, std::nullopt, context.time().now, false};
+  peer = PeerInfo{true, std::nullopt, context.time().now, false, context.monitor(tuple(peer_name(), node))};
   send_hello(context, node, false);
 }
 
@@ -52,6 +54,16 @@ void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   std::erase_if(early_asks_, [&](const auto& early) { return early.first == node; });
   for (const auto& [name, sup] : all_->supervisors) {
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
+  }
+}
+
+// A member that has no such process is a legacy one: that need not wait for the time-out.
+void PeerProcess::handle_down(ProcessContext& context, const Term& monitor, const Term& reason) {
+  if (!reason.is_atom("noproc")) return;
+  for (auto& [node, peer] : all_->peers) {
+    if (peer.monitor != monitor || peer.hello || peer.legacy) continue;
+    peer.legacy = true;
+    return tell_managers(context, node);
   }
 }
 
@@ -97,6 +109,8 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   hello.otp = otp_of_hash_format(all_->ring.format());
   hello.features = {atom("move"), atom("ask")};
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
+  // A hello on a new connection ends what was said on the one before.
+  if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
 }
 
 void PeerProcess::handle_announce(ProcessContext& context) {

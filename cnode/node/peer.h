@@ -29,6 +29,7 @@ class PeerProcess : public Process {
 
  private:
   void handle_nodeup(ProcessContext&, const Term& node);
+  void handle_down(ProcessContext&, const Term& monitor, const Term& reason);
   void handle_nodedown(ProcessContext&, const Term& node);
   void handle_peer_message(ProcessContext&, const Term& message);
   void handle_hello(ProcessContext&, const Term& node, const PeerHello&);

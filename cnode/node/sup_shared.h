@@ -60,7 +60,8 @@ struct PeerInfo {
   bool connected = false;
   std::optional<PeerHello> hello;
   Instant since{};        // of the connection
-  bool legacy = false;    // connected long enough without a hello
+  bool legacy = false;    // has no supervisorring_peer, or was connected long enough without a hello
+  Term monitor;           // of its supervisorring_peer
 };
 
 struct SupervisionState {

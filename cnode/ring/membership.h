@@ -134,7 +134,8 @@ class Membership {
   std::vector<Term> other_up() const;
   std::vector<Term> other_members() const;
   bool joins() const { return !join_.empty(); }
-  bool takes_part() const { return phase_ == Phase::member || phase_ == Phase::leaving; }
+  // One that leaves before it was in, or while it stands aside, is not settled: it tells nobody that it is up.
+  bool takes_part() const { return phase_ == Phase::member || (phase_ == Phase::leaving && settled_); }
   void log(membership::Level level, std::string text);
 
   // membership_join.cpp: asking, guarding, entering, the hash format

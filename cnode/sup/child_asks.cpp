@@ -12,17 +12,25 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
     // One that is off the ring and still connected leaves or stands aside: it hands over what it runs.
     return node != self_ && (kind == PeerKind::runs_it || (kind == PeerKind::unknown && full_ring_->has(node)));
   };
+  const bool owner_is_asked = owner_before && may_run_it(*owner_before);
+  if (owner_is_asked) ask.from.push_back(*owner_before);
   if (owner_before) {
-    if (may_run_it(*owner_before)) ask.from.push_back(*owner_before);
+    const auto also = [&](const Term& node) {
+      if (node != *owner_before && std::find(ask.from.begin(), ask.from.end(), node) == ask.from.end()) ask.from.push_back(node);
+    };
     // One that leaves may have it still, from a time when the owner before had not taken it yet.
     for (const Term& node : leaving_peers_)
-      if (node != *owner_before && may_run_it(node)) ask.from.push_back(node);
+      if (may_run_it(node)) also(node);
+    // While it left or joined others may have placed the child by another ring than ours, so any of them can have it.
+    if (views_differ_)
+      for (const Term& node : full_ring_->members())
+        if (node != self_ && kind_of(node) == PeerKind::runs_it) also(node);
   } else {
     for (const Term& node : full_ring_->members())
       if (may_run_it(node)) ask.from.push_back(node);
   }
   if (ask.from.empty()) return queue_start(id);
-  const bool off_the_ring = ask.from.size() == 1 && !full_ring_->has(ask.from[0]);
+  const bool off_the_ring = owner_before && (!owner_is_asked || !full_ring_->has(*owner_before));
   ask.again_at = now + (off_the_ring ? kWhoRunsItOffTheRing : kWhoRunsItTimeout);
   if (off_the_ring) ask.unanswered = kMaxUnansweredAsks;  // it may as well be dead: asked once
   for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
@@ -39,13 +47,15 @@ void ChildManager::send_asks() {
   asks_to_send_.clear();
 }
 
-// Whoever asks owns the child and is ready for it: a move that waits for its next try begins now.
+// Whoever asks owns the child and is ready for it: a move that waits for its next try begins now. Where a child went just now the asker may
+// not be known yet, nor may the asker know that member: it is asked again, or offered the child.
 void ChildManager::handle_ask(const Term& node, const PeerAsk& ask, Instant now) {
   PeerAnswer answer{supervisor_, {}, {}};
   for (const Term& id : ask.ids) {
-    const bool here = busy_here(id) || out_.contains(id) || in_by_id_.contains(id) || starting_.contains(id) || queued_to_start_.contains(id);
-    (here ? answer.here : answer.not_here).push_back(id);
     const auto entry = entries_.find(id);
+    const bool went_just_now = entry != entries_.end() && entry->second.went && now - *entry->second.went < kMovedJustNow;
+    const bool here = went_just_now || busy_here(id) || out_.contains(id) || in_by_id_.contains(id) || starting_.contains(id) || queued_to_start_.contains(id);
+    (here ? answer.here : answer.not_here).push_back(id);
     const auto retry = retries_.find(id);
     if (retry == retries_.end() || !retry->second.when_asked || entry == entries_.end() || entry->second.owner != node || out_.contains(id)) continue;
     retries_.erase(retry);

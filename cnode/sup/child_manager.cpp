@@ -43,6 +43,7 @@ void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
 }
 
 void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
+  note_ring_change(now);
   full_ring_ = std::move(ring);
   if (format_ != format) {
     format_ = format;
@@ -67,16 +68,24 @@ void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat for
 
 void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
   if (kind_of(node) == kind) return;
+  const bool new_connection = kind_of(node) == PeerKind::unknown;
   peers_[node] = kind;
   if (gone_.erase(node)) peer_back(node);
   if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node);
   for (auto& [id, retry] : retries_) retry.at = std::min(retry.at, now);
   run_retries(now);
+  // What an earlier life of it, or it before a fault, has said: it says so again when it still leaves.
+  if (new_connection && leaving_peers_.erase(node) > 0) {
+    note_ring_change(now);
+    rebuild_ring();
+    return replan(now, true);
+  }
   pump(now);
 }
 
 void ChildManager::peer_is_leaving(const Term& node, Instant now) {
   if (node == self_ || !full_ring_ || !full_ring_->has(node) || !leaving_peers_.insert(node).second) return;
+  note_ring_change(now);
   rebuild_ring();
   replan(now, true);
 }
@@ -165,6 +174,11 @@ void ChildManager::adopt_running() {
   });
 }
 
+void ChildManager::note_ring_change(Instant now) {
+  views_differ_ = now < views_differ_until_;
+  views_differ_until_ = now + kViewsDiffer;
+}
+
 void ChildManager::rebuild_ring() {
   ring_ = full_ring_;
   for (const Term& node : leaving_peers_)
@@ -241,18 +255,22 @@ void ChildManager::queue_start(const Term& id) {
 
 void ChildManager::pump(Instant now) {
   send_asks();
-  pump_starts();
+  pump_starts(now);
   pump_moves(now);
 }
 
-void ChildManager::pump_starts() {
+void ChildManager::pump_starts(Instant now) {
   while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < kMaxStartsInFlight) {
     const Term id = std::move(to_start_.front());
     to_start_.pop_front();
     queued_to_start_.erase(id);
     const auto it = entries_.find(id);
     if (it == entries_.end() || !it->second.wanted || it->second.owner != self_) continue;
-    if (busy_here(id) || in_by_id_.contains(id)) continue;
+    if (in_by_id_.contains(id)) continue;
+    if (busy_here(id)) {
+      if (!running_here(id)) retry_later(id, "an earlier copy of it is ending", now, Tell::late);
+      continue;
+    }
     starting_.insert(id);
     effects_.push_back(MgrStart{it->second.spec, local_->find(id).has_value()});
   }
@@ -302,7 +320,7 @@ void ChildManager::run_retries(Instant now) {
     retry.at = now + retry.delay;
     if (*it->second.owner == self_) {
       if (it->second.wanted && !busy_here(id)) queue_start(id);
-      else retries_.erase(id);
+      else if (!it->second.wanted || running_here(id)) retries_.erase(id);
     } else if (busy_here(id)) {
       if (!out_.contains(id)) place_elsewhere(id, it->second, now);
     } else {

@@ -38,6 +38,8 @@ inline constexpr int kMaxUnansweredAsks = 3;
 inline constexpr std::size_t kMaxRecentArrivals = 1'024;  // moves that ended here, for a source that did not hear of it
 inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child that waits longer than this is worth a line
 inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
+inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when asked for
+inline constexpr Duration kViewsDiffer = std::chrono::seconds(5);  // after a ring change: members may not have the same view of it yet
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
 inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 
@@ -135,6 +137,7 @@ class ChildManager {
     std::optional<Digest> digest;   // none: the id cannot be placed
     std::optional<Term> owner;      // by the last settled ring; none before the first
     bool wanted = false;            // static or named by a handler; else only seen running here
+    std::optional<Instant> went;    // when the last move of it to another member was done
     bool seen_here = false;         // it has run, or was about to, since it became ours
   };
   enum class OutPhase : std::uint8_t { offered, freezing, state_sent, forwarding, stopping, handing };
@@ -173,7 +176,7 @@ class ChildManager {
   void place_elsewhere(const Term& id, Entry&, Instant now);
   void queue_start(const Term& id);
   void pump(Instant now);
-  void pump_starts();
+  void pump_starts(Instant now);
   void run_retries(Instant now);
   // now: a line in the log when the reason is a new one; late: only when it lasts.
   enum class Tell : std::uint8_t { now, late };
@@ -185,6 +188,7 @@ class ChildManager {
   bool running_here(const Term& id) const;
   bool busy_here(const Term& id) const;   // in the supervisor's table and not down
   void rebuild_ring();
+  void note_ring_change(Instant now);
 
   // child_asks.cpp: who runs it now?
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
@@ -251,6 +255,8 @@ class ChildManager {
   std::unordered_map<Term, std::vector<Term>> asks_to_send_;  // by member
   std::unordered_map<Term, Retry> retries_;     // by id
   Instant next_sweep_{};
+  Instant views_differ_until_{};
+  bool views_differ_ = false;                   // at the change that is being planned for: the one before was a moment ago
   std::vector<MgrEffect> effects_;
 };
 

@@ -9,13 +9,30 @@ constexpr Duration kTurn = std::chrono::microseconds(200);  // how long the work
 constexpr const char* kSupervisor = "counters";
 constexpr const char* kSource = "dev@h";
 
+using Copies = std::shared_ptr<std::multiset<std::string>>;
+
+// Knows its id from its argument, and is one of its member's copies from init to its end.
 class Counter : public gen_server {
+ public:
+  explicit Counter(Copies copies) : copies_(std::move(copies)) {}
+  ~Counter() override {
+    if (!id_.empty()) copies_->erase(copies_->find(id_));
+  }
+
+ private:
+  InitResult init(const Term& argument) override {
+    id_ = std::string(argument.atom_name());
+    copies_->insert(id_);
+    return ok();
+  }
   CallReaction handle_call(const Term& request, const From&) override {
     if (request.is_atom("increment")) ++count_;
     return reply(integer(count_));
   }
   std::optional<Term> migrate() override { return integer(count_); }
   void migrate(const Term& state) override { count_ = state.to_int64(); }
+  Copies copies_;
+  std::string id_;
   std::int64_t count_ = 0;
 };
 
@@ -45,7 +62,7 @@ std::vector<std::string> SimCluster::ids() const {
 Term SimCluster::specs() const {
   std::string specs;
   for (const std::string& id : ids())
-    specs += (specs.empty() ? "" : ", ") + ("{" + id + ", {gen_server, start_link, [{local, " + id + "}, counter, [], []]}, permanent, 2000, worker, [counter]}");
+    specs += (specs.empty() ? "" : ", ") + ("{" + id + ", {gen_server, start_link, [{local, " + id + "}, counter, " + id + ", []]}, permanent, 2000, worker, [counter]}");
   return parse_term("{ok, {{one_for_one, 10, 5}, [" + specs + "]}}").value();
 }
 
@@ -83,10 +100,29 @@ void SimCluster::answer_definitions() {
 }
 
 void SimCluster::start(const std::string& name, const std::string& join, const Starting& how) {
+  start(name, join.empty() ? std::vector<std::string>() : std::vector<std::string>{join}, how);
+}
+
+// As io/ring_files.h does.
+void SimCluster::read_files(const std::string& name, MembershipConfig& config) {
+  auto& files = net_.files(name);
+  const auto read = [&](const char* file, auto parse, auto& into) {
+    const auto found = files.find(file);
+    if (found == files.end()) return;
+    auto parsed = parse(found->second);
+    if (parsed) return void(into = std::move(*parsed));
+    files[std::string(file) + ".damaged"] = std::move(found->second);
+    files.erase(file);
+  };
+  read(kRingFileName, [](const Bytes& content) { return read_ring_file(content); }, config.ring_file);
+  read(kRingFactsFileName, [](const Bytes& content) { return read_ring_facts(content); }, config.facts);
+}
+
+void SimCluster::start(const std::string& name, const std::vector<std::string>& join, const Starting& how) {
   if (options_.definition_after && !net_.exists(kSource)) start_source();
   auto& member = members_[name];
   member = std::make_unique<Member>([&slot = members_[name]] { slot->results = true; });
-  member->registry.add<Counter>("counter");
+  member->registry.add("counter", [copies = member->copies] { return std::make_unique<Counter>(copies); });
   NodeConfig config;
   config.name = name;
   config.cookie = "secret";
@@ -97,10 +133,9 @@ void SimCluster::start(const std::string& name, const std::string& join, const S
   composition.ring.self = atom(name);
   composition.force = how.force;
   composition.ring.seed = net_.random();
-  if (!join.empty()) composition.ring.join.push_back(atom(join));
-  auto& files = net_.files(name);
-  if (files.contains(kRingFileName)) composition.ring.ring_file = read_ring_file(files[kRingFileName]).value();
-  if (files.contains(kRingFactsFileName)) composition.ring.facts = read_ring_facts(files[kRingFactsFileName]).value();
+  for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));
+  read_files(name, composition.ring);
+  composition.on_ring_change.push_back([view = &member->view](const RingChange& change) { *view = change; });
   member->composition = std::make_unique<Composition>(node, member->registry, member->runtime, std::move(composition));
   if (how.supervises) member->composition->define(definition()).value();
   net_.start(name);
@@ -113,18 +148,38 @@ void SimCluster::crash(const std::string& name) {
   members_.erase(name);
 }
 
-void SimCluster::leave(const std::string& name) {
-  net_.run(name, [&](ProcessContext& context) { members_.at(name)->composition->leave(context, false); });
+// A node that is not live yet keeps this for later.
+void SimCluster::leave(const std::string& name, bool forget) {
+  net_.run(name, [composition = members_.at(name)->composition.get(), forget](ProcessContext& context) { composition->leave(context, forget); });
 }
 
 void SimCluster::run_workers() {
+  bury_halted();
   for (auto& [name, member] : members_) {
+    if (!may_work(name, *member)) continue;
     member->pool.run();
     if (!member->results) continue;
     member->results = false;
     net_.workers_ready(name);
   }
   bury_halted();
+}
+
+bool SimCluster::may_work(const std::string& name, const Member& member) const {
+  return member.slow_until <= net_.time().now && !net_.stalled(name);
+}
+
+// Nothing happens by itself before, but what tests do between two calls.
+Duration SimCluster::until_next_turn(Instant end) const {
+  const Instant now = net_.time().now;
+  Instant next = net_.next_event().value_or(end);
+  for (const auto& [name, member] : members_) {
+    if (member->pool.idle() || net_.stalled(name)) continue;
+    next = std::min(next, member->slow_until);
+  }
+  for (const Unanswered& definition : unanswered_) next = std::min(next, definition.at);
+  const std::int64_t turns = next <= now ? 1 : (next - now + kTurn - Duration(1)) / kTurn;
+  return std::min<Duration>(std::max<std::int64_t>(turns, 1) * kTurn, end - now);
 }
 
 // The program ends when its node has halted.
@@ -143,7 +198,7 @@ bool SimCluster::run_until(const std::function<bool()>& condition, Duration at_m
   while (!condition()) {
     const Instant now = net_.time().now;
     if (now >= end) return false;
-    net_.advance(std::min<Duration>(kTurn, end - now));
+    net_.advance(until_next_turn(end));
     answer_definitions();
     run_workers();
   }

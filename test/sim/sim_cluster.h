@@ -2,12 +2,15 @@
 //
 // Every member runs the supervisor `counters` of native counters, defined in C++ or read from the node dev@h. One thread, virtual
 // time, one seed, one run.
+//
+// What a member's program would do about its files it does too: one that cannot be understood is kept as <name>.damaged.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,15 +35,25 @@ class SimCluster {
   ~SimCluster();
 
   SimNetwork& network() { return net_; }
+  const SimNetwork& network() const { return net_; }
 
   // A new member, or one that comes back with the files it left. `join`: a member to join by, or "".
   struct Starting { bool supervises = true, force = false; };
   void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
-  void start(const std::string& name, const std::string& join, const Starting&);
+  void start(const std::string& name, const std::string& join, const Starting& how);
+  void start(const std::string& name, const std::vector<std::string>& join, const Starting& how = {true, false});
   void crash(const std::string& name);                // as by SIGKILL
-  void leave(const std::string& name);                // as by SIGTERM
+  void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }
   std::vector<std::string> running() const;
+  // All callbacks of its children stand still until then.
+  void slow_children(const std::string& name, Instant until) { members_.at(name)->slow_until = until; }
+
+  // ---- looking, without a message ------------------------------------------------------------------------
+  // What its RingView said last; empty before the first time.
+  const RingChange& view(const std::string& name) const { return members_.at(name)->view; }
+  // The counters that exist there, each as often as it does: also those that arrive or stop at the moment.
+  const std::multiset<std::string>& copies(const std::string& name) const { return *members_.at(name)->copies; }
 
   void advance(Duration by);
   bool run_until(const std::function<bool()>& condition, Duration at_most);
@@ -62,6 +75,9 @@ class SimCluster {
     InlineWorkerPool pool;
     NativeRuntime runtime;
     bool results = false;
+    Instant slow_until{};
+    RingChange view;
+    std::shared_ptr<std::multiset<std::string>> copies = std::make_shared<std::multiset<std::string>>();
     std::unique_ptr<Composition> composition;
   };
 
@@ -71,7 +87,10 @@ class SimCluster {
   SupervisorDefinition definition() const;
   void start_source();
   void answer_definitions();
+  void read_files(const std::string& name, MembershipConfig& config);
   void run_workers();
+  bool may_work(const std::string& name, const Member& member) const;
+  Duration until_next_turn(Instant end) const;
   void bury_halted();
   std::optional<std::int64_t> ask(const std::string& from, const std::string& id, const char* request);
 

@@ -4,6 +4,11 @@
 #include "sim_network.h"
 
 namespace supervisorring::sim {
+namespace {
+
+std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
+
+}  // namespace
 
 std::optional<std::pair<std::uint64_t, int>> SimNetwork::find_side(const std::string& name, ConnectionId id) const {
   const auto found = sides_.find({name, id});
@@ -16,8 +21,9 @@ void SimNetwork::perform(Event event) {
   const auto found = connections_.find(event.connection);
   if (found == connections_.end()) return;
   Connection& connection = found->second;
-  if (is_cut(connection) && event.what != What::written) return held_.push_back(std::move(event));
+  if (is_cut(connection, event.side) && event.what != What::written) return held_.push_back(std::move(event));
   Side& side = connection.side[event.side];
+  if (stalled(side.node)) return held_.push_back(std::move(event));
   const bool behind_held = std::any_of(held_.begin(), held_.end(), [&](const Event& held) {
     return held.connection == event.connection && held.side == event.side && event.what != What::written;
   });
@@ -25,7 +31,9 @@ void SimNetwork::perform(Event event) {
     return held_.push_back(std::move(event));
   }
   if (side.node.empty()) return perform_on_epmd(event, side);
-  if (nodes_.contains(side.node)) return perform_on_node(event, side);
+  const auto machine = nodes_.find(side.node);
+  const bool another_life = event.what == What::accepted && machine != nodes_.end() && machine->second.config.listen_port != side.port;
+  if (machine != nodes_.end() && !another_life) return perform_on_node(event, side);
   if (event.what == What::accepted) send_to_side(event.connection, 0, {What::failed, event.connection, 0, {}, 0, "connection refused"});
 }
 
@@ -52,13 +60,17 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
   const std::uint64_t number = event.connection;
   Machine& machine = nodes_.at(name);
   const Time now = time_of(machine);
+  if (event.what != What::accepted) {
+    // Numbers of connections begin again in another life: what was held back for an earlier one is not for this.
+    const auto place = find_side(name, side.id);
+    if (!place || place->first != number) return;
+  }
   switch (event.what) {
     case What::opened:
       if (!side.open) return;
       machine.node->connection_opened(side.id, now);
       break;
     case What::failed:
-      if (!find_side(name, side.id)) return;
       sides_.erase({name, side.id});
       machine.node->connection_failed(side.id, Error{event.text}, now);
       break;
@@ -93,7 +105,9 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
 // ---- effects ---------------------------------------------------------------------------------------------
 
 void SimNetwork::carry_out(const std::string& name) {
-  const Effects effects = nodes_.at(name).node->take_effects();
+  Machine& machine = nodes_.at(name);
+  const Effects effects = machine.node->take_effects();
+  machine.next = machine.started ? machine.node->next_timeout() : std::nullopt;
   std::map<ConnectionId, std::size_t> batches;
   for (const Effect& effect : effects) {
     if (observer_) observer_(name, effect);
@@ -123,7 +137,7 @@ void SimNetwork::carry_out(const std::string& name) {
 void SimNetwork::carry_out(const std::string& name, const OpenConnection& effect) {
   const std::uint64_t number = ++last_connection_;
   Connection& connection = connections_[number];
-  connection.side[0] = {name, {}, effect.id, true, false, {}};
+  connection.side[0] = {name, host_of(name), effect.id, true, false, {}};
   sides_[{name, effect.id}] = {number, 0};
   const auto listener = listeners_.find({effect.host, effect.port});
   const bool to_epmd = effect.port == nodes_.at(name).config.epmd_port;
@@ -132,7 +146,7 @@ void SimNetwork::carry_out(const std::string& name, const OpenConnection& effect
     return send_to_side(number, 0, {What::opened, number, 0, {}, 0, {}});
   }
   if (!to_epmd && listener != listeners_.end() && !refused_.contains({name, listener->second})) {
-    connection.side[1] = {listener->second, {}, 0, false, false, {}};
+    connection.side[1] = {listener->second, effect.host, 0, false, false, {}, effect.port};
     if (!holding_.contains(listener->second)) send_to_side(number, 1, {What::accepted, number, 1, {}, 0, {}});
     return;
   }

@@ -67,6 +67,7 @@ void SimNetwork::crash(const std::string& name) { remove_machine(name, true); }
 void SimNetwork::vanish(const std::string& name) { remove_machine(name, false); }
 
 void SimNetwork::remove_machine(const std::string& name, bool peers_see_it) {
+  resume(name);
   const Machine& machine = nodes_.at(name);
   listeners_.erase({host_of(name), machine.config.listen_port});
   std::vector<std::pair<std::uint64_t, int>> own;
@@ -97,7 +98,18 @@ void SimNetwork::workers_ready(const std::string& name) {
   carry_out(name);
 }
 
-void SimNetwork::skew_wall_clock(const std::string& name, std::chrono::microseconds by) { nodes_.at(name).wall_skew = by; }
+void SimNetwork::skew_wall_clock(const std::string& name, std::chrono::microseconds by) { wall_skews_[name] = by; }
+
+void SimNetwork::stall(const std::string& name) { stalled_.insert(name); }
+
+void SimNetwork::resume(const std::string& name, First first) {
+  if (stalled_.erase(name) == 0) return;
+  release([&](const Event& event) { return connections_.at(event.connection).side[event.side].node == name; });
+  Machine& machine = nodes_.at(name);
+  if (first == First::inputs || !machine.next || *machine.next > now_) return;
+  machine.node->timeout(time_of(machine));
+  carry_out(name);
+}
 
 // ---- the network -----------------------------------------------------------------------------------------
 
@@ -114,6 +126,14 @@ void SimNetwork::heal(const std::string& a, const std::string& b) {
   release([&](const Event& event) {
     const Connection& connection = connections_.at(event.connection);
     return pair_of(connection.side[0].node, connection.side[1].node) == pair_of(a, b);
+  });
+}
+
+void SimNetwork::heal_hosts(const std::string& from, const std::string& to) {
+  cut_hosts_.erase({from, to});
+  release([&](const Event& event) {
+    const Connection& connection = connections_.at(event.connection);
+    return connection.side[1 - event.side].host == from && connection.side[event.side].host == to;
   });
 }
 
@@ -155,8 +175,10 @@ void SimNetwork::stop_epmd(const std::string& host) {
   }
 }
 
-bool SimNetwork::is_cut(const Connection& connection) const {
-  return cut_.contains(pair_of(connection.side[0].node, connection.side[1].node));
+bool SimNetwork::is_cut(const Connection& connection, int towards) const {
+  const Side& from = connection.side[1 - towards];
+  const Side& to = connection.side[towards];
+  return cut_.contains(pair_of(from.node, to.node)) || cut_hosts_.contains({from.host, to.host});
 }
 
 Duration SimNetwork::delay_of(const Connection& connection) {
@@ -195,17 +217,26 @@ Time SimNetwork::time() const {
 
 Time SimNetwork::time_of(const Machine& machine) const {
   Time time = this->time();
-  time.wall += machine.wall_skew;
+  const auto skew = wall_skews_.find(machine.config.name);
+  if (skew != wall_skews_.end()) time.wall += skew->second;
   return time;
+}
+
+std::optional<Instant> SimNetwork::next_event() const {
+  std::optional<Instant> next;
+  if (!events_.empty()) next = events_.begin()->first.first;
+  for (const auto& [name, machine] : nodes_) {
+    if (machine.next && !stalled(name) && (!next || *machine.next < *next)) next = machine.next;
+  }
+  return next;
 }
 
 // The next thing to happen not later than `limit`: something on the network before a time-out of the same instant.
 bool SimNetwork::step(Instant limit) {
   std::optional<Instant> next;
-  std::string whose;
+  const std::string* whose = nullptr;
   for (const auto& [name, machine] : nodes_) {
-    const auto at = machine.started ? machine.node->next_timeout() : std::nullopt;
-    if (at && (!next || *at < *next)) next = *at, whose = name;
+    if (machine.next && (!next || *machine.next < *next) && !stalled(name)) next = *machine.next, whose = &name;
   }
   if (!events_.empty() && (!next || events_.begin()->first.first <= std::max(*next, now_))) {
     if (events_.begin()->first.first > limit) return false;
@@ -217,9 +248,10 @@ bool SimNetwork::step(Instant limit) {
   }
   if (!next || *next > limit) return false;
   now_ = std::max(now_, *next);
-  Machine& machine = nodes_.at(whose);
+  const std::string name = *whose;  // it may halt
+  Machine& machine = nodes_.at(name);
   machine.node->timeout(time_of(machine));
-  carry_out(whose);
+  carry_out(name);
   return true;
 }
 

@@ -2,7 +2,7 @@
 //
 // Carries out what nodes want done (effect.h): connections with a delay per pair of nodes, epmds, files. Time moves only in drive(),
 // advance() and run_until(). A connection is in order and loses nothing, as TCP; what can go wrong with it: refused, closed, crashed,
-// cut (nothing arrives any more and nobody is told, until heal()).
+// cut (nothing arrives any more and nobody is told, until heal()). A node can be stalled, and its wall clock be wrong.
 //
 // Not simulated: name look-up failures, half-closed connections, a disk that fails.
 #pragma once
@@ -42,7 +42,13 @@ class SimNetwork {
   // for later, as Node::run does: what it captures must live until then.
   void run(const std::string& name, std::function<void(ProcessContext&)> what);
   void workers_ready(const std::string& name);
-  void skew_wall_clock(const std::string& name, std::chrono::microseconds by);
+  void skew_wall_clock(const std::string& name, std::chrono::microseconds by);  // from the true time; a restart keeps it
+  // As by SIGSTOP and SIGCONT, but that nobody answers a new connection meanwhile. What came in between waits, in order;
+  // with `timers` its timers run before that, as a driver may do it.
+  enum class First { inputs, timers };
+  void stall(const std::string& name);
+  void resume(const std::string& name, First first = First::inputs);
+  bool stalled(const std::string& name) const { return stalled_.contains(name); }
 
   // ---- the network --------------------------------------------------------------------------------
   void set_delay(Duration delay) { delay_ = delay; }                       // of every pair without its own; 100 us
@@ -51,6 +57,9 @@ class SimNetwork {
   void refuse(const std::string& from, const std::string& to, bool refused = true);  // new connections only
   void cut(const std::string& a, const std::string& b);                    // silently, both ways
   void heal(const std::string& a, const std::string& b);
+  // Silently, one way, between all that is on these hosts, their epmds too.
+  void cut_hosts(const std::string& from, const std::string& to) { cut_hosts_.insert({from, to}); }
+  void heal_hosts(const std::string& from, const std::string& to);
   void close_connections(const std::string& a, const std::string& b);      // both sides see it
   void hold_accepts(const std::string& name);                              // connects to it stay unanswered
   std::size_t open_connections(const std::string& a, const std::string& b) const;
@@ -67,6 +76,8 @@ class SimNetwork {
   void drive();
   void advance(Duration by);
   bool run_until(const std::function<bool()>& condition, Duration at_most);
+  // When something happens next by itself; nullopt: never.
+  std::optional<Instant> next_event() const;
   Time time() const;
   std::uint64_t random();
 
@@ -88,6 +99,7 @@ class SimNetwork {
     bool open = false;    // bytes to it are delivered
     bool paused = false;
     Instant last_arrival{};
+    std::uint16_t port = 0;  // that was connected to
   };
   struct Connection {
     Side side[2];  // 0 opened it
@@ -104,14 +116,14 @@ class SimNetwork {
   struct Machine {
     std::unique_ptr<Node> node;
     NodeConfig config;
-    std::chrono::microseconds wall_skew{0};
+    std::optional<Instant> next;  // its next time-out
     bool started = false;
   };
   using Pair = std::pair<std::string, std::string>;
 
   static Pair pair_of(const std::string& a, const std::string& b) { return a < b ? Pair{a, b} : Pair{b, a}; }
   Time time_of(const Machine& machine) const;
-  bool is_cut(const Connection& connection) const;
+  bool is_cut(const Connection& connection, int towards) const;
   Duration delay_of(const Connection& connection);
   void schedule(Event event, Duration after);
   void send_to_side(std::uint64_t connection, int side, Event event);
@@ -138,6 +150,9 @@ class SimNetwork {
   std::map<std::pair<std::string, std::uint16_t>, std::string> listeners_;
   std::map<Pair, Duration> delays_;
   std::set<Pair> cut_;
+  std::set<Pair> cut_hosts_;  // from, to
+  std::set<std::string> stalled_;
+  std::map<std::string, std::chrono::microseconds> wall_skews_;
   std::set<Pair> refused_;  // from, to
   std::set<std::string> holding_;
   std::map<std::uint64_t, Connection> connections_;

@@ -4,20 +4,16 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "dist/control.h"
+#include "describe.h"
 #include "sim_cluster.h"
 
 namespace supervisorring::sim {
 namespace {
 
-constexpr std::size_t kWidth = 110;  // of a printed message
-
 [[noreturn]] void fail(const std::string& line, const char* expected) {
   std::fprintf(stderr, "story: %s: expected %s\n", line.c_str(), expected);
   std::abort();
 }
-
-std::string short_name(const std::string& node) { return node.substr(0, node.find('@')); }
 
 class Teller {
  public:
@@ -30,9 +26,7 @@ class Teller {
   void increment(std::istringstream& words);
 
   void note(const std::string& node, const Effect& effect);
-  void note(const std::string& node, const SendBytes& effect);
   void write(const std::string& node, const std::string& text);
-  std::string describe(BytesView frame) const;
 
   std::unique_ptr<SimCluster> cluster_;
   std::string out_;
@@ -112,61 +106,13 @@ void Teller::show() {
 // ---- the trace ----------------------------------------------------------------------------------------------
 
 void Teller::write(const std::string& node, const std::string& text) {
-  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(cluster_->network().time().now.time_since_epoch()).count();
-  char stamp[40];
-  std::snprintf(stamp, sizeof stamp, "    %3lld.%06lld ", static_cast<long long>(now / 1'000'000), static_cast<long long>(now % 1'000'000));
-  out_ += stamp + short_name(node) + " " + text + "\n";
+  out_ += "    " + stamp(cluster_->network().time().now) + " " + short_name(node) + " " + text + "\n";
 }
 
 void Teller::note(const std::string& node, const Effect& effect) {
-  if (const auto* log = std::get_if<LogLine>(&effect)) {
-    if (log->level >= LogLevel::info) write(node, "log: " + log->text);
-  } else if (const auto* halt = std::get_if<HaltNode>(&effect)) {
-    write(node, "halts: " + std::to_string(halt->status) + " " + halt->why);
-  } else if (quiet_) {
-    return;
-  } else if (const auto* bytes = std::get_if<SendBytes>(&effect)) {
-    note(node, *bytes);
-  } else if (const auto* open = std::get_if<OpenConnection>(&effect)) {
-    write(node, "opens a connection to " + open->host + " port " + std::to_string(open->port));
-  } else if (const auto* close = std::get_if<CloseConnection>(&effect)) {
-    write(node, "closes its connection to " + short_name(cluster_->network().peer_of(node, close->id)));
-  } else if (const auto* file = std::get_if<PersistFile>(&effect)) {
-    write(node, "writes " + file->name + ", " + std::to_string(file->content.size()) + " bytes");
-  } else if (const auto* removed = std::get_if<RemoveFile>(&effect)) {
-    write(node, "removes " + removed->name);
-  }
-}
-
-void Teller::note(const std::string& node, const SendBytes& effect) {
-  const std::string to = short_name(cluster_->network().peer_of(node, effect.id));
-  BytesView rest = effect.bytes;
-  while (rest.size() >= 4) {
-    std::uint32_t length = 0;
-    for (int i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(rest[static_cast<std::size_t>(i)]);
-    if (length == 0) {
-      write(node, "-> " + to + " tick");
-    } else if (length > rest.size() - 4 || rest[4] != 'p') {
-      break;
-    } else {
-      write(node, "-> " + to + " " + describe(rest.substr(4, length)));
-    }
-    rest.remove_prefix(4 + length);
-  }
-  if (!rest.empty()) write(node, "-> " + to + " " + std::to_string(rest.size()) + " bytes of epmd or handshake");
-}
-
-std::string Teller::describe(BytesView frame) const {
-  const auto message = decode_control(frame);
-  if (!message) return "a frame that is none: " + message.error();
-  std::string text = name_of(*message);
-  if (const auto* send = std::get_if<Send>(&*message)) return text + " " + to_text(send->message, kWidth);
-  if (const auto* send = std::get_if<RegSend>(&*message)) return text + " " + to_text(send->to_name) + " " + to_text(send->message, kWidth);
-  if (const auto* send = std::get_if<AliasSend>(&*message)) return text + " " + to_text(send->message, kWidth);
-  if (const auto* exit = std::get_if<MonitorPExit>(&*message)) return text + " " + to_text(exit->from) + " " + to_text(exit->reason, kWidth);
-  if (const auto* monitor = std::get_if<MonitorP>(&*message)) return text + " " + to_text(monitor->target);
-  if (const auto* spawn = std::get_if<SpawnRequest>(&*message)) return text + " " + to_text(spawn->arguments, kWidth);
-  return text;
+  const bool always = std::holds_alternative<LogLine>(effect) || std::holds_alternative<HaltNode>(effect);
+  if (quiet_ && !always) return;
+  for (const std::string& line : describe(cluster_->network(), node, effect)) write(node, line);
 }
 
 }  // namespace

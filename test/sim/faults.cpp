@@ -1,0 +1,211 @@
+// Scenario: what happens to a cluster.
+#include <algorithm>
+
+#include "describe.h"
+#include "ring/ring_file.h"
+#include "scenario.h"
+
+namespace supervisorring::sim {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
+
+std::string in_ms(Duration time) { return std::to_string(time / milliseconds(1)) + " ms"; }
+
+}  // namespace
+
+std::vector<std::string> Scenario::able() const {
+  std::vector<std::string> names = cluster_.running();
+  std::erase_if(names, [&](const std::string& name) {
+    const SimNetwork& network = cluster_.network();
+    return leaving_.contains(name) || network.stalled(name) || !network.exists(name);
+  });
+  return names;
+}
+
+std::vector<std::string> Scenario::all_but(const std::string& name) const {
+  std::vector<std::string> others = names_;
+  std::erase(others, name);
+  return others;
+}
+
+void Scenario::wild_step() {
+  const std::uint64_t what = random_.below(100);
+  if (what < 12) return cut_pair(true);
+  if (what < 20) return cut_pair(false);
+  if (what < 30) return partition();
+  if (what < 38) return close_pair();
+  if (what < 44) return refuse_pair();
+  if (what < 58) return crash_one();
+  if (what < 64) return leave_one(false);
+  if (what < 67) return leave_one(true);
+  if (what < 76) return stall_one();
+  if (what < 82) return jump_clock();
+  if (what < 88) return slow_one();
+  if (what < 94) return change_delays();
+  start_new();
+}
+
+void Scenario::calm_step() {
+  const std::uint64_t what = random_.below(100);
+  if (what < 45) return leave_one(random_.percent(20));
+  if (what < 70) return start_new();
+}
+
+// ---- the network -------------------------------------------------------------------------------------------
+
+// One way; several faults may hold the same way cut.
+void Scenario::cut(const std::string& from, const std::string& to, Duration time) {
+  const std::pair way{host_of(from), host_of(to)};
+  if (++cuts_[way] == 1) cluster_.network().cut_hosts(way.first, way.second);
+  at(time, [this, way] {
+    if (--cuts_[way] > 0) return;
+    cuts_.erase(way);
+    note(way.first + " reaches " + way.second + " again");
+    cluster_.network().heal_hosts(way.first, way.second);
+  });
+}
+
+void Scenario::cut_pair(bool both_ways) {
+  const std::string a = random_.one_of(names_), b = random_.one_of(all_but(a));
+  const Duration time = random_.between(milliseconds(300), seconds(12));
+  note("cut " + short_name(a) + (both_ways ? " and " : " to ") + short_name(b) + " for " + in_ms(time));
+  cut(a, b, time);
+  if (both_ways) cut(b, a, time);
+}
+
+void Scenario::partition() {
+  std::vector<std::string> one, other;
+  for (const std::string& name : names_) (random_.percent(50) ? one : other).push_back(name);
+  const Duration time = random_.between(milliseconds(500), seconds(15));
+  std::string text = "partition for " + in_ms(time) + ":";
+  for (const std::string& name : one) text += " " + short_name(name);
+  note(text + " against the others");
+  for (const std::string& a : one) {
+    for (const std::string& b : other) {
+      cut(a, b, time);
+      cut(b, a, time);
+    }
+  }
+}
+
+void Scenario::close_pair() {
+  const std::string a = random_.one_of(names_), b = random_.one_of(all_but(a));
+  note("close connections of " + short_name(a) + " and " + short_name(b));
+  cluster_.network().close_connections(a, b);
+}
+
+void Scenario::refuse_pair() {
+  const std::string a = random_.one_of(names_), b = random_.one_of(all_but(a));
+  const Duration time = random_.between(milliseconds(500), seconds(10));
+  note(short_name(b) + " refuses connections of " + short_name(a) + " for " + in_ms(time));
+  cluster_.network().refuse(a, b);
+  if (random_.percent(60)) cluster_.network().close_connections(a, b);
+  at(time, [this, a, b] { cluster_.network().refuse(a, b, false); });
+}
+
+void Scenario::change_delays() {
+  const std::string a = random_.one_of(names_), b = random_.one_of(all_but(a));
+  const Duration delay = random_.between(microseconds(50), milliseconds(random_.percent(20) ? 600 : 60));
+  const Duration jitter = random_.between(microseconds(1), milliseconds(40));
+  note("delay of " + short_name(a) + " and " + short_name(b) + " is " + in_ms(delay) + ", jitter " + in_ms(jitter));
+  cluster_.network().set_delay(a, b, delay);
+  cluster_.network().set_jitter(jitter);
+}
+
+// ---- members -----------------------------------------------------------------------------------------------
+
+void Scenario::start(const std::string& name, Files files) {
+  down_.erase(name);
+  if (cluster_.runs(name)) return;
+  ended_.erase(name);
+  ever_.insert(name);
+  auto& kept = cluster_.network().files(name);
+  if (files == Files::lost) kept.clear();
+  if (files == Files::torn && kept.contains(kRingFileName)) {
+    Bytes& ring = kept[kRingFileName];
+    ring.resize(random_.below(ring.size()));
+  }
+  const bool first_ever = name == names_.front();
+  const bool joins = !first_ever && (files != Files::kept || !kept.contains(kRingFileName) || random_.percent(30));
+  note("start " + short_name(name) + (joins ? " to join the others" : "") + (files == Files::lost ? ", its files lost" : files == Files::torn ? ", its ring file torn" : ""));
+  cluster_.start(name, joins ? all_but(name) : std::vector<std::string>());
+}
+
+void Scenario::start_new() {
+  for (const std::string& name : names_) {
+    if (!ever_.contains(name)) return start(name, Files::kept);
+  }
+}
+
+void Scenario::restart_later(const std::string& name, Files files, Duration least, Duration most) {
+  down_[name] = files;
+  at(random_.between(least, most), [this, name] {
+    const auto found = down_.find(name);
+    if (found != down_.end()) start(name, found->second);
+  });
+}
+
+void Scenario::crash_one() {
+  const std::vector<std::string> running = cluster_.running();
+  if (running.empty()) return;
+  const std::string name = random_.one_of(running);
+  const bool first_ever = name == names_.front();
+  note("crash " + short_name(name));
+  leaving_.erase(name);
+  cluster_.crash(name);
+  ended_[name] = cluster_.network().time().now;
+  if (!first_ever && random_.percent(20)) return;  // for good
+  const std::uint64_t kind = first_ever ? 100 : random_.below(100);
+  restart_later(name, kind < 20 ? Files::lost : kind < 40 ? Files::torn : Files::kept, milliseconds(50), seconds(10));
+}
+
+void Scenario::leave_one(bool forget) {
+  const std::vector<std::string> running = able();
+  if (running.size() < 3) return;
+  const std::string name = random_.one_of(running);
+  if (name == names_.front()) forget = false;
+  note(short_name(name) + (forget ? " leaves for good" : " leaves"));
+  leaving_.insert(name);
+  cluster_.leave(name, forget);
+}
+
+void Scenario::stall_one() {
+  const std::vector<std::string> running = able();
+  if (running.empty()) return;
+  const std::string name = random_.one_of(running);
+  const Duration time = random_.between(milliseconds(300), random_.percent(50) ? Duration(seconds(3)) : Duration(seconds(15)));
+  note("stall " + short_name(name) + " for " + in_ms(time));
+  cluster_.network().stall(name);
+  at(time, [this, name] { resume(name); });
+}
+
+void Scenario::resume(const std::string& name) {
+  if (!cluster_.network().stalled(name)) return;
+  note(short_name(name) + " goes on");
+  cluster_.network().resume(name, random_.percent(50) ? SimNetwork::First::timers : SimNetwork::First::inputs);
+}
+
+void Scenario::jump_clock() {
+  const std::string name = random_.one_of(names_);
+  Duration by = random_.between(milliseconds(1), random_.percent(50) ? Duration(seconds(20)) : Duration(std::chrono::hours(48)));
+  if (random_.percent(50)) by = -by;
+  note("the wall clock of " + short_name(name) + " is " + in_ms(by) + " off");
+  cluster_.network().skew_wall_clock(name, std::chrono::duration_cast<microseconds>(by));
+}
+
+void Scenario::slow_one() {
+  const std::vector<std::string> running = cluster_.running();
+  if (running.empty()) return;
+  const std::string name = random_.one_of(running);
+  const Duration time = random_.between(milliseconds(50), seconds(5));
+  note("children of " + short_name(name) + " are slow for " + in_ms(time));
+  cluster_.slow_children(name, cluster_.network().time().now + time);
+}
+
+}  // namespace supervisorring::sim

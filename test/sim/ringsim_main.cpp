@@ -1,0 +1,105 @@
+// ringsim: lives of whole clusters from seeds (scenario.h).
+//
+//   ringsim [--seed N] [--seeds COUNT] [--nodes M] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]
+//
+// Each life prints its seed when it begins and what failed, with the virtual time, when something did; the line to replay it comes with it.
+// Without --nodes and --class both follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
+// two times and compares. Exit status 0: nothing failed; 1: something did; 2: usage.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "scenario.h"
+
+namespace {
+
+using namespace supervisorring::sim;
+
+struct Options {
+  std::uint64_t seed = 1, seeds = 1;
+  int nodes = 0, steps = 40;
+  std::string kind;
+  bool fresh = false, twice = false, trace = false;
+};
+
+char replay_line[160];  // of the life that runs now: printed when a check of the program's own aborts
+
+extern "C" void tell_abort(int) {
+  std::fputs("aborted: ", stdout);
+  std::puts(replay_line);
+  std::fflush(stdout);
+}
+
+[[noreturn]] void usage() {
+  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]\n", stderr);
+  std::exit(2);
+}
+
+Options read(int count, char** arguments) {
+  Options options;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = arguments[i];
+    const auto value = [&]() -> std::string { return ++i < count ? arguments[i] : (usage(), ""); };
+    const auto number = [&] { return std::strtoull(value().c_str(), nullptr, 10); };
+    if (word == "--seed") options.seed = number();
+    else if (word == "--seeds") options.seeds = number();
+    else if (word == "--nodes") options.nodes = static_cast<int>(number());
+    else if (word == "--steps") options.steps = static_cast<int>(number());
+    else if (word == "--class") options.kind = value();
+    else if (word == "--fresh") options.fresh = true;
+    else if (word == "--twice") options.twice = true;
+    else if (word == "--trace") options.trace = true;
+    else usage();
+  }
+  if (options.nodes < 0 || options.nodes == 1 || (!options.kind.empty() && options.kind != "calm" && options.kind != "wild")) usage();
+  return options;
+}
+
+ScenarioOptions scenario_of(std::uint64_t seed, const Options& options) {
+  ScenarioOptions scenario;
+  scenario.seed = seed;
+  scenario.nodes = options.nodes ? options.nodes : 3 + static_cast<int>(seed % 5);
+  scenario.steps = options.steps;
+  scenario.calm = options.kind.empty() ? seed % 4 == 0 : options.kind == "calm";
+  if (options.trace) scenario.trace = [](const std::string& line) { std::puts(line.c_str()); };
+  return scenario;
+}
+
+double in_seconds(supervisorring::Duration time) { return std::chrono::duration<double>(time).count(); }
+
+// True: nothing failed.
+bool live(std::uint64_t seed, const Options& options) {
+  const ScenarioOptions scenario = scenario_of(seed, options);
+  std::snprintf(replay_line, sizeof replay_line, "ringsim --seed %llu --nodes %d --steps %d --class %s", static_cast<unsigned long long>(seed),
+                scenario.nodes, scenario.steps, scenario.calm ? "calm" : "wild");
+  std::printf("seed %llu: %d nodes, %s: ", static_cast<unsigned long long>(seed), scenario.nodes, scenario.calm ? "calm" : "wild");
+  if (options.trace) std::puts("");
+  std::fflush(stdout);
+  const ScenarioResult result = Scenario(scenario).run();
+  if (result.failure) {
+    std::printf("FAILED at %s\n  replay: %s --trace\n", result.failure->c_str(), replay_line);
+    return false;
+  }
+  std::printf("converged after %.2f s, %llu writes, trace %016llx of %.0f s\n", in_seconds(*result.converged),
+              static_cast<unsigned long long>(result.writes), static_cast<unsigned long long>(result.hash), in_seconds(result.lived));
+  if (!options.twice) return true;
+  const ScenarioResult again = Scenario(scenario).run();
+  if (again.hash == result.hash) return true;
+  std::printf("FAILED: lived again, the trace is %016llx\n  replay: %s --twice\n", static_cast<unsigned long long>(again.hash), replay_line);
+  return false;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const Options options = read(count, arguments);
+  std::signal(SIGABRT, tell_abort);
+  std::uint64_t failed = 0;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) failed += live(options.seed + i, options) ? 0 : 1;
+  if (options.fresh) failed += live(std::random_device()(), options) ? 0 : 1;
+  std::printf("%llu lives, %llu failed\n", static_cast<unsigned long long>(options.seeds + (options.fresh ? 1 : 0)), static_cast<unsigned long long>(failed));
+  return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,109 @@
+// Scenario: a cluster's life from one seed: faults, an end of all faults, and what must hold then.
+//
+// Two classes. `wild`: silent cuts (pairs, one way, overlapping partitions), closed connections, refusals, crashes, restarts with the ring file
+// present, lost or torn, leaves, stalls, wrong wall clocks, slow children, slow links. `calm`: only joins, leaves and
+// restarts after a leave; there no counter may lose an increment that was answered. Counters are incremented all along in both.
+//
+// The first member never loses its file and always comes back, so that there always is a ring to come back to. The checks are check_*.h.
+//
+// Not simulated: legacy members, loss of all ring files at once, del_node of a member that lives.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "check_copies.h"
+#include "ledger.h"
+#include "random.h"
+#include "sim_cluster.h"
+
+namespace supervisorring::sim {
+
+inline constexpr Duration kConvergenceBound = std::chrono::seconds(60);  // from the end of all faults
+inline constexpr Duration kRest = std::chrono::seconds(10);              // that a converged cluster must stay as it is
+
+struct ScenarioOptions {
+  std::uint64_t seed = 1;
+  int nodes = 5;
+  int steps = 40;
+  bool calm = false;
+  std::function<void(const std::string& line)> trace;  // empty: none
+};
+
+struct ScenarioResult {
+  std::optional<std::string> failure;  // with its virtual time
+  std::optional<Duration> converged;   // after the faults ended
+  std::uint64_t hash = 0;              // of every effect of every node with its time
+  std::uint64_t writes = 0;            // SendBytes between the end of the faults and convergence
+  Duration lived{};                    // virtual time in all
+};
+
+class Scenario {
+ public:
+  explicit Scenario(ScenarioOptions options);
+  ScenarioResult run();
+
+ private:
+  enum class Files { kept, lost, torn };
+
+  // scenario.cpp: the course of a run
+  void pass(Duration time);                             // with what the agenda holds
+  void at(Duration after, std::function<void()> what);
+  void grow();
+  void end_faults();
+  void converge();
+  void check_at_rest();
+  void note(const std::string& text);
+  void observe(const std::string& node, const Effect& effect);
+  void hash(std::string_view bytes);
+  void fail(const std::string& why);
+  void watch();                                         // halts, errors, the dead
+  void increments();
+
+  // faults.cpp
+  void wild_step();
+  void calm_step();
+  void cut_pair(bool both_ways);
+  void partition();
+  void cut(const std::string& from, const std::string& to, Duration time);
+  void close_pair();
+  void refuse_pair();
+  void crash_one();
+  void leave_one(bool forget);
+  void stall_one();
+  void resume(const std::string& name);
+  void jump_clock();
+  void slow_one();
+  void change_delays();
+  void start(const std::string& name, Files files);
+  void start_new();
+  void restart_later(const std::string& name, Files files, Duration least, Duration most);
+  std::vector<std::string> able() const;                // running, and neither stalled nor leaving
+  std::vector<std::string> all_but(const std::string& name) const;
+
+  const ScenarioOptions options_;
+  Random random_;
+  std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
+  SimCluster cluster_;
+  CheckCopies check_copies_;
+  ScenarioResult result_;
+
+  std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> agenda_;
+  std::uint64_t last_agenda_ = 0;
+  std::vector<std::string> names_;                      // of all members that may ever be
+  std::set<std::string> ever_;                          // that have been started
+  std::map<std::string, Files> down_;                   // that will be started again, and with what
+  std::set<std::string> leaving_;
+  std::map<std::string, Instant> ended_;
+  std::map<std::pair<std::string, std::string>, int> cuts_;  // from, to: how many faults hold it
+  std::size_t logs_checked_ = 0;
+  bool faults_ = true;
+};
+
+}  // namespace supervisorring::sim

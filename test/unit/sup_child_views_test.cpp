@@ -1,0 +1,101 @@
+// Members whose views of the ring differ for a while. Each test opens with the bug that ringsim found.
+#include "sup_child_cluster.h"
+
+namespace supervisorring {
+namespace {
+
+class ChildrenAndViews : public sup_test::ChildManagerCluster {
+ protected:
+  // The ring as one member alone sees it.
+  void view(std::string_view name, std::vector<std::string> up, bool leaving = false) {
+    std::vector<Term> names;
+    for (const auto& n : up) names.push_back(atom(n));
+    at(name).manager->ring_changed(Ring::make(names), HashFormat::minor_version_1, true, leaving, now);
+    drive();
+  }
+  int owned_by(std::string_view owner, std::string_view asked) {
+    int n = 0;
+    for (const ChildSpec& spec : specs) n += *at(asked).manager->owner_of(spec.id) == atom(owner);
+    return n;
+  }
+};
+
+// A member that said that it leaves and came back before it was seen out of the ring owned nothing any more in the eyes of those it had told.
+TEST_F(ChildrenAndViews, AMemberThatComesBackIsNoLongerTakenForOneThatLeaves) {
+  with_children(50);
+  for (const char* n : {"a", "b"}) add(n);
+  ring({"a", "b"});
+  at("a").manager->peer_is_leaving(atom("b"), now);
+  drive();
+  EXPECT_EQ(owned_by("b", "a"), 0);
+  at("a").manager->peer_gone(atom("b"), now);
+  at("a").manager->peer_is(atom("b"), PeerKind::runs_it, now);
+  drive();
+  EXPECT_GT(owned_by("b", "a"), 0);
+  wait(std::chrono::seconds(3));
+  expect_each_once_where_it_belongs({"a", "b"});
+}
+
+// A child whose arriving copy was given up while it started, and whose source then died, ran nowhere: its start met the copy that was just ending.
+TEST_F(ChildrenAndViews, AStartThatMeetsAnEndingCopyIsTriedAgain) {
+  with_children(20);
+  add("a");
+  ring({"a"});
+  Member& b = add("b");
+  b.slow_holds = true;
+  ring({"a", "b"});
+  ASSERT_FALSE(b.holding.empty());
+  const auto moves = b.holding_for;
+  for (const auto& [id, move] : moves) b.manager->received(atom("a"), PeerMove{MoveStep::abort, atom("Elixir.S"), move.number, Term::nil()}, now);
+  kill("a");
+  down("a", {"b"});
+  b.slow_holds = false;
+  for (const auto& [id, move] : moves) b.manager->held(move, new_pid(b), now);
+  drive();
+  wait(std::chrono::seconds(2));
+  expect_each_once_where_it_belongs({"b"});
+}
+
+// A member that had just joined while another left took that one's children for lost, and started them afresh, although a third had them.
+TEST_F(ChildrenAndViews, AfterTwoRingChangesInARowOthersAreAskedBeforeAChildIsStarted) {
+  with_children(100);
+  for (const char* n : {"b", "c"}) add(n);
+  ring({"b", "c"});
+  set_states();
+  at("b").manager->peer_is_leaving(atom("c"), now);
+  view("c", {"b"}, true);
+  ASSERT_EQ(at("b").sup->active(), 100u);
+  Member& a = add("a");
+  a.manager->peer_is(atom("b"), PeerKind::runs_it, now);
+  a.manager->peer_is(atom("c"), PeerKind::runs_it, now);
+  view("a", {"a", "b", "c"});
+  kill("c");
+  a.manager->peer_gone(atom("c"), now);
+  view("a", {"a", "b"});
+  EXPECT_EQ(a.fresh_starts, 0);
+  down("c", {"a", "b"});
+  wait(std::chrono::seconds(3));
+  expect_each_once_where_it_belongs({"a", "b"});
+  EXPECT_EQ(states_of_7(), 100);
+}
+
+// Of two members that joined at once the second heard `not here` from the one whose child had just moved to the first, and started it afresh.
+TEST_F(ChildrenAndViews, AChildThatWentAwayJustNowIsNotDeniedToAMemberThatAsksForIt) {
+  with_children(100);
+  add("a");
+  ring({"a"});
+  set_states();
+  add("b");
+  ring({"a", "b"});
+  Member& c = add("c");
+  c.manager->peer_is(atom("a"), PeerKind::runs_it, now);
+  view("c", {"a", "c"});
+  EXPECT_EQ(c.fresh_starts, 0);
+  ring({"a", "b", "c"});
+  wait(std::chrono::seconds(5));
+  expect_each_once_where_it_belongs({"a", "b", "c"});
+  EXPECT_EQ(states_of_7(), 100);
+}
+
+}  // namespace
+}  // namespace supervisorring

@@ -9,6 +9,10 @@
 namespace supervisorring {
 namespace {
 
+constexpr std::size_t kKeptOutput = 64 * 1024;
+// BEAMs tick at most four times in their tick time, which is at least a second or two where anybody sets it.
+constexpr Duration kTickAnswerPause = std::chrono::milliseconds(200);
+
 std::string seconds_text(Duration duration) {
   char text[32];
   std::snprintf(text, sizeof text, "%g s", std::chrono::duration<double>(duration).count());
@@ -81,13 +85,20 @@ void Connection::read_frames(ConnectionSink& sink) {
   while (state_ == State::up) {
     BytesView body;
     switch (frames_.next(body)) {
-      case FrameStatus::tick: break;
+      case FrameStatus::tick: answer_tick(); break;
       case FrameStatus::frame: handle_frame(body, sink); break;
       case FrameStatus::need_more: return;
       case FrameStatus::too_large:
         return fail(ConnectionFault::frame_too_large, Error{who() + ": " + frames_.error().text}, sink);
     }
   }
+}
+
+// A peer whose tick time is shorter than ours would take us for silent. Written lately: no answer, so that answers are not answered.
+void Connection::answer_tick() {
+  if (last_received_ - last_written_ < kTickAnswerPause) return;
+  if (output_.empty()) append_tick(output_);
+  last_written_ = last_received_;
 }
 
 void Connection::handle_frame(BytesView body, ConnectionSink& sink) {
@@ -144,7 +155,9 @@ Bytes& Connection::output() {
 
 Bytes Connection::take_output(Instant now) {
   if (!output_.empty()) last_written_ = now;
-  return std::exchange(output_, Bytes());
+  Bytes next;
+  next.reserve(std::min(output_.size(), kKeptOutput));  // the next batch is probably as large
+  return std::exchange(output_, std::move(next));
 }
 
 void Connection::fail(ConnectionFault fault, Error error, ConnectionSink& sink) {

@@ -3,7 +3,7 @@
 // A Handshake (handshake.h), then frames (frame.h) of control messages (control.h), with ticks both ways. Bytes come in
 // through receive(), what is to be written collects in an output buffer that the owner takes. Ticks follow kernel's
 // net_kernel: a tick goes out when nothing was written for a quarter of the tick time; a peer from which nothing came for the
-// whole tick time is dropped.
+// whole tick time is dropped. A tick is answered by one, as `ei` answers it: the peer's tick time may be shorter than ours.
 //
 // Once it has failed it is closed: the Sink has been told why, once, the output taken once more may hold a last status, and
 // nothing else happens. A callback may call any method, but must not destroy the Connection.
@@ -95,6 +95,7 @@ class Connection {
   void advance(ConnectionSink& sink);
   void go_up(ConnectionSink& sink);
   void read_frames(ConnectionSink& sink);
+  void answer_tick();
   void handle_frame(BytesView body, ConnectionSink& sink);
   void fail(ConnectionFault fault, Error error, ConnectionSink& sink);
   std::string who() const;

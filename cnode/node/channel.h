@@ -42,7 +42,6 @@ class Channel final : public ConnectionSink {
   bool paused = false;        // the driver was told not to read
   bool dirty = false;         // is in the list of those with output
   bool socket_gone = false;   // closed by the peer or a fault
-  bool counts_as_handshake = false;
 };
 
 }  // namespace supervisorring

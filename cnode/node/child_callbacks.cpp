@@ -135,10 +135,10 @@ void ChildStrand::handle_message(const Term& message) {
 
 void ChildStrand::handle_call(const Term& message) {
   guarded([&] {
-    const gen_server::From from{message[1]};
+    gen_server::From from{message[1]};
     gen_server::CallReaction reaction = object_->handle_call(message[2], from);
     if (auto* reply = std::get_if<gen_server::Reply>(&reaction)) {
-      return act({Action::reply, from.term, std::move(reply->value)});
+      return act({Action::reply, std::move(from.term), std::move(reply->value)});
     }
     auto* stop = std::get_if<gen_server::Stop>(&reaction);
     if (!stop) return;

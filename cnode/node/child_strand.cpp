@@ -7,6 +7,8 @@
 namespace supervisorring {
 namespace {
 
+constexpr std::size_t kKeptEvents = 4 * kEventsPerTurn;  // room that is kept when a mailbox was longer
+
 bool has_parts(const Term& term) { return term.is_tuple() || term.is_list() || term.is_map(); }
 
 }  // namespace
@@ -52,7 +54,7 @@ void ChildStrand::wake(std::unique_lock<std::mutex> lock) {
   if (idle) pool_.schedule(shared_from_this());
 }
 
-bool ChildStrand::push(ChildEvent event) {
+bool ChildStrand::push(ChildEvent&& event) {
   event.size = static_cast<std::uint32_t>(std::min<std::size_t>(approximate_size(event.term), kMaxMailboxBytes));
   std::unique_lock lock(mutex_);
   const bool from_outside = event.kind == ChildEvent::Kind::message;  // answers and timers are as many as the child asked for
@@ -77,9 +79,9 @@ void ChildStrand::kill() {
   wake(std::move(lock));
 }
 
-std::vector<ChildAction> ChildStrand::take_actions() {
+std::vector<ChildAction> ChildStrand::take_actions(std::vector<ChildAction> room) {
   std::lock_guard lock(mutex_);
-  return std::exchange(outbox_, {});
+  return std::exchange(outbox_, std::move(room));
 }
 
 std::vector<ChildEvent> ChildStrand::take_mailbox() {
@@ -119,6 +121,7 @@ int ChildStrand::handle_mailbox() {
     }
     if (batch_next_ == batch_.size()) {
       batch_.clear();
+      if (batch_.capacity() > kKeptEvents) batch_ = {};
       batch_next_ = 0;
       std::lock_guard lock(mutex_);
       if (mailbox_.empty()) break;

@@ -97,11 +97,12 @@ class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStra
   ChildStrand(StrandPool& pool, Worker worker, Identity identity, std::shared_ptr<ReleasedChildren> released);
 
   // ---- the node's thread ---------------------------------------------------------------------------
-  // False: the mailbox is full and the event was not taken.
-  bool push(ChildEvent event);
+  // False: the mailbox is full and the event was not taken (nor moved from).
+  bool push(ChildEvent&& event);
   void push_urgent(ChildEvent event);
   void kill();  // the process has ended. The object is destroyed on the pool, when no callback runs
-  std::vector<ChildAction> take_actions();  // what the child wants done since the last call
+  // What the child wants done since the last call. `room`: an empty vector for what comes next.
+  std::vector<ChildAction> take_actions(std::vector<ChildAction> room = {});
   // What waits, oldest first. REQUIRES: a `frozen` was taken and no unfreeze pushed.
   std::vector<ChildEvent> take_mailbox();
   // The callback that was running at kill() has returned and the object is gone.

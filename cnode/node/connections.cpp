@@ -9,8 +9,11 @@ namespace supervisorring {
 // ---- for the rest of the node -------------------------------------------------------------------------
 
 Remote* Connections::find(const Term& node) const {
+  if (recent_ != nullptr && recent_->node == node) return recent_;
   const auto found = remotes_.find(node);
-  return found == remotes_.end() ? nullptr : found->second.get();
+  if (found == remotes_.end()) return nullptr;
+  recent_ = found->second.get();
+  return recent_;
 }
 
 Bytes* Connections::output_for(const Term& node, Connect connect) {
@@ -69,11 +72,13 @@ void Connections::settle() {
     const auto [node, why] = doomed_[i];
     Remote& remote = *find(node);
     const bool was_up = remote.state == Remote::State::up;
+    const bool names_it = why.starts_with(remote.name + ": ");
     kernel_.log(was_up ? LogLevel::notice : LogLevel::info,
-                (was_up ? "lost the connection to " : "no connection to ") + to_text(node, 300) + ": " + why);
+                (was_up ? "lost the connection to " : "no connection to ") + to_text(node, 300) + ": " + (names_it ? why.substr(remote.name.size() + 2) : why));
     abandon_attempt(remote);
     if (remote.channel != nullptr && channels_.contains(remote.channel->id)) close_channel(*remote.channel);
     Channel* const replacement = remote.replacement;
+    recent_ = nullptr;
     remotes_.erase(node);
     kernel_.signals.node_down(node);
     if (replacement != nullptr) {  // the peer's newer connection goes on without the old one
@@ -109,14 +114,14 @@ void Connections::begin_attempt(const Term& node) {
   if (kernel_.config.epmd_port == 0) return doom(remote, "no epmd is used and its port is not given");
   remote.attempt = new_id();
   lookups_.emplace(remote.attempt, Lookup{node, {}});
-  kernel_.effects.push_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), kernel_.config.epmd_port});
+  kernel_.effects.emplace_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), kernel_.config.epmd_port});
 }
 
 void Connections::begin_opening(Remote& remote, std::uint16_t port) {
   remote.state = Remote::State::opening;
   remote.attempt = new_id();
   openings_.emplace(remote.attempt, remote.node);
-  kernel_.effects.push_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), port});
+  kernel_.effects.emplace_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), port});
 }
 
 void Connections::begin_handshake(Remote& remote, ConnectionId id) {
@@ -131,7 +136,7 @@ void Connections::begin_handshake(Remote& remote, ConnectionId id) {
 // Our own way to the peer is given up, whatever stage it is at.
 void Connections::abandon_attempt(Remote& remote) {
   if (remote.attempt != 0) {
-    kernel_.effects.push_back(CloseConnection{remote.attempt});
+    kernel_.effects.emplace_back(CloseConnection{remote.attempt});
     lookups_.erase(remote.attempt);
     openings_.erase(remote.attempt);
     remote.attempt = 0;
@@ -146,7 +151,7 @@ void Connections::handle_opened(ConnectionId id) {
     const std::string& name = find(lookup->second.node)->name;
     Bytes request;
     encode_request(EpmdPortRequest{name.substr(0, name.find('@'))}, request);
-    kernel_.effects.push_back(SendBytes{id, std::move(request)});
+    kernel_.effects.emplace_back(SendBytes{id, std::move(request)});
   } else if (const auto opening = openings_.find(id); opening != openings_.end()) {
     Remote& remote = *find(opening->second);
     openings_.erase(opening);
@@ -170,7 +175,7 @@ void Connections::handle_epmd_answer(ConnectionId id, Remote& remote, BytesView 
   if (answer.ok() && !answer->has_value()) return;
   lookups_.erase(id);
   remote.attempt = 0;
-  kernel_.effects.push_back(CloseConnection{id});
+  kernel_.effects.emplace_back(CloseConnection{id});
   if (!answer) return doom(remote, answer.error());
   if ((*answer)->result != 0) return doom(remote, "the epmd of its host does not know the name");
   begin_opening(remote, (*answer)->port);
@@ -179,17 +184,25 @@ void Connections::handle_epmd_answer(ConnectionId id, Remote& remote, BytesView 
 // ---- inputs ---------------------------------------------------------------------------------------------
 
 void Connections::handle_accepted(ConnectionId id, const std::string& address) {
-  if (!kernel_.live() || handshakes_ >= kMaxPendingHandshakes || channels_.size() >= kMaxConnections) {
-    kernel_.log(kernel_.live() ? LogLevel::warning : LogLevel::debug,
-                "refused a connection from " + address + ": " + (kernel_.live() ? "too many already" : "not ready yet"));
-    kernel_.effects.push_back(CloseConnection{id});
+  if (!kernel_.live() || channels_.size() >= kMaxConnections) {
+    log_stranger("refused a connection from " + address + ": " + (kernel_.live() ? "too many already" : "not ready yet"));
+    kernel_.effects.emplace_back(CloseConnection{id});
     return;
   }
+  if (handshakes_.size() >= kMaxPendingHandshakes) give_up_oldest_handshake();
   Channel* const channel = open_channel(id, channel_config(HandshakeRole::acceptor), Term());
   channel->address = address;
-  channel->counts_as_handshake = true;
-  ++handshakes_;
+  handshakes_.insert(id);
   check_at(channel->connection.next_timeout());
+}
+
+// Who has just come is served before who has been waiting longest: strangers that stall keep nobody out.
+void Connections::give_up_oldest_handshake() {
+  Channel& oldest = *channels_.at(*handshakes_.begin());
+  const std::string why = "its handshake was not done when there were " + std::to_string(kMaxPendingHandshakes) + " more";
+  oldest.connection.close();
+  channel_failed(oldest, Error{why});
+  if (has_lost()) settle();
 }
 
 void Connections::handle_bytes(ConnectionId id, BytesView bytes) {
@@ -260,7 +273,7 @@ void Connections::channel_named(Channel& channel, const Peer& peer) {
   if (has_lost()) settle();
   NameDecision decision = NameDecision::not_allowed;
   if (peer.name == kernel_.config.name) {
-    kernel_.log(LogLevel::warning, "refused a connection from " + channel.address + " that says it is " + peer.name + ", as we are");
+    log_stranger("refused a connection from " + channel.address + " that says it is " + peer.name + ", as we are");
   } else {
     channel.node = atom(peer.name);
     decision = decide(channel, peer.name);
@@ -275,8 +288,7 @@ bool Connections::channel_still_wanted(Channel& channel) {
 
 void Connections::channel_up(Channel& channel, const Peer& peer) {
   if (has_lost()) settle();
-  if (channel.counts_as_handshake) --handshakes_;
-  channel.counts_as_handshake = false;
+  handshakes_.erase(channel.id);
   Remote* remote = find(channel.node);
   if (remote != nullptr && remote->replacement == &channel) {
     doom(*remote, "its node has made a new one");
@@ -307,7 +319,7 @@ void Connections::channel_failed(Channel& channel, const Error& error) {
     doom(*remote, error.text);
   } else if (channel.connection.handshake_failure() != HandshakeFailure::simultaneous &&
              channel.connection.handshake_failure() != HandshakeFailure::given_up) {
-    kernel_.log(LogLevel::warning, "a connection from " + channel.address + " failed: " + error.text);
+    log_stranger("a connection from " + channel.address + " failed: " + error.text);
   }
   close_channel(channel);
 }

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "dist/epmd.h"
 #include "node/channel.h"
 #include "node/effect.h"
+#include "node/log_limit.h"
 #include "node/process_table.h"
 
 namespace supervisorring {
@@ -109,19 +111,23 @@ class Connections final : public ChannelOwner {
   void update_pause(Channel& channel);
   void close_channel(Channel& channel);  // from our side: what it still has to say goes out first
   void drop_channel(Channel& channel);   // forgets it
+  void give_up_oldest_handshake();
+  void log_stranger(std::string text);   // whose connection came to nothing: a limited number of lines
   void after_input(Channel& channel);
   void check_at(std::optional<Instant> at);
 
   Kernel& kernel_;
   ConnectionId last_id_ = static_cast<ConnectionId>(-1);  // ours are odd
   std::unordered_map<Term, std::unique_ptr<Remote>> remotes_;
+  mutable Remote* recent_ = nullptr;              // the one found last: frames for one node come in a row
   std::unordered_map<ConnectionId, std::unique_ptr<Channel>> channels_;
   std::unordered_map<ConnectionId, Lookup> lookups_;
   std::unordered_map<ConnectionId, Term> openings_;
   std::vector<std::unique_ptr<Channel>> closed_;  // freed by settle(): one of them may be on the stack
   std::vector<ConnectionId> dirty_;               // channels that have output, in the order of their first
   std::vector<std::pair<Term, std::string>> doomed_;  // node, why
-  std::size_t handshakes_ = 0;                    // accepted and not up yet
+  std::set<ConnectionId> handshakes_;             // accepted and not up yet; ids grow, so the first is the oldest
+  LogLimit stranger_lines_;
   std::optional<Instant> next_check_;             // not later than any deadline
   bool reading_limited_ = false;
 };

@@ -57,7 +57,7 @@ void Connections::flush(Channel& channel) {
   if (!channel.connection.has_output()) return;
   Bytes bytes = channel.connection.take_output(kernel_.time.now);
   channel.unwritten += bytes.size();
-  kernel_.effects.push_back(SendBytes{channel.id, std::move(bytes)});
+  kernel_.effects.emplace_back(SendBytes{channel.id, std::move(bytes)});
   if (channel.unwritten > kBacklogHighWater) {
     channel.slow = true;
     update_pause(channel);
@@ -89,25 +89,33 @@ void Connections::update_pause(Channel& channel) {
   if (pause == channel.paused) return;
   channel.paused = pause;
   channel.connection.reading_paused(pause, kernel_.time.now);
-  kernel_.effects.push_back(PauseReading{channel.id, pause});
+  kernel_.effects.emplace_back(PauseReading{channel.id, pause});
   check_at(channel.connection.next_timeout());
 }
 
 void Connections::close_channel(Channel& channel) {
   if (!channel.socket_gone) {
     flush(channel);
-    kernel_.effects.push_back(CloseConnection{channel.id});
+    kernel_.effects.emplace_back(CloseConnection{channel.id});
   }
   drop_channel(channel);
 }
 
 void Connections::drop_channel(Channel& channel) {
-  if (channel.counts_as_handshake) --handshakes_;
-  channel.counts_as_handshake = false;
+  handshakes_.erase(channel.id);
   channel.connection.close();
   const auto found = channels_.find(channel.id);
   closed_.push_back(std::move(found->second));
   channels_.erase(found);
+}
+
+void Connections::log_stranger(std::string text) {
+  const auto left_out = stranger_lines_.admit(kernel_.time.now);
+  if (!left_out) return;
+  if (*left_out > 0) {
+    kernel_.log(LogLevel::warning, std::to_string(*left_out) + " more lines about connections that came to nothing were left out");
+  }
+  kernel_.log(LogLevel::warning, std::move(text));
 }
 
 void Connections::after_input(Channel& channel) {

@@ -23,11 +23,11 @@ void EpmdClient::open() {
   reader_ = EpmdAliveReader();
   connection_ = kernel_.connections.new_id();
   deadline_ = kernel_.time.now + kEpmdTimeout;
-  kernel_.effects.push_back(OpenConnection{connection_, kernel_.config.epmd_host, kernel_.config.epmd_port});
+  kernel_.effects.emplace_back(OpenConnection{connection_, kernel_.config.epmd_host, kernel_.config.epmd_port});
 }
 
 void EpmdClient::close() {
-  if (connection_ != 0) kernel_.effects.push_back(CloseConnection{connection_});
+  if (connection_ != 0) kernel_.effects.emplace_back(CloseConnection{connection_});
   connection_ = 0;
 }
 
@@ -41,7 +41,7 @@ void EpmdClient::handle_opened() {
   request.type = config.published ? EpmdNodeType::normal : EpmdNodeType::hidden;
   Bytes bytes;
   encode_request(request, bytes);
-  kernel_.effects.push_back(SendBytes{connection_, std::move(bytes)});
+  kernel_.effects.emplace_back(SendBytes{connection_, std::move(bytes)});
 }
 
 void EpmdClient::handle_bytes(BytesView bytes) {

@@ -25,7 +25,7 @@ std::uint64_t Kernel::random() {
   return z ^ (z >> 31);
 }
 
-void Kernel::log(LogLevel level, std::string text) { effects.push_back(LogLine{level, std::move(text)}); }
+void Kernel::log(LogLevel level, std::string text) { effects.emplace_back(LogLine{level, std::move(text)}); }
 
 void Kernel::halt(int status, const std::string& why) {
   if (halted_) return;
@@ -117,7 +117,7 @@ void Kernel::perform(Signal& signal) {
     case SignalKind::start:
       return enter(*self, [&](ProcessContext& context) { self->process->started(context); });
     case SignalKind::message:
-      if (!calls.take_reply(*self, signal.body)) deliver(*self, signal.body);
+      if (!calls.take_reply(*self, signal.body)) deliver(*self, std::move(signal.body));
       return;
     case SignalKind::link_exit: return signals.perform_exit(*self, signal.from, signal.body, true);
     case SignalKind::exit: return signals.perform_exit(*self, signal.from, signal.body, false);
@@ -153,7 +153,7 @@ void Kernel::fire_timers() {
 
 Effects Kernel::take_effects() {
   connections.flush();
-  if (halt_) effects.push_back(*halt_);
+  if (halt_) effects.emplace_back(*halt_);
   halt_.reset();
   return std::exchange(effects, {});
 }

@@ -19,6 +19,7 @@
 #include "node/process_table.h"
 #include "node/run_queue.h"
 #include "node/signals.h"
+#include "node/system_message.h"
 #include "node/timers.h"
 
 namespace supervisorring {
@@ -62,8 +63,14 @@ class Kernel {
     }
     if (self.exit_reason && !self.ending) end_by_own_exit(self);
   }
-  void deliver(ProcessEntry& self, const Term& message) {
-    enter(self, [&](ProcessContext& context) { self.process->handle_message(context, message); });
+  void deliver(ProcessEntry& self, Term message) {
+    enter(self, [&](ProcessContext& context) {
+      if (is_system_message(message) && !self.process->handles_system_messages()) {
+        answer_system_message(context, *self.process, message);
+      } else {
+        self.process->take_message(context, std::move(message));
+      }
+    });
   }
 
   // ---- used by Node ---------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ inline constexpr std::size_t kBacklogHardLimit = 256u << 20;
 
 // Connections at once, accepted ones that have not said who they are included: a cluster of some hundred members twice over.
 inline constexpr std::size_t kMaxConnections = 4'096;
-// Accepted connections whose handshake is not finished: strangers cannot take all of the above.
+// Accepted connections whose handshake is not finished: strangers cannot take all of the above. Beyond it the oldest goes.
 inline constexpr std::size_t kMaxPendingHandshakes = 512;
 
 // The answer of an epmd to a look-up: two name lengths and a port, never near this.

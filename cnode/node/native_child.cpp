@@ -1,5 +1,7 @@
 #include "node/native_child.h"
 
+#include "node/system_message.h"
+
 namespace supervisorring {
 namespace {
 
@@ -7,6 +9,7 @@ using Event = ChildEvent::Kind;
 using Action = ChildAction::Kind;
 
 const Term kGenCall = atom("$gen_call");
+constexpr std::size_t kKeptActions = 4 * kEventsPerTurn;  // room that is kept
 constexpr Duration kWarnEvery = std::chrono::seconds(10);
 
 bool is_call(const Term& message) {
@@ -57,14 +60,17 @@ void NativeChild::ended(ProcessContext& context, const Term& reason) {
 
 // ---- messages ----------------------------------------------------------------------------------------------
 
-void NativeChild::handle_message(ProcessContext& context, const Term& message) {
-  if (is_call(message)) {
-    const Term& request = message[2];
-    if (request.is_tuple() && request.size() >= 2 && request[0] == runtime_.control) {
-      return handle_control(context, message[1], request);
-    }
-    return deliver(context, message);
+// A call goes on to the strand without a copy: the other thread then holds the only reference.
+void NativeChild::take_message(ProcessContext& context, Term&& message) {
+  if (!is_call(message)) return handle_message(context, message);
+  const Term& request = message[2];
+  if (request.is_tuple() && request.size() >= 2 && request[0] == runtime_.control) {
+    return handle_control(context, message[1], request);
   }
+  deliver(context, std::move(message));
+}
+
+void NativeChild::handle_message(ProcessContext& context, const Term& message) {
   if (message.is_tuple(2) && message[0] == runtime_.control) {
     if (message[1].is_atom("unfreeze")) return handle_control_unfreeze();
     forward_limit_reached_ = true;
@@ -83,9 +89,10 @@ void NativeChild::handle_message(ProcessContext& context, const Term& message) {
   deliver(context, message);
 }
 
-void NativeChild::deliver(ProcessContext& context, const Term& message) {
+void NativeChild::deliver(ProcessContext& context, Term message) {
   if (phase_ == Phase::forwarding) return forward(context, message);
-  if (!strand_->push({Event::message, 0, 0, message})) refuse(context, message);
+  ChildEvent event{Event::message, 0, 0, std::move(message)};
+  if (!strand_->push(std::move(event))) refuse(context, event.term);
 }
 
 void NativeChild::refuse(ProcessContext& context, const Term& message) {
@@ -120,10 +127,12 @@ void NativeChild::handle_down(ProcessContext& context, const Term& message) {
 void NativeChild::handle_system(ProcessContext& context, const Term& from, const Term& request) {
   if (request.is_atom("get_state")) return answer_call(context, from, tuple(atom("cpp"), binary(class_name_)));
   if (request.is_atom("get_status")) {
-    const Term misc = list({tuple(atom("header"), Term::string("Status for native child")),
-                            tuple(atom("data"), list({tuple(Term::string("Class"), binary(class_name_))}))});
-    const Term status = list({Term(), atom("running"), start_.parent, Term(), misc});
-    return answer_call(context, from, tuple(atom("status"), self_, tuple(atom("module"), start_.worker.module), status));
+    const Term data = list({tuple(Term::string("Class"), binary(class_name_))});
+    return answer_call(context, from, system_status(self_, start_.worker.module, start_.parent, data));
+  }
+  if (request.is_tagged("terminate", 2)) {  // gen_server:stop/1 and proc_lib:stop/1
+    answer_call(context, from, atom("ok"));
+    return strand_->push_urgent({Event::stop, 0, 0, request[1]});
   }
   answer_call(context, from, tuple(atom("error"), tuple(atom("unknown_system_msg"), request)));
 }
@@ -176,7 +185,10 @@ void NativeChild::handle_control_forward(ProcessContext& context, const Term& fr
 // ---- what the strand wants done --------------------------------------------------------------------------------
 
 void NativeChild::worker_ready(ProcessContext& context) {
-  for (ChildAction& action : strand_->take_actions()) perform(context, action);
+  std::vector<ChildAction> actions = strand_->take_actions(std::exchange(runtime_.actions, {}));
+  for (ChildAction& action : actions) perform(context, action);
+  actions.clear();
+  if (actions.capacity() <= kKeptActions) runtime_.actions = std::move(actions);
 }
 
 void NativeChild::perform(ProcessContext& context, ChildAction& action) {

@@ -3,7 +3,8 @@
 // Hands messages to its ChildStrand and performs what comes back. Control requests of native_process.h arrive as calls whose request is
 // {Control, What, ...}, Control being a reference that only this node's NativeRuntime knows.
 //
-// System messages: sys:get_state/1 answers {cpp, <<"class">>}, sys:get_status/1 a status; others {error, {unknown_system_msg, Msg}}.
+// System messages: sys:get_state/1 answers {cpp, <<"class">>}, sys:get_status/1 a status, sys:terminate/2 (gen_server:stop/1) ends the child
+// with its reason; others {error, {unknown_system_msg, Msg}}.
 #pragma once
 
 #include <unordered_map>
@@ -23,6 +24,7 @@ struct NativeRuntime::Impl {
   Term control;   // a reference, once there is a janitor
   Term janitor;   // a pid
   std::size_t running = 0;
+  std::vector<ChildAction> actions;  // of the child whose results are being performed; keeps its room
   std::unordered_map<Term, StuckChild> dying;                // by pid: ended, code not known to have returned
   std::unordered_map<Term, std::vector<Term>> waiting;       // by pid: the From of when_released()
 };
@@ -32,7 +34,9 @@ class NativeChild : public Process {
   NativeChild(NativeRuntime::Impl& runtime, NativeStart start) : runtime_(runtime), start_(std::move(start)) {}
 
   void started(ProcessContext&) override;
+  void take_message(ProcessContext&, Term&& message) override;
   void handle_message(ProcessContext&, const Term& message) override;
+  bool handles_system_messages() const override { return true; }
   void worker_ready(ProcessContext&) override;
   void ended(ProcessContext&, const Term& reason) override;
 
@@ -46,7 +50,7 @@ class NativeChild : public Process {
   void handle_control_forward(ProcessContext&, const Term& from, const Term& new_pid);
   void handle_system(ProcessContext&, const Term& from, const Term& request);
   void handle_down(ProcessContext&, const Term& message);
-  void deliver(ProcessContext&, const Term& message);
+  void deliver(ProcessContext&, Term message);
   void forward(ProcessContext&, const Term& message);
   void refuse(ProcessContext&, const Term& message);
 

@@ -30,7 +30,7 @@ void Node::start(Time now) {
 }
 
 void Node::connection_accepted(ConnectionId id, const std::string& peer_address, Time now) {
-  if (!impl_->begin(now)) return impl_->effects.push_back(CloseConnection{id});
+  if (!impl_->begin(now)) return void(impl_->effects.emplace_back(CloseConnection{id}));
   impl_->connections.handle_accepted(id, peer_address);
   impl_->step();
 }

@@ -28,7 +28,13 @@ class Process {
 
   // First call, once, after the pid exists and the name (if any) is registered.
   virtual void started(ProcessContext&) {}
+  // A message from the run queue; for a process that keeps it. Default: handle_message.
+  virtual void take_message(ProcessContext& context, Term&& message) { handle_message(context, message); }
   virtual void handle_message(ProcessContext&, const Term& message) = 0;
+  // What sys:get_state/1 is told (system_message.h).
+  virtual Term state_for_sys() const { return atom("cpp"); }
+  // True: {system, From, Request} comes to handle_message like anything else.
+  virtual bool handles_system_messages() const { return false; }
   // The worker half of a native child has results (worker_pool.h).
   virtual void worker_ready(ProcessContext&) {}
   // Last call, once: the process has ended for `reason`. It may still send; it may not spawn, link or monitor.

@@ -38,6 +38,11 @@ void Rex::handle_gen_cast(ProcessContext&, const Term& request) {
 void Rex::handle_plain(ProcessContext& context, const Term& from, const Term& request) {
   if (request.is_atom("features_request")) {
     context.send(from, tuple(atom("features_reply"), context.node_name(), list({atom("erpc")})));
+  } else if (request.is_tagged("sbcast", 3) && request[1].is_atom()) {
+    const bool known = context.whereis(request[1]).has_value();
+    if (known) context.send(request[1], request[2]);
+    const Term& node = context.node_name();
+    context.send(from, tuple(atom("rex"), node, known ? node : tuple(atom("nonexisting_name"), request[1])));
   } else if (request.is_tagged("call", 5)) {
     kernel_.spawn(std::make_unique<RpcProcess>(kernel_, RpcMode::rex_plain, request[1], request[2], request[3], from), {});
   }

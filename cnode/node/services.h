@@ -1,7 +1,8 @@
 // Services: the registered processes that every node has for others to call.
 //
 // net_kernel answers {is_auth, Node} with yes (net_adm:ping/1). rex runs {call, M, F, A, GroupLeader} and block_call of a
-// '$gen_call', {cast, M, F, A, GroupLeader} of a '$gen_cast', and the plain {Pid, {call, M, F, A, user}} of ei_rpc. Like OTP's, both ignore what they do not know.
+// '$gen_call', {cast, M, F, A, GroupLeader} of a '$gen_cast', and the plain {Pid, {call, M, F, A, user}} of ei_rpc and {Pid, {sbcast, Name, Message}} of
+// rpc:sbcast/3, which waits for every node. Like OTP's, both ignore what they do not know.
 #pragma once
 
 #include "node/process.h"

@@ -39,8 +39,6 @@ void LocalSup::handle_message(ProcessContext& context, const Term& message) {
   } else if (message == tick()) {
     timer_at_.reset();
     sup_->local->timeout(context.time().now);
-  } else if (message.is_tagged("system", 3) && message[2].is_atom("get_state")) {
-    context.reply(message[1], tuple(atom("ok"), sup_->local->which_children()));
   } else if (!message.is_tagged("$gen_cast", 2)) {
     context.log(LogLevel::warning, to_text(sup_->name) + " received an unexpected message: " + to_text(message, 200));
   }

@@ -23,6 +23,7 @@ class LocalSup : public Process {
   void started(ProcessContext&) override;
   void handle_message(ProcessContext&, const Term& message) override;
   void ended(ProcessContext&, const Term& reason) override;
+  Term state_for_sys() const override { return sup_->local ? sup_->local->which_children() : Term(); }
 
   using Answer = std::function<void(ProcessContext&, const Term& result)>;
   // For the child manager, in this process's context. The answers come in this process's context too.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/legacy_hand.h"
 #include "node/sup_local.h"
 #include "sup/join_check.h"
 
@@ -51,8 +52,6 @@ void ManagerProcess::handle_message(ProcessContext& context, const Term& message
   } else if (message == refresh()) {
     refresh_handlers(context);
     context.send_after(kHandlerInterval, context.self(), refresh());
-  } else if (message.is_tagged("system", 3) && message[2].is_atom("get_state")) {
-    context.reply(message[1], tuple(atom("ok"), state_for_sys()));
   }
   handle_ring(context);
   perform(context);
@@ -85,7 +84,7 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
   const auto executed = [&](Term error) { context.send(from[0], tuple(from[1], atom("executed"), tuple(atom("error"), std::move(error)))); };
   const auto owner = all_->ring.owner_of(sup_->name, request[1]);
   if (!owner) return executed(Term::binary(owner.error()));
-  if (*owner == context.node_name()) return executed(tuple(atom("no_beam"), context.node_name()));
+  if (*owner == context.node_name()) return closures_.run(context, request);
   if (!recent_ref_set_.insert(from[1]).second)
     return executed(tuple(atom("placement_disagreement"), Term::list(all_->ring.up())));
   recent_refs_.push_back(from[1]);
@@ -247,11 +246,8 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 }
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
-  const Term id = hand.spec.id;
-  context.erpc(hand.node, atom("Elixir.Supervisor"), atom("start_child"), {sup_->name, to_tuple(hand.spec)}, kMoveStepTimeout,
-               [this, id](ProcessContext& ctx, CallResult answer) {
-    const Result<Term> result = answer.ok ? Result<Term>(answer.value) : Result<Term>(Error{to_text(answer.value, 200)});
-    sup_->manager->handed(id, result, ctx.time().now);
+  hand_to_legacy(context, sup_, hand.spec, hand.node, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
+    sup_->manager->handed(id, started, ctx.time().now);
     perform(ctx);
   });
 }

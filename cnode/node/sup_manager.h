@@ -1,8 +1,7 @@
 // ManagerProcess: the process `<Sup>.ChildManager`. Drives a ChildManager (sup/child_manager.h).
 //
-// Answers what the original's child manager answers: {get_node, Id}; the casts onnode, get_handler and sync_children. Functions cannot be run
-// here: onnode for an owned id is answered {Ref, executed, {error, {no_beam, Node}}}, for another it is passed on to the owner,
-// once per Ref; the same Ref again under the same ring means that members disagree and is answered
+// Answers what the original's child manager answers: {get_node, Id}; the casts onnode, get_handler and sync_children. onnode for an owned id is
+// carried out or refused by legacy_closures.h, for another it is passed on to the owner, once per Ref; the same Ref again under the same ring means that members disagree and is answered
 // {Ref, executed, {error, {placement_disagreement, Members}}}. Ours: {whereis, Id}.
 //
 // Keeps the list of dynamic children: asked for at each ring change and every kHandlerInterval; the last list holds while the handler is away.
@@ -12,6 +11,7 @@
 #include <memory>
 #include <unordered_set>
 
+#include "node/legacy_closures.h"
 #include "node/process.h"
 #include "node/sup_shared.h"
 
@@ -28,6 +28,7 @@ class ManagerProcess : public Process {
   void started(ProcessContext&) override;
   void handle_message(ProcessContext&, const Term& message) override;
   void ended(ProcessContext&, const Term& reason) override;
+  Term state_for_sys() const override;  // as that of a legacy child manager
 
  private:
   void handle_call(ProcessContext&, const Term& from, const Term& request);
@@ -45,7 +46,6 @@ class ManagerProcess : public Process {
   void hand(ProcessContext&, const MgrHand&);
   void in_local(ProcessContext&, std::function<void(LocalSup&, ProcessContext&)>);
   void set_timer(ProcessContext&);
-  Term state_for_sys() const;
 
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<SupervisorState> sup_;
@@ -54,6 +54,7 @@ class ManagerProcess : public Process {
   bool last_settled_ = false, last_leaving_ = false;
   std::deque<Term> recent_refs_;
   std::unordered_set<Term> recent_ref_set_;
+  LegacyClosures closures_{sup_->name, [this](ProcessContext& context, const Term& request) { handle_onnode(context, request); }};
   std::map<std::string, std::vector<ChildSpec>> handler_lists_;  // by module
   std::size_t handlers_asked_ = 0;                               // answers still to come
   bool refresh_again_ = false;

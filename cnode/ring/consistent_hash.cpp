@@ -216,6 +216,7 @@ bool Ring::has(const Term& member) const { return index_of(member) != members_.s
 std::size_t Ring::owner_index(const Digest& key) const {
   const std::uint64_t prefix = prefix_of(key);
   std::size_t i = first_at_[prefix >> shift_];
+  __builtin_prefetch(&places_[std::min(i, places_.size() - 1)]);  // comes while the prefixes are read
   while (i < prefixes_.size() && prefixes_[i] < prefix) ++i;
   while (i < prefixes_.size() && prefixes_[i] == prefix && digest_at(places_[i]) < key) ++i;
   return places_[i < prefixes_.size() ? i : 0] >> kNumberBits;

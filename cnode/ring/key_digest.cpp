@@ -13,9 +13,13 @@ namespace {
 constexpr std::size_t kLargestFlatMap = 32;  // OTP keeps greater maps in an order of its own hash
 constexpr std::size_t kShown = 120;
 
+bool is_container(const Term& term) { return term.is_map() || term.is_tuple() || term.type() == TermType::list; }
+
 bool has_map(const Term& key) {
   if (key.is_map()) return true;
-  if (!key.is_tuple() && !key.is_list()) return false;
+  if (!is_container(key)) return false;
+  const bool flat = std::none_of(key.elements().begin(), key.elements().end(), is_container);
+  if (flat && (key.is_tuple() || key.tail().is_nil())) return false;  // most keys: no room is needed to walk them
   std::vector<const Term*> open{&key};  // not recursive: a key may be nested as deeply as the decoder allows
   while (!open.empty()) {
     const Term& term = *open.back();

@@ -8,6 +8,13 @@ namespace {
 
 using detail::Node;
 
+constexpr std::uint64_t kSeed = 0x51ED270B9F3C1A77;
+
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t word) noexcept {
+  hash = (hash ^ word) * 0x9E3779B97F4A7C15;
+  return hash ^ (hash >> 32);
+}
+
 class Hasher {
  public:
   std::size_t run(const Term& term) {
@@ -33,10 +40,7 @@ class Hasher {
     std::size_t next, end;
   };
 
-  void mix(std::uint64_t word) noexcept {
-    hash_ = (hash_ ^ word) * 0x9E3779B97F4A7C15;
-    hash_ ^= hash_ >> 32;
-  }
+  void mix(std::uint64_t word) noexcept { hash_ = mixed(hash_, word); }
 
   void step_pair(const Term::Pair& pair) {
     // Pushed first, so that the key's own elements are walked before the value's.
@@ -88,12 +92,16 @@ class Hasher {
     }
   }
 
-  std::uint64_t hash_ = 0x51ED270B9F3C1A77;
+  std::uint64_t hash_ = kSeed;
   detail::SmallStack<Run, 16> runs_;
 };
 
 }  // namespace
 
-std::size_t Term::hash() const noexcept { return Hasher().run(*this); }
+std::size_t Term::hash() const noexcept {
+  // Names and nodes are looked up with every message: as Hasher does it, without its stack.
+  if (is_atom()) return static_cast<std::size_t>(mixed(mixed(kSeed, static_cast<std::uint64_t>(type_)), detail::atom_hash(u_.node)));
+  return Hasher().run(*this);
+}
 
 }  // namespace supervisorring

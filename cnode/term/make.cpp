@@ -100,7 +100,13 @@ Term Term::boolean(bool value) { return atom(value ? "true" : "false"); }
 
 Term Term::tuple(std::vector<Term> elements) { return tuple_of(elements.data(), elements.size()); }
 
-Term Term::tuple(std::initializer_list<Term> elements) { return tuple(std::vector<Term>(elements)); }
+Term Term::tuple(std::initializer_list<Term> elements) {
+  Node* node = new_node(TermType::tuple, elements.size(), elements.size() * sizeof(Term));
+  std::uninitialized_copy(elements.begin(), elements.end(), behind<Term>(node));
+  return TermAccess::adopt(node);
+}
+
+Term Term::tuple_taking(std::span<Term> elements) { return tuple_of(elements.data(), elements.size()); }
 
 Term Term::list(std::vector<Term> elements, Term tail) {
   return list_of(elements.data(), elements.size(), std::move(tail));

@@ -41,10 +41,10 @@ void free_node(Node* first) noexcept {
         child->refs.store(reinterpret_cast<std::uint64_t>(waiting), std::memory_order_relaxed);
         waiting = child;
       } else {
-        ::operator delete(child);
+        delete_node(child);
       }
     }
-    ::operator delete(node);
+    delete_node(node);
     node = waiting;
   }
 }

@@ -18,6 +18,7 @@
 #include <span>
 
 #include "supervisorring/term.h"
+#include "term/node_pool.h"
 
 namespace supervisorring::detail {
 
@@ -28,7 +29,7 @@ struct Node {
   std::uint32_t size;               // elements, pairs, words or bytes
   TermType type;
   std::uint8_t flag;                // atom: AtomCharacters; big: negative; bitstring: bits in the last byte; map: held in key order
-  std::uint16_t unused;
+  std::uint16_t steps;              // of its block, see node_pool.h; 0: a larger one
 };
 static_assert(sizeof(Node) == 16 && sizeof(Term) == 16 && sizeof(Term::Pair) == 32);
 
@@ -36,8 +37,16 @@ struct PidTail { std::uint32_t id, serial, creation; };
 struct PortTail { std::uint64_t id; std::uint32_t creation; };
 
 inline Node* new_node(TermType type, std::size_t size, std::size_t bytes_behind, std::uint8_t flag = 0) {
-  void* place = ::operator new(sizeof(Node) + bytes_behind);
-  return ::new (place) Node{{1}, static_cast<std::uint32_t>(size), type, flag, 0};
+  const std::size_t bytes = sizeof(Node) + bytes_behind;
+  const bool small = bytes <= kMostBytes;
+  void* place = small ? take_block(steps_of(bytes)) : ::operator new(bytes);
+  return ::new (place) Node{{1}, static_cast<std::uint32_t>(size), type, flag, static_cast<std::uint16_t>(small ? steps_of(bytes) : 0)};
+}
+// REQUIRES: nothing refers to the node, and what it refers to has been let go.
+inline void delete_node(Node* node) noexcept {
+  const std::size_t steps = node->steps;
+  if (steps != 0) return give_block(node, steps);
+  ::operator delete(node);
 }
 
 template <class T>

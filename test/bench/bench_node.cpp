@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   cnode_options options{.name = argv[1], .cookie_file = argv[2]};
   options.data_dir = (std::filesystem::path(argv[2]).parent_path() / "bench_node").string();
   options.listen = "127.0.0.1";
-  options.log_level = Severity::warning;
+  options.log_level = "warning";
   cnode node(std::move(options));
   node.workers().add<Counter>("bench_counter");
   node.define_supervisor(atom("bench_sup"), parse_term("{one_for_one, 10, 5}").value(), counters(std::atoi(argv[3])));

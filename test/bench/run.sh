@@ -27,8 +27,11 @@ erlc -o "$dir/ebin" bench.erl
 export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin"
 export BENCH_RINGNODE="$build/cnode/cli/ringnode" BENCH_WORKERS="$build/cnode/examples/libcounter.so"
 
-echo "== cores"
-"$build/test/bench/core_bench" --benchmark_min_time=0.2
+echo "load of the machine: $(cut -d' ' -f1-3 /proc/loadavg) on $(nproc) processors; only figures of one run compare"
+echo
+echo "== cores: medians of five, wall time (and time of the processor)"
+"$build/test/bench/core_bench" --benchmark_min_time=0.05 --benchmark_repetitions=5 --benchmark_report_aggregates_only=true \
+  --benchmark_format=csv 2>/dev/null | awk -f core_table.awk
 echo
 echo "== one pipelined C++ client, window 256, native children on their strands"
 "$build/test/bench/bench_node" bench_native@127.0.0.1 "$dir/cookie" 64 >"$dir/bench_node.log" 2>&1 &

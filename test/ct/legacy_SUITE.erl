@@ -3,13 +3,17 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, init_per_suite/1, end_per_suite/1]).
--export([members_agree/1, a_killed_member_is_down_for_the_others/1,
+-export([members_agree/1, children_are_shared/1, changes_reach_the_owner/1,
+         children_move_with_their_state/1, a_killed_member_is_down_for_the_others/1,
          a_deleted_member_ends_and_forgets/1]).
 
 -import(ring_cluster, [in/2, eventually/3]).
 
+-define(SUP, 'Elixir.MixedSup').
+
 all() ->
-    [members_agree, a_killed_member_is_down_for_the_others, a_deleted_member_ends_and_forgets].
+    [members_agree, children_are_shared, changes_reach_the_owner, children_move_with_their_state,
+     a_killed_member_is_down_for_the_others, a_deleted_member_ends_and_forgets].
 
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),
@@ -32,6 +36,52 @@ members_agree(Config) ->
                          || Member <- Members],
     [?assertEqual(Owners, Other) || Other <- Others],
     ?assertEqual(Nodes, lists:usort(Owners)).
+
+children_are_shared(Config) ->
+    Members = [L1 | _] = proplists:get_value(legacy, Config),
+    [{ok, _} = in(Member, fun() -> ?SUP:start() end) || Member <- Members],
+    await_one_of_each(L1, Members),
+    Listed = in(L1, fun() -> supervisorring:which_children(?SUP) end),
+    ?assertEqual([Node || #{node := Node} <- Members], lists:usort([node(Pid) || {_, Pid, _, _} <- Listed])),
+    ?assertMatch(#{active := 12}, in(L1, fun() -> supervisorring:count_children(?SUP) end)).
+
+changes_reach_the_owner(Config) ->
+    [in(Member, fun() ->
+         Spec = ?SUP:counter(Id),
+         {ok, Pid} = supervisorring:start_child(?SUP, Spec),
+         ?assertEqual(supervisorring:find(?SUP, Id), node(Pid)),
+         ?assertEqual([Spec], ?SUP:get_all()),
+         ok = supervisorring:terminate_child(?SUP, Id),
+         {ok, _} = supervisorring:restart_child(?SUP, Id),
+         ok = supervisorring:terminate_child(?SUP, Id),
+         ok = supervisorring:delete_child(?SUP, Id),
+         ?assertEqual([], ?SUP:get_all())
+     end) || Member <- proplists:get_value(legacy, Config), Id <- [x1, x2, x3, x4]].
+
+%% The third member is out of the others' ring for a moment, and knows nothing of it.
+children_move_with_their_state(Config) ->
+    Members = [L1, L2, #{node := N3} = L3] = proplists:get_value(legacy, Config),
+    Ids = in(L1, fun() -> ?SUP:ids() end),
+    [in(L1, fun() -> gen_server:cast({Id, supervisorring:find(?SUP, Id)}, {set, 7}) end) || Id <- Ids],
+    Moving = [Id || Id <- Ids, in(L1, fun() -> supervisorring:find(?SUP, Id) end) =:= N3],
+    ok = in(L3, fun() -> sys:suspend('Elixir.NanoRing') end),
+    eventually(fun() -> [in(L, fun() -> lists:member(N3, ring_view:up(node())) end) || L <- [L1, L2]] end,
+               [false, false], 15000),
+    [eventually(fun() -> in(L1, fun() -> is_pid(rpc:call(supervisorring:find(?SUP, Id), erlang, whereis, [Id])) end) end,
+                true, 5000) || Id <- Moving],
+    [in(L1, fun() -> gen_server:cast({Id, supervisorring:find(?SUP, Id)}, {set, 8}) end) || Id <- Moving],
+    ok = in(L3, fun() -> sys:resume('Elixir.NanoRing') end),
+    [eventually(fun() -> in(L, fun() -> lists:member(N3, ring_view:up(node())) end) end, true, 15000) || L <- Members],
+    await_one_of_each(L1, Members),
+    [eventually(fun() -> in(L3, fun() -> gen_server:call(Id, get) end) end, 8, 5000) || Id <- Moving].
+
+%% Every child runs on its owner and nowhere else.
+await_one_of_each(Asked, Members) ->
+    Nodes = [Node || #{node := Node} <- Members],
+    eventually(fun() -> in(Asked, fun() ->
+        lists:sort([{Id, Node} || Node <- Nodes, {Id, Pid, _, _} <- supervisor:which_children({?SUP, Node}), is_pid(Pid)])
+            =:= lists:sort([{Id, supervisorring:find(?SUP, Id)} || Id <- ?SUP:ids()])
+    end) end, true, 15000).
 
 a_killed_member_is_down_for_the_others(Config) ->
     [L1, L2, L3] = proplists:get_value(legacy, Config),

@@ -12,7 +12,8 @@
 -export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, kill/1, signal/2,
          await_exit/2, log/1]).
 -export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, stop_beam/1, in/2, in/3]).
--export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1]).
+-export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1,
+         children_file/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -define(HOST, "127.0.0.1").
@@ -146,7 +147,10 @@ start_beam(Name) ->
 %% A BEAM node that has the suites' and the application's modules.
 -spec start_beam(string(), [string()]) -> beam().
 start_beam(Name, Args) ->
-    Paths = lists:append([["-pa", Dir] || Dir <- [test_ebin(), shim_ebin()]]),
+    start_peer(Name, [test_ebin(), shim_ebin()], Args).
+
+start_peer(Name, Dirs, Args) ->
+    Paths = lists:append([["-pa", Dir] || Dir <- Dirs]),
     Cookie = case lists:member("-setcookie", Args) of
                  true -> [];
                  false -> ["-setcookie", ?COOKIE]
@@ -162,14 +166,17 @@ start_beam(Name, Args) ->
 start_legacy(Name) ->
     start_legacy(Name, []).
 
-%% A legacy member, alone in its ring, with the given nodes added to it.
+%% A legacy member, alone in its ring, with the given nodes added to it. It has its own module
+%% supervisorring, so it does not get the application's.
 -spec start_legacy(string(), Others :: [node()]) -> beam().
 start_legacy(Name, Others) ->
-    Paths = lists:append([["-pa", Dir] || Dir <- legacy_paths()]),
-    Beam = start_beam(Name, Paths),
+    Beam = start_peer(Name, [test_ebin() | legacy_paths()], []),
     DataDir = data_dir(Name),
+    Children = children_file(),
     {ok, _} = in(Beam, fun() ->
                            ok = application:set_env(nano_ring, data_dir, list_to_binary(DataDir)),
+                           ok = application:load(legacy),
+                           ok = application:set_env(legacy, children_file, Children),
                            application:ensure_all_started(legacy)
                        end),
     [ok = in(Beam, fun() -> 'Elixir.NanoRing':add_node(Other) end) || Other <- Others],
@@ -219,6 +226,11 @@ cookie_file() ->
 -spec data_dir(string()) -> file:filename().
 data_dir(Name) ->
     filename:join(call(dir), "data_" ++ Name).
+
+%% Where legacy members keep the children that were added: one file for all of them.
+-spec children_file() -> file:filename().
+children_file() ->
+    filename:join(call(dir), "legacy_children").
 
 %% The repository: the folder above this module that has a rebar.config.
 -spec root() -> file:filename().

@@ -206,6 +206,16 @@ TEST_F(ConnectionPair, IdleSidesKeepEachOtherAliveWithATickAQuarter) {
   EXPECT_TRUE(told_a.told.empty() && told_b.told.empty());
 }
 
+// A BEAM with a net_ticktime of a few seconds took an idle node for silent.
+TEST_F(ConnectionPair, ATickIsAnsweredByOneAndAnAnswerIsNot) {
+  bring_up();
+  now += 1s;
+  a->receive(Bytes(4, '\0'), now, told_a);
+  EXPECT_EQ(a->take_output(now), Bytes(4, '\0'));
+  a->receive(Bytes(4, '\0'), now + 50ms, told_a);
+  EXPECT_FALSE(a->has_output());
+}
+
 TEST_F(ConnectionPair, NoTickGoesOutWhileMessagesDo) {
   bring_up();
   Bytes link;

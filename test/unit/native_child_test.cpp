@@ -222,6 +222,19 @@ TEST_F(NativeChild, SystemMessagesAreAnsweredAsSysExpects) {
                                      "{tag,{error,{unknown_system_msg,strange}}}"}));
 }
 
+// gen_server:stop/1 of a native child failed with unknown_system_msg.
+TEST_F(NativeChild, SysTerminateEndsTheChildWithItsReason) {
+  const Term pid = start<Obedient>(kA);
+  spawn(kB, "sys");
+  as(kB, "sys", [&](ProcessContext& context) {
+    context.monitor(pid);
+    context.send(pid, parse_term("{system, {self, tag}, {terminate, enough}}").value());
+    context.send(pid, tuple(atom("system"), tuple(context.self(), atom("tag")), tuple(atom("terminate"), atom("late"))));
+  });
+  settle();
+  EXPECT_EQ(journal, (Mail{"terminate enough", "gone"}));
+}
+
 TEST_F(NativeChild, AFullMailboxRefusesCallsAndDropsTheRestWithOneWarning) {
   const Term pid = start<Obedient>(kA);
   std::string big(100 * 1024 * 1024, 'x');

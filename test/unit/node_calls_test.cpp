@@ -139,6 +139,19 @@ TEST_F(NodeCalls, AnErpcMayBeAnsweredLaterThrowExitOrTimeOut) {
   EXPECT_EQ(second, "no: {erpc,timeout}");
 }
 
+// rpc:sbcast/3 waited for ever.
+TEST_F(NodeCalls, RexPassesAnSbcastOnAndSaysWhetherTheNameIsThere) {
+  Notes& a = spawn(kA, "a");
+  Notes& b = spawn(kB, "b");
+  for (const char* name : {"b", "nobody"}) {
+    as(kA, "a", [&](ProcessContext& context) {
+      context.send(at("rex", kB), tuple(context.self(), tuple(atom("sbcast"), atom(name), atom("hello"))));
+    });
+  }
+  EXPECT_EQ(b.mail, Mail{"hello"});
+  EXPECT_EQ(a.mail, (Mail{"{rex,b@h2,b@h2}", "{rex,b@h2,{nonexisting_name,nobody}}"}));
+}
+
 TEST_F(NodeCalls, RexAnswersGenCallsCastsAndThePlainFormOfEi) {
   auto call_of = [](const char* module, const char* function) {
     return tuple(atom("call"), atom(module), atom(function), Term(), atom("user"));

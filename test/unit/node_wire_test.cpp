@@ -1,5 +1,6 @@
 // Single control messages in, single control messages out.
 #include "node/limits.h"
+#include "node/log_limit.h"
 #include "node_peer.h"
 
 namespace supervisorring {
@@ -267,13 +268,37 @@ TEST_F(NodeWire, AHandshakeThatStallsIsClosedAndOthersAreServedMeanwhile) {
   EXPECT_EQ(closed, std::vector<ConnectionId>{8});
 }
 
-TEST_F(NodeWire, TooManyUnfinishedHandshakesAreRefused) {
+// 512 stalled handshakes kept every new peer out until their deadline.
+TEST_F(NodeWire, OfTooManyUnfinishedHandshakesTheOldestGoes) {
   for (std::size_t i = 0; i < kMaxPendingHandshakes; ++i) node.connection_accepted(100 + 2 * i, "h", now);
   exchange();
   EXPECT_TRUE(closed.empty());
   node.connection_accepted(100'000, "h", now);
   exchange();
-  EXPECT_EQ(closed, std::vector<ConnectionId>{100'000});
+  EXPECT_EQ(closed, std::vector<ConnectionId>{100});
+}
+
+// A flood of connects wrote a line for each.
+TEST_F(NodeWire, StrangersCauseALimitedNumberOfLogLines) {
+  const auto flood = [&](ConnectionId first) {
+    for (ConnectionId id = first; id < first + 2000; id += 2) {
+      node.connection_accepted(id, "h", now);
+      node.connection_closed(id, "reset", now);
+    }
+    exchange();
+  };
+  const auto count = [&](const std::string& part) {
+    std::size_t found = 0;
+    for (auto at = log.find(part); at != std::string::npos; at = log.find(part, at + 1)) ++found;
+    return found;
+  };
+  flood(100);
+  EXPECT_EQ(count("a connection from h failed"), LogLimit::kLines);
+  now.now += LogLimit::kWindow;
+  node.timeout(now);
+  flood(10'000);
+  EXPECT_EQ(count("a connection from h failed"), 2 * LogLimit::kLines);
+  EXPECT_EQ(count(std::to_string(1000 - LogLimit::kLines) + " more lines"), 1u);
 }
 
 // ---- steps -------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 // from outside goes through decode() (external_format.h) or parse_term() (below), which refuse.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -70,6 +71,7 @@ class Term {
   static Term boolean(bool value);
   static Term tuple(std::vector<Term> elements);
   static Term tuple(std::initializer_list<Term> elements);
+  static Term tuple_taking(std::span<Term> elements);  // moved out of `elements`
   // An empty `elements` gives `tail` itself. A list as tail is joined, so equal lists are equal however built.
   static Term list(std::vector<Term> elements, Term tail = Term());
   static Term list(std::initializer_list<Term> elements);
@@ -167,7 +169,10 @@ Result<Term> parse_term(std::string_view text);
 
 // Shorthands that make code read like Erlang.
 inline Term atom(std::string_view name) { return Term::atom(name); }
-template <class... T> Term tuple(T&&... elements) { return Term::tuple({Term(std::forward<T>(elements))...}); }
+template <class... T> Term tuple(T&&... elements) {
+  std::array<Term, sizeof...(T)> all{Term(std::forward<T>(elements))...};
+  return Term::tuple_taking(all);
+}
 inline Term list(std::initializer_list<Term> elements) { return Term::list(elements); }
 inline Term integer(std::int64_t value) { return Term::integer(value); }
 inline Term binary(BytesView bytes) { return Term::binary(bytes); }

@@ -9,7 +9,8 @@ defmodule Legacy.Application do
   def start(_type, _args) do
     children = [
       %{id: NanoRing.Events, start: {:gen_event, :start_link, [{:local, NanoRing.Events}]}},
-      NanoRing
+      NanoRing,
+      Supervisorring.App.Sup
     ]
 
     Supervisor.start_link(children, strategy: :one_for_all, name: Legacy.Supervisor)

@@ -1,0 +1,93 @@
+// A child of a C++ node that goes to a legacy member: its state goes by migrate/3 of the supervisor's callback module.
+#include <algorithm>
+
+#include "node/legacy_hand.h"
+#include "sup_cluster.h"
+
+namespace supervisorring {
+namespace {
+
+class Idle : public Process {
+ public:
+  void handle_message(ProcessContext&, const Term&) override {}
+};
+
+// "l@h" plays a legacy member; supervisor 'Elixir.S' with the child c0 is read from it.
+class LegacyHand : public SupCluster {
+ protected:
+  void SetUp() override {
+    add_plain("l@h", [this](Node& node) {
+      node.define_function("Elixir.S", "init", 1, [](ProcessContext&, std::vector<Term>, RpcDone done) {
+        done(tuple(atom("ok"), tuple(T("{one_for_one, 3, 5}"), list({to_tuple(spec("c0"))}))));
+      });
+      node.define_function("Elixir.Supervisor", "start_child", 2, [this](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
+        asked_to_start = arguments;
+        if (start_result.is_nil()) start_result = tuple(atom("ok"), new_pid = *context.spawn(std::make_unique<Idle>(), SpawnOptions{}));
+        done(start_result);
+      });
+      node.define_function("Elixir.S", "migrate", 3, [this](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
+        migrated.push_back(Term::list(arguments));
+        context.call(arguments[1], atom("get"), CallOptions{}, [this, done](ProcessContext&, CallResult answer) {
+          state = answer.value;
+          if (migrate_fails) return done(RpcError{atom("error"), atom("undef")});
+          done(atom("ok"));
+        });
+      });
+    });
+    add("a@h", [](Member& m) { EXPECT_TRUE(m.supervision->define({atom("Elixir.S"), RemoteDefinition{atom("Elixir.S"), atom("l@h"), Term()}})); });
+    set_ring("a@h", {"a@h"});
+    ASSERT_TRUE(eventually([&] { return local("a@h") && running({"a@h"}) == 1; }));
+    old_pid = local("a@h")->find(atom("c0"))->pid;
+    for (int i = 0; i < 7; ++i) call("l@h", old_pid, atom("increment"));
+  }
+  bool gives_it_away() {
+    set_ring("a@h", {"l@h"});
+    return eventually([&] { return running({"a@h"}) == 0; }, std::chrono::seconds(5));
+  }
+
+  Term start_result, new_pid, old_pid, state;
+  std::vector<Term> asked_to_start, migrated;
+  bool migrate_fails = false;
+};
+
+TEST_F(LegacyHand, TheNewOwnerRunsMigrateWhileTheOldCopyStillAnswers) {
+  ASSERT_TRUE(gives_it_away());
+  EXPECT_EQ(asked_to_start, (std::vector<Term>{atom("Elixir.S"), to_tuple(spec("c0"))}));
+  ASSERT_EQ(migrated.size(), 1u);
+  EXPECT_EQ(migrated[0], list({T("{c0, worker, ['Elixir.Counter']}"), old_pid, new_pid}));
+  EXPECT_EQ(state, integer(7));
+  EXPECT_FALSE(local("a@h")->find(atom("c0")));
+}
+
+TEST_F(LegacyHand, OneThatRunsThereAlreadyIsMigratedToAsWell) {
+  net.run("l@h", [&](ProcessContext& context) { new_pid = *context.spawn(std::make_unique<Idle>(), SpawnOptions{}); });
+  start_result = tuple(atom("error"), tuple(atom("already_started"), new_pid));
+  ASSERT_TRUE(gives_it_away());
+  ASSERT_EQ(migrated.size(), 1u);
+  EXPECT_EQ(migrated[0][2], new_pid);
+}
+
+TEST_F(LegacyHand, AMigrateThatFailsIsSaidAndTheChildMovesAllTheSame) {
+  migrate_fails = true;
+  ASSERT_TRUE(gives_it_away());
+  EXPECT_TRUE(std::ranges::any_of(net.logs(), [](const auto& line) { return line.text.find("without its state") != std::string::npos; }));
+}
+
+TEST_F(LegacyHand, AChildThatDoesNotStartThereStays) {
+  start_result = T("{error, {bad_child, reason}}");
+  EXPECT_FALSE(gives_it_away());
+  EXPECT_TRUE(migrated.empty());
+  EXPECT_EQ(call("l@h", old_pid, atom("get")).value, integer(7));
+}
+
+TEST(PidOfStarted, AStartedOneIsReadFromWhatStartChildReturns) {
+  const Term pid = Term::pid(atom("l@h"), 1, 0, 1);
+  EXPECT_EQ(pid_of_started(tuple(atom("ok"), pid)), pid);
+  EXPECT_EQ(pid_of_started(tuple(atom("ok"), pid, atom("info"))), pid);
+  EXPECT_EQ(pid_of_started(tuple(atom("error"), tuple(atom("already_started"), pid))), pid);
+  EXPECT_TRUE(pid_of_started(tuple(atom("ok"), atom("undefined"))).is_nil());
+  EXPECT_TRUE(pid_of_started(tuple(atom("error"), atom("already_present"))).is_nil());
+}
+
+}  // namespace
+}  // namespace supervisorring

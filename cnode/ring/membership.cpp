@@ -159,7 +159,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
   const std::vector<Term> before = std::exchange(last_up_, std::move(now_up));
   persist_nodes();
   publish();
-  if (takes_part() && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
+  if (phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
   if (phase_ == Phase::aside && up_.is_member(self_)) put_self_back(time);
   if (up_text.empty()) return;
   std::vector<Term> come;

@@ -172,10 +172,10 @@ void Membership::announce_now(Time time) {
   for (const Term& node : others) send_ring(node);
 }
 
-// It lives: back into up_set. Standing aside: out again.
+// It lives and is not leaving: back into up_set. Standing aside: out again.
 void Membership::put_self_back(Time time) {
   const bool aside = phase_ == Phase::aside;
-  if (!aside && (!takes_part() || !nodes_.is_member(self_))) return;
+  if (!aside && (phase_ != Phase::member || !nodes_.is_member(self_))) return;
   if (up_.is_member(self_) != aside) return;
   if (put_back_ && time.now - *put_back_ < kRetryPause) {
     put_back_at_ = *put_back_ + kRetryPause;

@@ -154,6 +154,23 @@ TEST_F(RingMembership, ALeavingMemberHandsOverFirstAndIsGoneForAllAtOnceAndKeeps
   EXPECT_TRUE(agree({kA, kB, kC}, seconds(1))) << state();
 }
 
+// Told to leave while it stood aside, or while it waited for whom it joins, it put itself back into up_set and told the others.
+TEST_F(RingMembership, AMemberThatLeavesWithoutBeingUpDoesNotPutItselfBack) {
+  start_ring({kA, kB});
+  bool may = true;
+  NanoRingHooks hooks;
+  hooks.may_join = [&](ProcessContext& context, std::vector<Term>, NanoRingHooks::MayJoin then) { then(context, may); };
+  hooks.prepare_leave = [](ProcessContext&, NanoRingHooks::Then) {};  // handing over never ends
+  start(kC, kA, hooks);
+  ASSERT_TRUE(agree({kA, kB, kC}, seconds(1)));
+  may = false;
+  ASSERT_TRUE(agree({kA, kB}, seconds(11))) << state();
+  leave(kC);
+  net.advance(seconds(5));
+  EXPECT_FALSE(net.logged(kC, "it lives"));
+  EXPECT_EQ(up(kA), "a@h1 b@h2");
+}
+
 TEST_F(RingMembership, AMemberThatForgetsIsNoMemberAfterwards) {
   start_ring({kA, kB, kC});
   leave(kB, Membership::Forget::yes);

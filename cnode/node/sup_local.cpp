@@ -33,6 +33,9 @@ void LocalSup::handle_message(ProcessContext& context, const Term& message) {
   } else if (message.is_tagged("$gen_call", 3)) {
     const CallId id = next_call_++;
     callers_[id] = message[1];
+    const Term& request = message[2];
+    if ((request.is_tagged("terminate_child", 2) || request.is_tagged("delete_child", 2)) && sup_->local->find(request[1]))
+      to_manager(context, [child = request[1]](ChildManager& manager, Instant) { manager.end_requested(child); });
     sup_->local->call(id, message[2], context.time().now);
   } else if (message.is_tagged("EXIT", 3)) {
     handle_exit(context, message[1], message[2]);

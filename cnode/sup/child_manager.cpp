@@ -253,6 +253,13 @@ void ChildManager::queue_start(const Term& id) {
   if (!starting_.contains(id) && queued_to_start_.insert(id).second) to_start_.push_back(id);
 }
 
+void ChildManager::end_requested(const Term& id) {
+  asks_.erase(id);
+  retries_.erase(id);
+  queued_to_start_.erase(id);
+  if (const auto it = entries_.find(id); it != entries_.end()) it->second.seen_here = true;
+}
+
 void ChildManager::pump(Instant now) {
   send_asks();
   pump_starts(now);
@@ -263,7 +270,7 @@ void ChildManager::pump_starts(Instant now) {
   while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < kMaxStartsInFlight) {
     const Term id = std::move(to_start_.front());
     to_start_.pop_front();
-    queued_to_start_.erase(id);
+    if (queued_to_start_.erase(id) == 0) continue;
     const auto it = entries_.find(id);
     if (it == entries_.end() || !it->second.wanted || it->second.owner != self_) continue;
     if (in_by_id_.contains(id)) continue;

@@ -103,6 +103,8 @@ class ChildManager {
   // ---- inputs: answers to effects ----------------------------------------------------------------------
   void start_done(const Term& id, const Term& result, Instant now);  // as supervisor:start_child/2 or restart_child/2
   void stopped(const Term& id, Instant now);
+  // Somebody asked for the end of a child that is here (terminate_child, delete_child): what was about to start it does so no more.
+  void end_requested(const Term& id);
   void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
   void forwarded(const Term& id, Instant now);
   void handed(const Term& id, const Result<Term>& result, Instant now);  // what start_child returned there

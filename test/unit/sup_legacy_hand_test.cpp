@@ -80,6 +80,25 @@ TEST_F(LegacyHand, AChildThatDoesNotStartThereStays) {
   EXPECT_EQ(call("l@h", old_pid, atom("get")).value, integer(7));
 }
 
+// A child that a legacy member had handed over was started again after its deletion: it was still being asked of members that had
+// not said what they are, and when they turned out to be legacy it was taken for one that nobody runs.
+TEST_F(SupCluster, AChildThatCameBeforeItsAskWasAnsweredStaysDeleted) {
+  add_plain("l@h");
+  std::vector<ChildSpec> specs = counters(20);
+  add_with("a@h", specs);
+  set_ring("a@h", {"a@h", "l@h"});
+  drive();
+  const auto mine = std::ranges::find_if(specs, [&](const ChildSpec& each) { return owner("a@h", each.id) == "a@h"; });
+  ASSERT_NE(mine, specs.end());
+  ASSERT_EQ(running({"a@h"}), 0u);
+  const auto started = erpc("l@h", "a@h", "Elixir.Supervisor", "start_child", {atom("Elixir.S"), to_tuple(*mine)});
+  ASSERT_TRUE(started.ok && started.value.is_tagged("ok", 2)) << to_text(started.value);
+  EXPECT_EQ(call("l@h", tuple(atom("Elixir.S"), atom("a@h")), tuple(atom("terminate_child"), mine->id)).value, atom("ok"));
+  EXPECT_EQ(call("l@h", tuple(atom("Elixir.S"), atom("a@h")), tuple(atom("delete_child"), mine->id)).value, atom("ok"));
+  EXPECT_TRUE(eventually([&] { return running({"a@h"}) > 0; }));  // the others were started when that was known
+  EXPECT_FALSE(local("a@h")->find(mine->id));
+}
+
 TEST(PidOfStarted, AStartedOneIsReadFromWhatStartChildReturns) {
   const Term pid = Term::pid(atom("l@h"), 1, 0, 1);
   EXPECT_EQ(pid_of_started(tuple(atom("ok"), pid)), pid);

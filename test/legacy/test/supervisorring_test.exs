@@ -16,11 +16,20 @@ defmodule SupervisorringTest do
 
     on_exit(fn ->
       if Process.alive?(pid), do: capture_log(fn -> Supervisor.stop(pid) end)
+      wait_for_end(MixedSup)
       capture_log(fn -> Application.stop(:legacy) end)
       File.rm_rf!(dir)
     end)
 
     {:ok, global_sup: pid}
+  end
+
+  # What a killed parent leaves behind ends a moment later.
+  defp wait_for_end(name) do
+    if pid = Process.whereis(name) do
+      ref = Process.monitor(pid)
+      assert_receive {:DOWN, ^ref, :process, ^pid, _reason}, 5000
+    end
   end
 
   test "the processes have the original's names" do

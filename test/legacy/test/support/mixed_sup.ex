@@ -37,7 +37,7 @@ defmodule MixedSup do
 
   # Others read it at any time: never half a file.
   defp write(specs) do
-    new = path() <> ".new"
+    new = "#{path()}.new"
     File.write!(new, :erlang.term_to_binary(specs))
     File.rename(new, path())
   end

@@ -115,8 +115,9 @@ void Membership::decide_alone(Time time) {
   if (waits_for_join_ || phase_ != Phase::asking) return;
   const bool time_over = !ask_until_ || *ask_until_ <= time.now;
   for (const auto& [node, candidate] : candidates_) {
-    if (!candidate.in_file || time_over) continue;
-    if (candidate.state == Candidate::State::silent) return;
+    if (time_over) continue;
+    if (candidate.state == Candidate::State::silent) return;  // a --join target too: the file may be old
+    if (!candidate.in_file) continue;
     if (candidate.state == Candidate::State::waiting && compare(node, self_) < 0) return;
   }
   become_member("no other member answered", time);

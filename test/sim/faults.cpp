@@ -132,7 +132,8 @@ void Scenario::start(const std::string& name, Files files) {
     ring.resize(random_.below(ring.size()));
   }
   const bool first_ever = name == names_.front();
-  const bool joins = !first_ever && (files != Files::kept || !kept.contains(kRingFileName) || random_.percent(30));
+  // A member that was away may know none of those that came and none that stayed: who wants to lose nothing says whom to join.
+  const bool joins = options_.calm ? ever_.size() > 1 : !first_ever && (files != Files::kept || !kept.contains(kRingFileName) || random_.percent(30));
   note("start " + short_name(name) + (joins ? " to join the others" : "") + (files == Files::lost ? ", its files lost" : files == Files::torn ? ", its ring file torn" : ""));
   cluster_.start(name, joins ? all_but(name) : std::vector<std::string>());
 }

@@ -6,7 +6,7 @@ export MIX_REBAR3 ?= /usr/bin/rebar3
 # Hex is never asked: the project has no dependency from there.
 export HEX_OFFLINE = 1
 
-.PHONY: all setup priv erl demo demo-stop test test-cpp test-erl test-elixir bench asan tsan fuzz clean
+.PHONY: all setup priv erl demo demo-stop test test-cpp test-erl test-elixir bench asan tsan fuzz sim clean
 
 all: setup erl
 
@@ -59,6 +59,11 @@ fuzz: setup
 	@cmake --preset asan >/dev/null
 	@cmake --build _build/asan -j $(JOBS)
 	@for harness in _build/asan/test/fuzz/*_fuzz; do $$harness --seconds 60 || exit 1; done
+
+# Lives of whole clusters with faults, from seeds: make sim SEEDS=10000. A failing one prints how to replay it.
+sim: setup $(BUILD)/build.ninja
+	@cmake --build $(BUILD) -j $(JOBS) --target ringsim
+	@$(BUILD)/test/ringsim --seed 1 --seeds $(or $(SEEDS),1000) --fresh
 
 clean:
 	@rm -rf _build priv/ringnode priv/libcounter.so test/elixir/_build test/legacy/_build

@@ -170,13 +170,14 @@ Strand::Next ChildStrand::finish_turn() {
       was_empty = outbox_.empty() && !actions_.empty();
       if (outbox_.empty()) outbox_.swap(actions_);
       else outbox_.insert(outbox_.end(), std::make_move_iterator(actions_.begin()), std::make_move_iterator(actions_.end()));
+      actions_.clear();  // here: once scheduled_ is false another thread may have the next turn
       if (state_ == State::ended) dropped.swap(mailbox_);
       else more = !urgent_.empty() || (state_ == State::running && (batch_next_ < batch_.size() || !mailbox_.empty()));
       scheduled_ = more;
     }
   }
-  actions_.clear();
   if (dead) {
+    actions_.clear();
     clean_up();  // the last turn: scheduled_ stays true
     return Next::idle;
   }

@@ -84,6 +84,12 @@ TEST_F(LegacyHand, AChildThatDoesNotStartThereStays) {
 // not said what they are, and when they turned out to be legacy it was taken for one that nobody runs.
 TEST_F(SupCluster, AChildThatCameBeforeItsAskWasAnsweredStaysDeleted) {
   add_plain("l@h");
+  // Has the name that legacy members do not have, and says nothing: what it is shows only when the hello's time is up.
+  net.run("l@h", [](ProcessContext& context) {
+    SpawnOptions options;
+    options.name = peer_name();
+    context.spawn(std::make_unique<Idle>(), options);
+  });
   std::vector<ChildSpec> specs = counters(20);
   add_with("a@h", specs);
   set_ring("a@h", {"a@h", "l@h"});

@@ -71,6 +71,12 @@ void Signals::monitor_local(ProcessEntry& self, RefKey key, const Term& ref, Pro
   target->watchers.emplace(ref, Watcher{next_order(), self.pid, as});
 }
 
+// A peer that does not offer it (an `ei` client) fails on such a MONITOR_P. The monitor is kept here: it ends with the connection. One that
+// is still being connected to is taken for a BEAM.
+bool Signals::understands_name_monitors(const Term& node) const {
+  return !kernel_.connections.is_connected(node) || kernel_.connections.offers(node, DFLAG_DIST_MONITOR_NAME);
+}
+
 void Signals::monitor(ProcessEntry& self, RefKey key, const Term& ref, const Term& target, Watch watch) {
   watch.order = next_order();
   const Term& own_node = kernel_.identity.node();
@@ -88,7 +94,7 @@ void Signals::monitor(ProcessEntry& self, RefKey key, const Term& ref, const Ter
     watch.target = target;
     self.watching.emplace(key, std::move(watch));
     Bytes* const out = kernel_.connections.output_for(target[1], Connect::yes);
-    if (out != nullptr) append_monitor_p(*out, self.pid, target[0], ref);
+    if (out != nullptr && understands_name_monitors(target[1])) append_monitor_p(*out, self.pid, target[0], ref);
   } else if (target.is_pid()) {
     watch.target = target;
     self.watching.emplace(key, std::move(watch));
@@ -113,7 +119,7 @@ void Signals::demonitor(ProcessEntry& self, RefKey key, const Term& ref) {
     return;
   }
   Bytes* const out = kernel_.connections.output_for(node_of(target), Connect::no);
-  if (out != nullptr) append_demonitor_p(*out, self.pid, target.is_pid() ? target : target[0], ref);
+  if (out != nullptr && (target.is_pid() || understands_name_monitors(target[1]))) append_demonitor_p(*out, self.pid, target.is_pid() ? target : target[0], ref);
 }
 
 void Signals::exit_signal(const Term& from, const Term& to, const Term& reason) {

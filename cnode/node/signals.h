@@ -54,6 +54,7 @@ class Signals {
   std::uint64_t next_order() { return ++order_; }
 
  private:
+  bool understands_name_monitors(const Term& node) const;
   void monitor_local(ProcessEntry& self, RefKey key, const Term& ref, ProcessEntry* target, const Term& as, const Term& object);
   void release_watches(ProcessEntry& self);
   void tell_links(ProcessEntry& self, const Term& reason);

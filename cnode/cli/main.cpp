@@ -31,7 +31,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   run->add_option("--supervisor", options.supervisors, "Name=Module@Node[=Arg]: a supervisor whose definition Module:init(Arg) gives at Node; may be repeated")
       ->take_all()->allow_extra_args(false);
   run->add_option("--workers", options.workers, "shared object with C++ children; may be repeated")->take_all()->allow_extra_args(false);
-  run->add_option("--threads", node.threads, "threads for C++ children (default: one per processor)")->check(CLI::Range(1, 1024));
+  run->add_option("--threads", node.threads, "threads for C++ children (default: one less than there are processors)")->check(CLI::Range(1, 1024));
   run->add_option("--otp", node.otp, "placement format: 25 (OTP 25 and below) or 26 (and above); otherwise learnt from the cluster")->check(CLI::IsMember({25, 26}));
   run->add_flag("--force", node.force, "join although this node cannot run every supervisor of the cluster");
   run->add_option("--join-timeout", node.join_timeout, "how long a silent member of the ring file is waited for (default: 5s)")

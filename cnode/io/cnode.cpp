@@ -126,7 +126,7 @@ int cnode::Impl::run(const Settings& settings) {
   composition_config.published = options.published;
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
-  ThreadWorkerPool pool(options.threads == 0 ? processors : options.threads, [this] { driver.wake_workers(); });
+  ThreadWorkerPool pool(options.threads == 0 ? std::max(1u, processors - 1) : options.threads, [this] { driver.wake_workers(); });
   int status = 0;
   bool all_returned = true;
   {

@@ -30,7 +30,6 @@ struct Driver::Impl final : TcpConnection::Owner {
   // ---- the loop ---------------------------------------------------------------------------------
   int run(Node& the_node, const DataDirectory* the_files);
   void run_batch(bool may_block);
-  int wait_for_first(bool answers_are_near);
   void finish();
   void arm_timer(std::optional<Instant> next);
   void wait_signal(const std::function<void(int)>& handle);
@@ -105,21 +104,12 @@ int Driver::Impl::run(Node& the_node, const DataDirectory* the_files) {
 // Runs what is ready, waiting for the first when it may block. When a batch brought much, the senders are probably
 // about to send more: one yield lets them, and their calls share the write that follows. A lone caller never pays for it.
 void Driver::Impl::run_batch(bool may_block) {
-  int handlers = may_block ? wait_for_first(batch_bytes >= io_limits::kSeveralCalls) : 0;
+  int handlers = may_block ? static_cast<int>(io.run_one()) : 0;
   batch_bytes = 0;
   while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
   if (batch_bytes < io_limits::kBusyBatch) return;
   std::this_thread::yield();
   while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
-}
-
-// After a number of calls came, children are working on them: looking a few times for what they answer costs less than sleeping and being woken.
-int Driver::Impl::wait_for_first(bool answers_are_near) {
-  for (int i = 0; answers_are_near && i < io_limits::kLooksBeforeSleep; ++i) {
-    if (io.poll_one() > 0) return 1;
-    std::this_thread::yield();
-  }
-  return static_cast<int>(io.run_one());
 }
 
 void Driver::Impl::finish() {

@@ -14,10 +14,6 @@ inline constexpr int kReadsPerTurn = 4;
 inline constexpr int kHandlersPerBatch = 256;
 // From this many bytes read in one batch more are expected at once: the driver yields the processor once before it writes.
 inline constexpr std::size_t kBusyBatch = 4 * 1024;
-// From this many bytes read in one batch it held several calls, whose answers come one after the other.
-inline constexpr std::size_t kSeveralCalls = 1024;
-// Looks for answers of children, yielding the processor after each, before the driver sleeps: some 10 µs.
-inline constexpr int kLooksBeforeSleep = 16;
 // Buffers gathered into one write; Asio passes at most 64 to the system.
 inline constexpr std::size_t kGatheredBuffers = 64;
 // Open connections. A cluster has some hundred members; the rest is for clients and tools.

@@ -35,7 +35,7 @@ struct cnode_options {
   std::vector<std::string> join = {};    // members of the cluster, tried until one answers; none: a ring of one, or the ring file's
   std::string data_dir = {};             // empty: data/<name> below the working directory
   std::string listen = {};               // address[:port]; empty: the name's host where it is an address, loopback for localhost, else any
-  unsigned threads = 0;                  // that run native children; 0: as many as the machine has processors
+  unsigned threads = 0;                  // that run native children; 0: one less than the machine has processors, at least one
   int otp = 0;                           // placement format: 25 (and below) or 26 (and above); 0: learnt from the cluster
   bool force = false;                    // join although this node cannot run what the cluster runs
   std::chrono::milliseconds join_timeout{5000};  // how long a silent member of the ring file is waited for

@@ -139,32 +139,34 @@ std::span<const Term::Pair> Term::pairs() const {
   return {behind<Pair>(node), node->size};
 }
 
-const Term* Term::find(const Term& key) const {
-  const Node* node = node_of(*this, TermType::map, "find() in a term that is no map");
+namespace {
+
+// The value whose key `order` finds equal: order(Key) is below, at or above 0 as Key stands before, at or behind what is looked for.
+template <class Order>
+const Term* find_in_map(const Node* node, Order&& order) {
   std::size_t low = 0;
   std::size_t high = node->size;
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;
-    const Pair& pair = detail::map_pair(node, middle);
-    const int order = compare_exact(pair.first, key);
-    if (order == 0) return &pair.second;
-    (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
+    const Term::Pair& pair = detail::map_pair(node, middle);
+    const int side = order(pair.first);
+    if (side == 0) return &pair.second;
+    (side < 0 ? low : high) = side < 0 ? middle + 1 : middle;
   }
   return nullptr;
 }
 
+}  // namespace
+
+const Term* Term::find(const Term& key) const {
+  return find_in_map(node_of(*this, TermType::map, "find() in a term that is no map"), [&](const Term& each) { return compare_exact(each, key); });
+}
+
+// Atoms stand behind numbers and before everything else.
 const Term* Term::find(std::string_view atom_key) const {
-  const Node* node = node_of(*this, TermType::map, "find() in a term that is no map");
-  std::size_t low = 0;
-  std::size_t high = node->size;
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    const Pair& pair = detail::map_pair(node, middle);
-    const int order = pair.first.is_atom() ? pair.first.atom_name().compare(atom_key) : pair.first.is_integer() || pair.first.is_real() ? -1 : 1;
-    if (order == 0) return &pair.second;
-    (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
-  }
-  return nullptr;
+  return find_in_map(node_of(*this, TermType::map, "find() in a term that is no map"), [&](const Term& each) {
+    return each.is_atom() ? each.atom_name().compare(atom_key) : each.is_integer() || each.is_real() ? -1 : 1;
+  });
 }
 
 BytesView Term::bytes() const {

@@ -4,7 +4,8 @@
 
 -export([all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([a_name_without_host_is_refused/1, a_cookie_that_others_can_read_is_refused/1,
-         a_bare_elixir_name_is_refused_with_a_hint/1, without_epmd_it_does_not_start/1,
+         a_bare_elixir_name_is_refused_with_a_hint/1, a_tick_time_out_of_range_is_refused/1,
+         without_epmd_it_does_not_start/1,
          an_unusable_data_directory_is_refused/1, a_data_directory_in_use_is_refused/1,
          missing_workers_are_refused/1]).
 -export([status_shows_the_node/1, a_node_that_does_not_answer_is_said/1, leave_ends_the_node/1,
@@ -21,7 +22,8 @@
 
 all() ->
     [a_name_without_host_is_refused, a_cookie_that_others_can_read_is_refused,
-     a_bare_elixir_name_is_refused_with_a_hint, without_epmd_it_does_not_start,
+     a_bare_elixir_name_is_refused_with_a_hint, a_tick_time_out_of_range_is_refused,
+     without_epmd_it_does_not_start,
      an_unusable_data_directory_is_refused, a_data_directory_in_use_is_refused,
      missing_workers_are_refused, status_shows_the_node, a_node_that_does_not_answer_is_said,
      leave_ends_the_node, place_agrees_with_the_legacy_placement,
@@ -54,6 +56,9 @@ a_cookie_that_others_can_read_is_refused(Config) ->
 
 a_bare_elixir_name_is_refused_with_a_hint(_Config) ->
     refused(?USAGE, "'Elixir.MySup'", args() ++ ["--supervisor", "MySup=my_sup@dev@127.0.0.1"]).
+
+a_tick_time_out_of_range_is_refused(_Config) ->
+    [refused(?USAGE, "--tick-time", args() ++ ["--tick-time", Time]) || Time <- ["0", "-1", "3601", "soon"]].
 
 without_epmd_it_does_not_start(_Config) ->
     {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),

@@ -9,8 +9,8 @@
 
 -export([start/1, stop/0, mark/0, stop_since/1]).
 -export([start_epmd/0, stop_epmd/0, epmd_names/0, epmd_port/0]).
--export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, kill/1, signal/2,
-         await_exit/2, log/1]).
+-export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, odd_workers/0, kill/1,
+         signal/2, await_exit/2, log/1]).
 -export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, stop_beam/1, in/2, in/3]).
 -export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1,
          children_file/0]).
@@ -104,6 +104,16 @@ run_args(Name) ->
 -spec run_ringnode(string(), [string()]) -> program().
 run_ringnode(Name, Args) ->
     call({start, Name, executable(), Args}).
+
+%% A shared object of the classes in odd_worker.cpp, compiled as a user would.
+-spec odd_workers() -> file:filename().
+odd_workers() ->
+    Source = filename:join([root(), "test", "ct", "odd_worker.cpp"]),
+    Object = filename:join(call(dir), "libodd_worker.so"),
+    Include = filename:join([root(), "cnode", "include"]),
+    Built = os:cmd(lists:join(" ", ["g++ -std=c++20 -shared -fPIC -I", Include, Source, "-o", Object, "2>&1"])),
+    filelib:is_regular(Object) orelse error({not_built, Built}),
+    Object.
 
 -spec executable() -> file:filename().
 executable() ->

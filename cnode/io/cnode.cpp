@@ -108,7 +108,7 @@ struct cnode::Impl {
 
 int cnode::Impl::run(const Settings& settings) {
   const std::string path = options.data_dir.empty() ? "data/" + settings.name.whole() : options.data_dir;
-  const auto files = DataDirectory::open(path);
+  auto files = DataDirectory::open(path);
   if (!files) return refuse({ExitStatus::data_dir, files.error()});
   auto kept = read_ring_files(*files);
   if (!kept) return refuse({ExitStatus::data_dir, kept.error()});

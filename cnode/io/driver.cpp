@@ -28,7 +28,7 @@ struct Driver::Impl final : TcpConnection::Owner {
   }
 
   // ---- the loop ---------------------------------------------------------------------------------
-  int run(Node& the_node, const DataDirectory* the_files);
+  int run(Node& the_node, DataDirectory* the_files);
   void run_batch(bool may_block);
   void finish();
   void arm_timer(std::optional<Instant> next);
@@ -65,7 +65,7 @@ struct Driver::Impl final : TcpConnection::Owner {
   std::vector<char> buffer;
 
   Node* node = nullptr;
-  const DataDirectory* files = nullptr;
+  DataDirectory* files = nullptr;
   std::unordered_map<ConnectionId, std::shared_ptr<TcpConnection>> connections;
   std::unordered_set<ConnectionId> opening;  // asked for by the node, not yet open
   std::vector<std::shared_ptr<TcpConnection>> unwritten;  // have queued bytes of this step
@@ -80,7 +80,7 @@ struct Driver::Impl final : TcpConnection::Owner {
 
 // ---- the loop -------------------------------------------------------------------------------------
 
-int Driver::Impl::run(Node& the_node, const DataDirectory* the_files) {
+int Driver::Impl::run(Node& the_node, DataDirectory* the_files) {
   node = &the_node;
   files = the_files;
   listener.start();
@@ -181,7 +181,10 @@ void Driver::Impl::perform(PauseReading& effect) {
 void Driver::Impl::perform(PersistFile& effect) {
   if (files == nullptr) return;
   const Instant since = now().now;
-  if (const auto error = files->write(effect.name, effect.content)) node->file_failed(effect.name, *error, now());
+  const auto same = files->look_again();
+  if (same && !*same) node->data_directory_changed(now());
+  if (const auto error = same ? files->write(effect.name, effect.content) : std::optional(Error{same.error()})) node->file_failed(effect.name, *error, now());
+  else node->file_written(effect.name, now());
   slow_disk(effect.name, since);
 }
 
@@ -262,7 +265,7 @@ void Driver::on_signal(std::function<void(int)> handle) {
   impl_->wait_signal(handle);
 }
 
-int Driver::run(Node& node, const DataDirectory* files) { return impl_->run(node, files); }
+int Driver::run(Node& node, DataDirectory* files) { return impl_->run(node, files); }
 
 void Driver::post(std::function<void()> work) {
   asio::post(impl_->io, [impl = impl_.get(), work = std::move(work)] { if (!impl->halting) work(); });

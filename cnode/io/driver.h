@@ -34,7 +34,7 @@ class Driver {
   void on_signal(std::function<void(int signal)> handle);
 
   // Starts the node and blocks until it halts; returns its status. `files`: null keeps nothing on disk. Once.
-  int run(Node& node, const DataDirectory* files);
+  int run(Node& node, DataDirectory* files);
 
   // ---- any thread -----------------------------------------------------------------------------
   void post(std::function<void()> work);  // on run()'s thread; dropped when the node has halted

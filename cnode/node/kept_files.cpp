@@ -9,11 +9,18 @@ namespace supervisorring {
 void KeptFiles::write(const std::string& name, Bytes content) {
   File& file = files_[name];
   file.content = std::move(content);
+  // One that waits in this step's effects is overtaken: what announces it comes after both.
+  for (Effect& effect : kernel_.effects)
+    if (auto* waiting = std::get_if<PersistFile>(&effect); waiting && waiting->name == name) return void(waiting->content = file.content);
   kernel_.effects.emplace_back(PersistFile{name, file.content});
 }
 
 void KeptFiles::remove(const std::string& name) {
   files_.erase(name);
+  std::erase_if(kernel_.effects, [&name](const Effect& effect) {
+    const auto* waiting = std::get_if<PersistFile>(&effect);
+    return waiting && waiting->name == name;
+  });
   kernel_.effects.emplace_back(RemoveFile{name});
 }
 

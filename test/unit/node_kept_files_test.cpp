@@ -70,6 +70,12 @@ TEST_F(KeptFilesOfANode, ItIsTheNewestContentThatIsRepeatedAndANewReasonIsANewLi
   EXPECT_EQ(lines_, (Texts{"the file ring is not written: disk full; trying again", "the file ring is not written: no directory; trying again"}));
 }
 
+// A burst of a thousand changes of the ring wrote, and held in memory, a thousand whole ring files.
+TEST_F(KeptFilesOfANode, OfSeveralWritesInOneStepTheLastIsDone) {
+  node_.run([](ProcessContext& context) { for (int i = 0; i < 1000; ++i) context.persist("ring", std::to_string(i)); }, time_);
+  EXPECT_EQ(writes(), Texts{"ring=999"});
+}
+
 TEST_F(KeptFilesOfANode, AnotherDirectoryGetsAllOfThem) {
   persist("ring", "1");
   persist("facts", "2");

@@ -178,6 +178,7 @@ a_stuck_child_is_dead_at_once_and_shown(Config) ->
         true = link(Pid),
         gen_server:call(Pid, get),
         gen_server:cast(Pid, {sleep, 5000}),
+        timer:sleep(300),  % it has begun
         Waiting = gen_server:send_request(Pid, get),
         {Micros, ok} = timer:tc(fun() -> ask(Node, terminate_child, [?SUP, s1]) end),
         ?assert(Micros < 1000000),
@@ -205,6 +206,7 @@ a_stuck_child_is_killed_after_its_shutdown_time(Config) ->
     on_dev(Config, fun() ->
         Ref = monitor(process, {s1, Node}),
         gen_server:cast({s1, Node}, {sleep, 3000}),
+        timer:sleep(300),
         {Micros, ok} = timer:tc(fun() -> ask(Node, terminate_child, [?SUP, s1]) end),
         ?assert(Micros >= 450000 andalso Micros < 1500000),
         ?assertEqual(killed, receive {'DOWN', Ref, _, _, Why} -> Why after 1000 -> nothing end)

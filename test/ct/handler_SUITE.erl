@@ -32,6 +32,7 @@ init_per_testcase(Case, Config) ->
     Config1 = [{mark, Mark}, {observer, ring_cluster:start_beam("observer")}, {dev, ring_cluster:start_beam("dev")} | Config],
     Handler = case Case of
                   a_child_that_matched_no_handler_ends_at_the_next_ring_change -> [];
+                  a_missing_handler_module_is_waited_for -> [{dyn_child_handler, late_handler}];
                   _ -> [{dyn_child_handler, odd_handler}]
               end,
     answers(Config1, list([d1, d2, d3, d4])),
@@ -85,30 +86,41 @@ children_outlive_a_handler_that_fails(Config) ->
     eventually(fun() -> times(C1, "odd_handler:get_all() answers again") end, 1, 5000),
     await_running(Config, [d1, d2, d3, d4, d5, s1, s2]).
 
+%% The module is not there at first, is loaded, goes, and comes back.
 a_missing_handler_module_is_waited_for(Config) ->
     C1 = proplists:get_value(cpp1, Config),
-    await_running(Config, [d1, d2, d3, d4, s1, s2]),
     Dev = proplists:get_value(dev, Config),
-    Dirs = in(Dev, fun() -> take_away(odd_handler) end),
+    All = [d1, d2, d3, d4, s1, s2],
+    await_running(Config, [s1, s2]),
+    Undef = "late_handler:get_all(): {exception,undef",
+    Again = "late_handler:get_all() answers again",
+    eventually(fun() -> times(C1, Undef) end, 1, 5000),
     sync(Config),
-    eventually(fun() -> times(C1, "odd_handler:get_all(): {exception,undef") end, 1, 5000),
+    load_late_handler(Dev),
     sync(Config),
-    ?assertEqual([d1, d2, d3, d4, s1, s2], ids(running(Config))),
-    in(Dev, fun() -> ok = code:add_pathsa(Dirs) end),
+    await_running(Config, All),
+    in(Dev, fun() -> code:delete(late_handler), code:purge(late_handler) end),
     sync(Config),
-    eventually(fun() -> times(C1, "odd_handler:get_all() answers again") end, 1, 5000).
+    eventually(fun() -> times(C1, Undef) end, 2, 5000),
+    sync(Config),
+    ?assertEqual(All, ids(running(Config))),
+    load_late_handler(Dev),
+    sync(Config),
+    eventually(fun() -> times(C1, Again) end, 2, 5000).
 
-%% The folders that had the module.
-take_away(Module) ->
-    case code:which(Module) of
-        non_existing ->
-            [];
-        File ->
-            Dir = filename:dirname(File),
-            true = code:del_path(Dir),
-            code:purge(Module), code:delete(Module), code:purge(Module),
-            [Dir | take_away(Module)]
-    end.
+%% A module that is in no file.
+load_late_handler(Dev) ->
+    Text = "-module(late_handler). -export([match/1, get_all/0, add/1, del/1]). match(Id) -> odd_handler:match(Id). "
+        "get_all() -> odd_handler:get_all(). add(Spec) -> odd_handler:add(Spec). del(Id) -> odd_handler:del(Id).",
+    {ok, Tokens, _} = erl_scan:string(Text),
+    Forms = [begin {ok, Form} = erl_parse:parse_form(Each), Form end || Each <- split(Tokens)],
+    {ok, late_handler, Code} = compile:forms(Forms),
+    {module, late_handler} = in(Dev, fun() -> code:load_binary(late_handler, "late_handler", Code) end).
+
+split([]) -> [];
+split(Tokens) ->
+    {Form, [Dot | Rest]} = lists:splitwith(fun({dot, _}) -> false; (_) -> true end, Tokens),
+    [Form ++ [Dot] | split(Rest)].
 
 %% The node goes, then a member goes: its children run elsewhere, the handler's too.
 children_outlive_the_handlers_node(Config) ->

@@ -148,10 +148,11 @@ int cnode::Impl::run(const Settings& settings) {
       write_log(LogLevel::notice, "signal " + std::to_string(signal) + ": leaving; a second one ends at once");
       leave(false);
     });
-    status = driver.run(*the_node, &*files);
+    status = driver.run(*the_node, &*files, &pool);
     node = nullptr;
     composition = nullptr;
     all_returned = pool.shut_down(std::chrono::milliseconds(1000));  // before what the strands use goes
+    all_returned = driver.wait_for_children(std::chrono::milliseconds(all_returned ? 1000 : 0)) && all_returned;
     the_node.reset();                                                // its processes refer to the composition
   }
   if (!all_returned) write_log(LogLevel::warning, "ending although the code of a child has not returned");

@@ -97,7 +97,10 @@ void ThreadWorkerPool::look_out() {
 }
 
 void ThreadWorkerPool::schedule(std::shared_ptr<Strand> strand) {
-  if (!strand->wants_own_thread()) return common_->push(std::move(strand));
+  if (!strand->wants_own_thread()) {
+    if (keeps_quick_ && strand->is_quick()) return quick_.push_back(std::move(strand));
+    return common_->push(std::move(strand));
+  }
   std::shared_ptr<Queue> queue;
   bool fresh = false;
   {
@@ -142,7 +145,10 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
       stood_in = queue->stood_in;
       queue->size.store(queue->strands.size(), std::memory_order_release);
     }
-    if (strand->run_turn() == Strand::Next::again) queue->push(std::move(strand));
+    const auto start = std::chrono::steady_clock::now();
+    const Strand::Next next = strand->run_turn();
+    strand->note_turn(std::chrono::steady_clock::now() - start);
+    if (next == Strand::Next::again) queue->push(std::move(strand));
     strand.reset();
   }
   std::lock_guard lock(shared->mutex);
@@ -151,6 +157,25 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
   }
   --shared->threads;
   shared->thread_ended.notify_all();
+}
+
+std::shared_ptr<Strand> ThreadWorkerPool::take_quick() {
+  if (quick_.empty()) return nullptr;
+  std::shared_ptr<Strand> strand = std::move(quick_.front());
+  quick_.pop_front();
+  return strand;
+}
+
+std::chrono::steady_clock::time_point ThreadWorkerPool::run_quick(std::shared_ptr<Strand> strand, std::chrono::steady_clock::time_point now) {
+  const Strand::Next next = strand->run_turn();
+  const auto end = std::chrono::steady_clock::now();
+  strand->note_turn(end - now);
+  if (next == Strand::Next::again) common_->push(std::move(strand));
+  return end;
+}
+
+void ThreadWorkerPool::give_up_quick() {
+  for (auto& strand : std::exchange(quick_, {})) common_->push(std::move(strand));
 }
 
 unsigned ThreadWorkerPool::running_threads() const {

@@ -49,7 +49,7 @@ struct Driver::Impl final : TcpConnection::Owner {
   }
 
   // ---- the loop ---------------------------------------------------------------------------------
-  int run(Node& the_node, const DataDirectory* the_files, ThreadWorkerPool* the_pool);
+  int run(Node& the_node, DataDirectory* the_files, ThreadWorkerPool* the_pool);
   Baton::Loop loop();
   void run_batch(bool may_block);
   bool look_at_busy();
@@ -93,7 +93,7 @@ struct Driver::Impl final : TcpConnection::Owner {
   std::vector<char> buffer;
 
   Node* node = nullptr;
-  const DataDirectory* files = nullptr;
+  DataDirectory* files = nullptr;
   ThreadWorkerPool* pool = nullptr;
   Baton baton;
   bool started = false;
@@ -114,7 +114,7 @@ struct Driver::Impl final : TcpConnection::Owner {
 
 // ---- the loop -------------------------------------------------------------------------------------
 
-int Driver::Impl::run(Node& the_node, const DataDirectory* the_files, ThreadWorkerPool* the_pool) {
+int Driver::Impl::run(Node& the_node, DataDirectory* the_files, ThreadWorkerPool* the_pool) {
   node = &the_node;
   files = the_files;
   pool = the_pool;
@@ -303,7 +303,10 @@ void Driver::Impl::perform(PauseReading& effect) {
 void Driver::Impl::perform(PersistFile& effect) {
   if (files == nullptr) return;
   const Instant since = now().now;
-  if (const auto error = files->write(effect.name, effect.content)) node->file_failed(effect.name, *error, now());
+  const auto same = files->look_again();
+  if (same && !*same) node->data_directory_changed(now());
+  if (const auto error = same ? files->write(effect.name, effect.content) : std::optional(Error{same.error()})) node->file_failed(effect.name, *error, now());
+  else node->file_written(effect.name, now());
   slow_disk(effect.name, since);
 }
 
@@ -386,7 +389,7 @@ void Driver::on_signal(std::function<void(int)> handle) {
   impl_->wait_signal(handle);
 }
 
-int Driver::run(Node& node, const DataDirectory* files, ThreadWorkerPool* pool) { return impl_->run(node, files, pool); }
+int Driver::run(Node& node, DataDirectory* files, ThreadWorkerPool* pool) { return impl_->run(node, files, pool); }
 bool Driver::wait_for_children(std::chrono::milliseconds grace) { return impl_->baton.wait_for_lost(grace); }
 
 void Driver::post(std::function<void()> work) {

@@ -37,7 +37,7 @@ class Driver {
 
   // Starts the node and blocks until it halts; returns its status. `files`: null keeps nothing on disk. `pool`, where the node's children
   // run: its quick strands are run by the node's thread; may be null. Once.
-  int run(Node& node, const DataDirectory* files, ThreadWorkerPool* pool = nullptr);
+  int run(Node& node, DataDirectory* files, ThreadWorkerPool* pool = nullptr);
   // False: a child's code has not returned within `grace`; the thread it runs on still uses it. REQUIRES: run() has returned.
   bool wait_for_children(std::chrono::milliseconds grace);
 

@@ -17,7 +17,7 @@
 
 -export([start_link/0]).
 -export([keep/2, unkeep/1, kept/0, get/2, set/2, forget_children/1]).
--export([add_request/2, request/1, requests/0, mark_sent/2, end_request/1, drop_request/1,
+-export([add_request/2, request/1, requests/0, requests/1, mark_sent/2, end_request/1, drop_request/1,
          finish_run/2]).
 -export([add_child/1, started/3, failed/2, exited/2, child/1, child_of/1, children/0, children/1,
          update_child/2, remove_child/1, remove_failed/1]).
@@ -86,7 +86,7 @@ add_request(Tag, Input) ->
             full;
         _ ->
             Seq = erlang:unique_integer([monotonic]),
-            true = ets:insert(?REQUESTS, {Seq, Tag, Input, 0}),
+            true = ets:insert(?REQUESTS, {Seq, Tag, Input, 0, 0}),
             Tag =:= once orelse ets:insert(?TAGS, {Tag, Seq}),
             {ok, Seq}
     end.
@@ -95,19 +95,25 @@ add_request(Tag, Input) ->
 -spec request(seq()) -> {tag() | once, Input :: tuple(), Generation :: non_neg_integer()} | none.
 request(Seq) ->
     case ets:lookup(?REQUESTS, Seq) of
-        [{_, Tag, Input, Generation}] -> {Tag, Input, Generation};
+        [{_, Tag, Input, Generation, _Lives}] -> {Tag, Input, Generation};
         [] -> none
     end.
 
 %% All of them, oldest first.
 -spec requests() -> [seq()].
 requests() ->
-    [Seq || [Seq] <- ets:match(?REQUESTS, {'$1', '_', '_', '_'})].
+    [Seq || [Seq] <- ets:match(?REQUESTS, {'$1', '_', '_', '_', '_'})].
+
+%% Those that so many programs have had without answering them, oldest first.
+-spec requests(Lives :: pos_integer()) -> [seq()].
+requests(Lives) ->
+    ets:select(?REQUESTS, [{{'$1', '_', '_', '_', '$2'}, [{'>=', '$2', Lives}], ['$1']}]).
 
 %% Notes that the program of that generation has the request.
 -spec mark_sent(seq(), pos_integer()) -> ok.
 mark_sent(Seq, Generation) ->
     _ = ets:update_element(?REQUESTS, Seq, {4, Generation}),
+    _ = (catch ets:update_counter(?REQUESTS, Seq, {5, 1})),
     ok.
 
 %% The request of that tag is answered; nothing happens where there is none.
@@ -126,7 +132,7 @@ end_request(Tag) ->
 -spec drop_request(seq()) -> ok.
 drop_request(Seq) ->
     case ets:take(?REQUESTS, Seq) of
-        [{_, Tag, _, _}] when Tag =/= once -> _ = ets:delete(?TAGS, Tag), ok;
+        [{_, Tag, _, _, _}] when Tag =/= once -> _ = ets:delete(?TAGS, Tag), ok;
         _ -> ok
     end.
 

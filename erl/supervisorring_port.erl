@@ -250,8 +250,23 @@ program_ended(Reason, #state{started_at = StartedAt} = State) ->
     State1 = State#state{phase = down, port = undefined, os_pid = undefined, ready = false,
                          short_lives = Short, why_none = Reason, orders = Orders},
     case BackOff of
-        0 -> start_program(State1);
-        _ -> erlang:send_after(BackOff, self(), start), give_up_early(State1)
+        0 ->
+            start_program(State1);
+        _ ->
+            erlang:send_after(BackOff, self(), start),
+            refuse_fatal(State1),
+            give_up_early(State1)
+    end.
+
+%% A request that each of so many short-lived programs had may be what they die of.
+refuse_fatal(State) ->
+    case supervisorring_estate:requests(?SHORT_LIVES) of
+        [] ->
+            ok;
+        Fatal ->
+            [begin refuse(Seq, State), supervisorring_estate:drop_request(Seq) end || Seq <- Fatal],
+            log(error, "~b requests are given up: ~b programs in a row died having them",
+                [length(Fatal), ?SHORT_LIVES])
     end.
 
 short_lives({cannot_start, _, _}, _Lived, Short) -> max(Short + 1, ?SHORT_LIVES);

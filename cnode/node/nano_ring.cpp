@@ -83,9 +83,19 @@ void NanoRingProcess::input(ProcessContext& context, const std::function<void(Me
   }
   performing_ = false;
   set_timer(context);
+  if (shared_->hooks.sets_changed) tell_sets(context);
   if (!std::exchange(tell_removed_, false)) return;
   if (shared_->hooks.removed) return shared_->hooks.removed(context);
   leave(context, Membership::Forget::yes);
+}
+
+void NanoRingProcess::tell_sets(ProcessContext& context) {
+  const Membership& core = *shared_->core;
+  if (told_phase_ == core.phase() && told_nodes_ == core.node_set() && told_up_ == core.up_set()) return;
+  told_phase_ = core.phase();
+  told_nodes_ = core.node_set();
+  told_up_ = core.up_set();
+  shared_->hooks.sets_changed(context, core);
 }
 
 void NanoRingProcess::set_timer(ProcessContext& context) {

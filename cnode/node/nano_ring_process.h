@@ -58,6 +58,7 @@ class NanoRingProcess : public Process {
   Term timer_;
   std::optional<Instant> timer_at_;
   LwwSet told_nodes_, told_up_;        // as hooks.sets_changed was told last
+  bool published_ = false;             // the view has changed since
   Membership::Phase told_phase_ = Membership::Phase::asking;
   std::deque<membership::Effect> pending_;
   bool performing_ = false;

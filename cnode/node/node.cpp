@@ -95,6 +95,7 @@ void Node::port_received(BytesView bytes, Time now) {
 
 void Node::on_port_input(std::function<void(ProcessContext&, const Term&)> handler) { impl_->port->on_input(std::move(handler)); }
 const RpcFunction* Node::function(const Term& module, const Term& name, std::size_t arity) const { return impl_->functions.find(module, name, arity); }
+void Node::log(LogLevel level, const std::string& text) { impl_->log(level, text); }
 void Node::order(const Term& order) { impl_->port->order(order); }
 void Node::stand_in(const Term& name, const Term& pid) { impl_->processes.stand_in(name, pid); }
 

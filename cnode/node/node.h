@@ -74,6 +74,7 @@ class Node {
   // ---- drop-in, on the node's thread -----------------------------------------------------------------
   // What comes over the port and is not the node's own affair (port_link.h); before start().
   void on_port_input(std::function<void(ProcessContext&, const Term& input)>);
+  void log(LogLevel, const std::string&);             // as a process of the node
   void order(const Term&);                            // for the BEAM, in this step's frame
   const RpcFunction* function(const Term& module, const Term& name, std::size_t arity) const;  // null: not defined
   void stand_in(const Term& name, const Term& pid);   // processes of this name have this pid from here on

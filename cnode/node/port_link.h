@@ -42,6 +42,7 @@ class PortLink {
   void monitor(PidNumber self, RefKey key, const Term& target);
   void demonitor(RefKey key);
   void call(RefKey key, const Term& to, const Term& request, Duration timeout);
+  // '$beam':run(Fun, Tag) stands for {run, ...}: a Fun that was run for this Tag already, or is being run, is not run again.
   void erpc(RefKey key, const Term& node, const Term& module, const Term& function, std::vector<Term> arguments, Duration timeout);
   void cancel(RefKey key);  // nothing when it has been answered
   // True: for a process that the BEAM holds, a relay's included, and on its way.

@@ -173,6 +173,9 @@ void PortSupervision::sets_changed(ProcessContext&, const Membership& core) {
   if (core.phase() == Membership::Phase::member) beam_.keep(sets_key(), sets_);
   else beam_.unkeep(sets_key());
   send_ring(core);
+  for (const Term& event : std::exchange(events_, {})) beam_.order(event);
+  // From the removal of this member on nothing is answered.
+  if (core.phase() == Membership::Phase::gone && std::exchange(acks_, false)) beam_.order(tuple(atom("acks"), atom("false")));
 }
 
 void PortSupervision::send_ring(const Membership& core) {
@@ -181,7 +184,7 @@ void PortSupervision::send_ring(const Membership& core) {
 }
 
 void PortSupervision::ring_changed(const RingChange& change) {
-  const auto notify = [this](const char* to, Term event) { beam_.order(tuple(atom("notify"), atom(to), std::move(event))); };
+  const auto notify = [this](const char* to, Term event) { events_.push_back(tuple(atom("notify"), atom(to), std::move(event))); };
   if (change.old_nodes != change.new_nodes) notify("nano_ring", tuple(atom("new_node_set"), Term::list(change.old_nodes), Term::list(change.new_nodes)));
   if (!change.up_changed()) return;
   notify("nano_ring", tuple(atom("new_up_set"), Term::list(change.old_up), Term::list(change.new_up)));

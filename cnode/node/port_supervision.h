@@ -47,6 +47,8 @@ class PortSupervision {
   const Leave leave_;
   Beam beam_;
   Term sets_;                  // {NodeSet, UpSet} as they are
+  std::vector<Term> events_;   // for the BEAM's event managers, after the ring that they tell of
+  bool acks_ = true;           // the BEAM answers gossip while no program does
 };
 
 // The sets of a predecessor that was in the ring when it died.

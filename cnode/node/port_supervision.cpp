@@ -1,5 +1,6 @@
 #include "node/port_supervision.h"
 
+#include "node/api.h"
 #include "node/port_global.h"
 #include "node/sup_local.h"
 
@@ -14,9 +15,10 @@ Result<LwwSet> read_set(const Term& term) {
   return received ? member_set(*received) : Result<LwwSet>(Error{received.error()});
 }
 
-Term answer_term(const std::variant<Term, RpcError>& result) {
+Term answer_term(const std::variant<Term, RpcError>& result, const Term& function, const Term& arguments) {
   if (const auto* value = std::get_if<Term>(&result)) return tuple(atom("ok"), *value);
   const RpcError& error = std::get<RpcError>(result);
+  if (error.reason.is_tagged("noproc", 2)) return tuple(atom("exit"), tuple(atom("noproc"), tuple(atom("supervisorring"), function, arguments)));
   return tuple(error.kind, error.reason);
 }
 
@@ -139,17 +141,39 @@ void PortSupervision::handle_proxy_started(ProcessContext& context, const Term& 
 
 // ---- requests -----------------------------------------------------------------------------------------
 
+void PortSupervision::answer(const Term& id, Term result) { beam_.order(tuple(atom("answer"), id, std::move(result))); }
+
 void PortSupervision::handle_request(ProcessContext& context, const Term& id, const Term& function, const Term& arguments) {
-  if (!function.is_atom() || !arguments.is_proper_list())
-    return beam_.order(tuple(atom("answer"), id, tuple(atom("error"), atom("badarg"))));
-  carry_out(context, id, module_of(function), function_of(function), arguments);
+  if (!function.is_atom() || !arguments.is_proper_list()) return answer(id, tuple(atom("error"), atom("badarg")));
+  const bool change = function.is_atom("start_child") || function.is_atom("terminate_child") || function.is_atom("delete_child") || function.is_atom("restart_child");
+  if (change && arguments.size() == 2) return handle_change(context, id, function, arguments);
+  if (function.is_atom("leave") && arguments.size() == 1) {
+    answer(id, tuple(atom("ok"), atom("ok")));
+    return leave_(context, arguments[0].is_atom("true"));
+  }
+  call_function(context, id, function, arguments);
 }
 
-void PortSupervision::carry_out(ProcessContext& context, const Term& id, const Term& module, const Term& function, const Term& arguments) {
-  const RpcFunction* const body = node_.function(module, function, arguments.size());
-  if (body == nullptr) return beam_.order(tuple(atom("answer"), id, tuple(atom("error"), atom("undef"))));
+// The handlers are the application's affair: it asks them in the caller's process, as the original does.
+void PortSupervision::handle_change(ProcessContext& context, const Term& id, const Term& function, const Term& arguments) {
+  Term child = arguments[1];
+  if (function.is_atom("start_child")) {
+    const auto checked = check_child_spec(arguments[1], std::nullopt);
+    if (const auto* reason = std::get_if<Term>(&checked)) return answer(id, tuple(atom("ok"), tuple(atom("error"), *reason)));
+    child = std::get<ChildSpec>(checked).id;
+  }
+  api_change(context, supervision_.state(), arguments[0], child, tuple(function, arguments[1]), [this, id, function, arguments](ProcessContext&, std::variant<Term, RpcError> result) {
+    answer(id, answer_term(result, function, arguments));
+  });
+}
+
+void PortSupervision::call_function(ProcessContext& context, const Term& id, const Term& function, const Term& arguments) {
+  const RpcFunction* const body = node_.function(module_of(function), function_of(function), arguments.size());
+  if (body == nullptr) return answer(id, tuple(atom("error"), atom("undef")));
   const auto elements = arguments.elements();
-  (*body)(context, {elements.begin(), elements.end()}, [this, id](std::variant<Term, RpcError> result) { beam_.order(tuple(atom("answer"), id, answer_term(result))); });
+  (*body)(context, {elements.begin(), elements.end()}, [this, id, function, arguments](std::variant<Term, RpcError> result) {
+    answer(id, answer_term(result, function, arguments));
+  });
 }
 
 // ---- inputs -------------------------------------------------------------------------------------------

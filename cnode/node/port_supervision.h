@@ -37,7 +37,9 @@ class PortSupervision {
   void handle_child_exited(ProcessContext&, const Term& input);
   void handle_proxy_started(ProcessContext&, const Term& input);
   void handle_request(ProcessContext&, const Term& id, const Term& function, const Term& arguments);
-  void carry_out(ProcessContext&, const Term& id, const Term& module, const Term& function, const Term& arguments);
+  void handle_change(ProcessContext&, const Term& id, const Term& function, const Term& arguments);
+  void call_function(ProcessContext&, const Term& id, const Term& function, const Term& arguments);
+  void answer(const Term& id, Term result);
   SupervisorState* running(const Term& name) const;  // with a local supervisor; else null
   void send_ring(const Membership&);
 

@@ -82,6 +82,7 @@ std::optional<Term> Kernel::spawn(std::unique_ptr<Process> process, const SpawnO
   entry->trap_exit = options.trap_exit == TrapExit::yes;
   queue.push({SignalKind::start, entry->number});
   if (options.link_to.is_pid()) signals.link(*entry, options.link_to);
+  if (port && entry->bound != ProcessEntry::Bound::no) port->bound(*entry);
   return entry->pid;
 }
 

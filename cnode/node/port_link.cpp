@@ -82,6 +82,14 @@ bool PortLink::take_exit_signal(const Term& from, const Term& to, const Term& re
   return true;
 }
 
+void PortLink::bound(const ProcessEntry& self) {
+  std::erase_if(early_, [&](auto& early) {
+    if (!(early.first == self.pid)) return false;
+    kernel_.queue.message(self.number, std::move(early.second));
+    return true;
+  });
+}
+
 void PortLink::ended(const ProcessEntry& self, const Term& reason) {
   if (self.bound == ProcessEntry::Bound::proxy) order(tuple(atom("end_proxy"), self.pid, reason));
 }
@@ -152,9 +160,10 @@ void PortLink::handle_input(const Term& input) {
   kernel_.run([this, input](ProcessContext& context) { handler_(context, input); });
 }
 
-// One that was under way when the process ended is dropped, as on a BEAM.
 void PortLink::handle_message(const Term& pid, const Term& message) {
-  if (const auto to = kernel_.processes.number_of(pid)) kernel_.queue.message(*to, message);
+  if (const auto to = kernel_.processes.number_of(pid)) return kernel_.queue.message(*to, message);
+  if (early_.size() >= kMaxEarlyMessages) early_.pop_front();
+  early_.emplace_back(pid, message);
 }
 
 void PortLink::handle_down(const Term& key, const Term& object, const Term& reason) {

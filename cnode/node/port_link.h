@@ -10,6 +10,7 @@
 // An input that cannot be understood costs one line. A frame that is too long ends the program: there is no next frame to find.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <optional>
 #include <unordered_map>
@@ -29,6 +30,9 @@ class Kernel;
 // The application watches for a second's silence (then it kills and replaces the program).
 inline constexpr Duration kHeartbeat = std::chrono::milliseconds(200);
 
+// A relay can have its name, and messages, before the program has heard of it. Of a pid that has ended some stay here until others push them out.
+inline constexpr std::size_t kMaxEarlyMessages = 1'000;
+
 class PortLink {
  public:
   PortLink(Kernel& kernel, const PortAttach& attach);
@@ -47,6 +51,7 @@ class PortLink {
   void cancel(RefKey key);  // nothing when it has been answered
   // True: for a process that the BEAM holds, a relay's included, and on its way.
   bool take_exit_signal(const Term& from, const Term& to, const Term& reason);
+  void bound(const ProcessEntry& self);  // its pid is one of the BEAM's from here on
   void ended(const ProcessEntry& self, const Term& reason);
   void connect(ProcessEntry& self, const Term& node);
   bool is_connected(const Term& node) const;
@@ -82,6 +87,7 @@ class PortLink {
   std::unordered_set<Term> connected_;
   std::unordered_map<RefKey, PidNumber> monitors_;
   std::unordered_set<RefKey> calls_;  // under way
+  std::deque<std::pair<Term, Term>> early_;  // messages for a relay that nothing is bound to yet: pid, message
   std::optional<Instant> heartbeat_at_;
   LogLimit bad_lines_;
   bool reading_limited_ = false;

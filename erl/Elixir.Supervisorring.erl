@@ -76,7 +76,7 @@ child_manager_ref(Sup) -> named(Sup, <<".ChildManager">>).
 %% @private
 -spec 'MACRO-__using__'(Caller :: term(), Options :: term()) -> Quoted :: term().
 'MACRO-__using__'(_Caller, _Options) ->
-    quoted('Elixir.Code':'string_to_quoted!'(used())).
+    quoted(supervisorring_elixir:call('Elixir.Code', 'string_to_quoted!', [used()])).
 
 %% @private
 -spec '__info__'(atom()) -> term().

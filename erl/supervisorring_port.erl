@@ -1,0 +1,586 @@
+%% The owner of the program: starts it as a port, hands over what comes for it, has its
+%% orders carried out (supervisorring_orders), and replaces it when it dies.
+%%
+%% A life of the program is a generation. It begins with `attach', which tells the program
+%% all that its predecessor left (supervisorring_estate); what nobody has answered yet
+%% follows. A program that is silent for a second is killed by its operating system's pid.
+%% The first successor is started at once; after three lives of less than a second they
+%% are spaced.
+%%
+%% The lease: without a program children run on for lease_ms, counted from the last sign
+%% of life. Then they are stopped first, and only then gossip is no longer acknowledged, so
+%% that no other member starts them earlier.
+-module(supervisorring_port).
+-behaviour(gen_server).
+
+-include("supervisorring.hrl").
+
+-export([start_link/0, leave/2]).
+-export([input/1, report/1, request_message/2, request_supervisor/1, request/2]).
+-export([child_started/4, started/3, child_exited/2, relay_started/0]).
+-export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+
+-define(PROTOCOL, 1).
+-define(TICK_MS, 200).
+-define(SILENT_TICKS, 5).           % heartbeats come every 200 ms
+-define(SILENT_TICKS_AT_START, 25). % loading the program and its workers
+-define(SHORT_LIFE_MS, 1000).
+-define(SHORT_LIVES, 3).
+-define(MAX_BACK_OFF_MS, 5000).
+-define(RETRY_MS, 1).               % a program that does not read is tried again
+-define(MAX_UNREAD_BYTES, 268435456). % what it may leave unread within the second it is given
+
+-record(state,
+        {phase = down :: down | starting | attached | left,
+         port :: port() | undefined,
+         os_pid :: non_neg_integer() | undefined,
+         node :: node() | undefined,           % this node's name when the program attached
+         generation = 0 :: non_neg_integer(),
+         orders = supervisorring_orders:new(0) :: supervisorring_orders:orders(),
+         inherited = [] :: [Token :: integer()], % starts that the predecessor ordered
+         unread = queue:new() :: queue:queue(binary()),
+         unread_bytes = 0 :: non_neg_integer(),
+         silent = 0 :: non_neg_integer(),      % ticks
+         started_at = 0 :: integer(),
+         short_lives = 0 :: non_neg_integer(),
+         ready = false :: boolean(),
+         halted = none :: none | {halt, Status :: integer(), Why :: term()},
+         sign_of_life :: integer(),            % of any generation
+         lease = running :: running | ending | ended,
+         why_none = starting :: term(),        % why there is no program
+         leaving :: gen_server:from() | undefined}).
+
+%% Starts the owner, and by it the program.
+-spec start_link() -> {ok, pid()} | {error, term()}.
+start_link() ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
+
+%% Has this member leave the ring, and for good (Forget) or until its next start.
+-spec leave(Forget :: boolean(), timeout()) -> ok.
+leave(Forget, Timeout) ->
+    gen_server:call(?MODULE, {leave, Forget}, Timeout).
+
+%% What the program has to get, once, sooner or later.
+-spec input(tuple()) -> ok.
+input(Input) ->
+    case whereis(?MODULE) of
+        undefined -> _ = supervisorring_estate:add_request(once, Input), ok;
+        Owner -> Owner ! {?ORDER, {input, Input}}, ok
+    end.
+
+%% What is of interest to the program that runs now, not to a successor.
+-spec report(tuple()) -> ok.
+report(Input) ->
+    to_owner({report, Input}).
+
+%% A message that somebody waits for the answer of.
+-spec request_message(supervisorring_estate:tag(), tuple()) -> ok.
+request_message(Tag, Input) ->
+    case supervisorring_estate:add_request(Tag, Input) of
+        {ok, Seq} ->
+            to_owner({request, Seq});
+        full ->
+            logger:warning("supervisorring: dropped, too many requests wait for an answer: ~tP",
+                           [Input, 15], #{domain => [supervisorring]})
+    end.
+
+%% Has the program take on a supervisor whose processes have been started.
+-spec request_supervisor(supervisorring:sup()) -> ok.
+request_supervisor(Sup) ->
+    request_message({supervisor, Sup}, {supervisor, Sup}).
+
+%% Asks the program; raises what it answers. Used by the facade.
+-spec request(Function :: atom(), Args :: [term()]) -> term().
+request(Function, Args) ->
+    ReqId = erlang:monitor(process, supervisorring_estate, [{alias, reply_demonitor}]),
+    request_message(ReqId, {request, ReqId, Function, Args}),
+    receive
+        {ReqId, {ok, Value}} -> Value;
+        {ReqId, {exit, Reason}} -> exit(Reason);
+        {ReqId, {error, Reason}} -> error(Reason);
+        {ReqId, {throw, Thrown}} -> throw(Thrown);
+        {'DOWN', ReqId, process, _, Reason} -> exit({Reason, {supervisorring, Function, Args}})
+    end.
+
+%% How a start went that the program of that generation ordered.
+-spec child_started(supervisorring_estate:key(), pos_integer(), Token :: integer(), term()) -> ok.
+child_started({Sup, _Id}, Generation, Token, Result) ->
+    started(Generation, Token, {child_started, Sup, Token, Result}).
+
+%% The same, for any kind of child.
+-spec started(pos_integer(), Token :: integer(), Input :: tuple()) -> ok.
+started(Generation, Token, Input) ->
+    to_owner({started, Generation, Token, Input}).
+
+%% A child has ended; its row says how.
+-spec child_exited(supervisorring_estate:key(), pid()) -> ok.
+child_exited(Key, Pid) ->
+    to_owner({exited, Key, Pid}).
+
+%% One of the application's relays has a new pid.
+-spec relay_started() -> ok.
+relay_started() ->
+    to_owner(relay_started).
+
+to_owner(Message) ->
+    case whereis(?MODULE) of
+        undefined -> ok;
+        Owner -> Owner ! {?ORDER, Message}, ok
+    end.
+
+%% The process
+
+-spec init([]) -> {ok, #state{}, {continue, start}}.
+init([]) ->
+    process_flag(trap_exit, true),
+    process_flag(message_queue_data, off_heap),
+    _ = process_flag(priority, high),
+    _ = net_kernel:monitor_nodes(true, [{node_type, all}, nodedown_reason]),
+    supervisorring_estate:set(acks, false),
+    erlang:send_after(?TICK_MS, self(), tick),
+    {ok, #state{generation = supervisorring_estate:get(generation, 0), sign_of_life = now_ms()},
+     {continue, start}}.
+
+-spec handle_continue(start, #state{}) -> {noreply, #state{}}.
+handle_continue(start, State) ->
+    {noreply, start_program(State)}.
+
+-spec handle_call({leave, boolean()}, gen_server:from(), #state{}) ->
+          {reply, ok, #state{}} | {noreply, #state{}}.
+handle_call({leave, Forget}, From, #state{phase = attached, leaving = undefined} = State) ->
+    {noreply, write({leave, Forget}, State#state{leaving = From})};
+handle_call({leave, _Forget}, _From, #state{phase = attached} = State) ->
+    {reply, ok, State};
+handle_call({leave, _Forget}, _From, State) ->
+    {reply, ok, program_left(State)}.
+
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast(_Unknown, State) ->
+    {noreply, State}.
+
+-spec handle_info(term(), #state{}) -> {noreply, #state{}}.
+handle_info({Port, {data, Frame}}, #state{port = Port} = State) ->
+    {noreply, handle_frame(Frame, State#state{silent = 0, sign_of_life = now_ms()})};
+handle_info({?ORDER, Message}, State) ->
+    {noreply, handle_order(Message, State)};
+handle_info({'DOWN', Monitor, process, Object, Reason}, #state{orders = Orders} = State) ->
+    {Input, Orders1} = supervisorring_orders:down(Monitor, Object, Reason, Orders),
+    {noreply, tell(Input, State#state{orders = Orders1})};
+handle_info({called, Generation, Id, Result}, #state{orders = Orders} = State) ->
+    {Wanted, Orders1} = supervisorring_orders:called(Generation, Id, Orders),
+    {noreply, tell(case Wanted of true -> {called, Id, Result}; false -> none end,
+                   State#state{orders = Orders1})};
+handle_info({nodeup, Node, _Info}, State) ->
+    {noreply, tell({nodeup, Node}, State)};
+handle_info({nodedown, Node, Info}, State) ->
+    Why = proplists:get_value(nodedown_reason, Info, connection_closed),
+    {noreply, tell({nodedown, Node, text(Why)}, State)};
+handle_info({not_connected, Node, Why}, State) ->
+    {noreply, tell({nodedown, Node, Why}, State)};
+handle_info({lane_idle, Lane, Sent}, #state{orders = Orders} = State) ->
+    {noreply, State#state{orders = supervisorring_orders:lane_idle(Lane, Sent, Orders)}};
+handle_info(tick, State) ->
+    erlang:send_after(?TICK_MS, self(), tick),
+    {noreply, check_lease(check_life(State))};
+handle_info(write_again, State) ->
+    {noreply, write_unread(State)};
+handle_info(start, State) ->
+    {noreply, start_program(State)};
+handle_info({children_stopped, Count}, State) ->
+    {noreply, lease_ended(Count, State)};
+handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
+    {noreply, program_ended({exit_status, Status}, State)};
+handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
+    {noreply, program_ended(Reason, State)};
+handle_info(_Late, State) ->
+    {noreply, State}.
+
+-spec terminate(term(), #state{}) -> ok.
+terminate(_Reason, #state{port = undefined}) ->
+    ok;
+terminate(_Reason, #state{port = Port} = State) ->
+    catch port_close(Port),
+    kill(State).
+
+%% Lives of the program
+
+start_program(#state{phase = down, lease = ending} = State) ->
+    State;
+start_program(#state{phase = down, generation = Before, orders = Orders} = State) ->
+    Generation = Before + 1,
+    supervisorring_estate:set(generation, Generation),
+    State1 = State#state{generation = Generation, started_at = now_ms(), silent = 0, ready = false,
+                         unread = queue:new(), unread_bytes = 0,
+                         orders = supervisorring_orders:next_life(Generation, Orders)},
+    case open(supervisorring_config:program()) of
+        {ok, Port, OsPid} ->
+            {Attach, Inherited} = supervisorring_attach:input(Generation),
+            write(Attach, State1#state{phase = starting, port = Port, os_pid = OsPid, node = node(),
+                                       inherited = Inherited});
+        {error, Reason} ->
+            program_ended(Reason, State1)
+    end;
+start_program(State) ->
+    State.
+
+open(Program) ->
+    try open_port({spawn_executable, Program},
+                  [{args, supervisorring_config:program_args()}, {packet, 4}, binary, exit_status,
+                   use_stdio]) of
+        Port ->
+            case erlang:port_info(Port, os_pid) of
+                {os_pid, OsPid} -> {ok, Port, OsPid};
+                undefined -> {error, ended_at_once}
+            end
+    catch
+        error:Reason -> {error, {cannot_start, Program, Reason}}
+    end.
+
+program_ended(_Reason, #state{leaving = From} = State) when From =/= undefined ->
+    program_left(State);
+program_ended(_Reason, #state{halted = {halt, _, _} = Halted} = State) ->
+    program_ended(Halted, State#state{halted = none});
+program_ended(Reason, #state{started_at = StartedAt} = State) ->
+    catch port_close(State#state.port),
+    Short = short_lives(Reason, now_ms() - StartedAt, State#state.short_lives),
+    BackOff = back_off(Short),
+    log(level(Reason, State), "the program ~ts; ~ts", [ended_text(Reason), next_text(BackOff)]),
+    %% Its orders are void from here on: also for calls and proxies.
+    Orders = supervisorring_orders:next_life(State#state.generation, State#state.orders),
+    State1 = State#state{phase = down, port = undefined, os_pid = undefined, ready = false,
+                         short_lives = Short, why_none = Reason, orders = Orders},
+    case BackOff of
+        0 ->
+            start_program(State1);
+        _ ->
+            erlang:send_after(BackOff, self(), start),
+            refuse_fatal(State1),
+            give_up_early(State1)
+    end.
+
+%% A request that each of so many short-lived programs had may be what they die of.
+refuse_fatal(State) ->
+    case supervisorring_estate:requests(?SHORT_LIVES) of
+        [] ->
+            ok;
+        Fatal ->
+            [begin refuse(Seq, State), supervisorring_estate:drop_request(Seq) end || Seq <- Fatal],
+            log(error, "~b requests are given up: ~b programs in a row died having them",
+                [length(Fatal), ?SHORT_LIVES])
+    end.
+
+short_lives({cannot_start, _, _}, _Lived, Short) -> max(Short + 1, ?SHORT_LIVES);
+short_lives({halt, _, _}, _Lived, _Short) -> ?SHORT_LIVES + 10;
+short_lives(_Reason, Lived, Short) when Lived < ?SHORT_LIFE_MS -> Short + 1;
+short_lives(_Reason, _Lived, _Short) -> 0.
+
+%% A file that is not there is news once.
+level(Reason, #state{why_none = Reason}) when element(1, Reason) =/= exit_status -> debug;
+level(_Reason, _State) -> error.
+
+back_off(Short) when Short < ?SHORT_LIVES -> 0;
+back_off(Short) -> min(100 bsl min(Short - ?SHORT_LIVES, 10), ?MAX_BACK_OFF_MS).
+
+ended_text({exit_status, Status}) when Status > 128 ->
+    io_lib:format("was ended by signal ~b", [Status - 128]);
+ended_text({exit_status, Status}) ->
+    io_lib:format("ended with status ~b", [Status]);
+ended_text({cannot_start, Program, enoent}) ->
+    io_lib:format("~ts is not there", [Program]);
+ended_text({cannot_start, Program, eacces}) ->
+    io_lib:format("~ts may not be executed", [Program]);
+ended_text({cannot_start, Program, Reason}) ->
+    io_lib:format("~ts cannot be started: ~tp", [Program, Reason]);
+ended_text({halt, Status, _Why}) ->
+    io_lib:format("ended with status ~b", [Status]);
+ended_text(Reason) ->
+    io_lib:format("is gone: ~tp", [Reason]).
+
+next_text(0) -> "a successor is started";
+next_text(BackOff) -> io_lib:format("a successor is started in ~b ms", [BackOff]).
+
+program_left(#state{leaving = From} = State) ->
+    From =:= undefined orelse gen_server:reply(From, ok),
+    catch port_close(State#state.port),
+    supervisorring_estate:set(acks, false),
+    refuse_all(State#state{phase = left, port = undefined, leaving = undefined, ready = false,
+                           lease = ended, why_none = left}).
+
+%% By its operating system's pid: a stopped program does not see its input close.
+kill(#state{os_pid = undefined}) ->
+    ok;
+kill(#state{os_pid = OsPid}) ->
+    _ = os:cmd("kill -KILL " ++ integer_to_list(OsPid) ++ " 2>/dev/null"),
+    ok.
+
+check_life(#state{phase = Phase} = State) when Phase =:= down; Phase =:= left ->
+    State;
+check_life(#state{node = Node, phase = attached} = State) when Node =/= node() ->
+    log(notice, "this node's name is ~ts now: the program is replaced", [node()]),
+    kill(State),
+    State#state{node = node()};
+check_life(#state{silent = Silent, phase = Phase} = State) ->
+    Limit = case Phase of starting -> ?SILENT_TICKS_AT_START; attached -> ?SILENT_TICKS end,
+    case Silent + 1 of
+        Limit ->
+            log(error, "the program, pid ~b, has been silent for ~b ms: it is killed",
+                [State#state.os_pid, Limit * ?TICK_MS]),
+            kill(State),
+            State#state{silent = Limit};
+        Ticks when Ticks > 2 * Limit ->
+            %% Not even its end is seen.
+            program_ended(not_ended_by_kill, State);
+        Ticks ->
+            State#state{silent = Ticks}
+    end.
+
+%% The lease
+
+check_lease(#state{lease = running, sign_of_life = Last} = State) ->
+    case now_ms() - Last >= supervisorring_config:lease_ms() of
+        true -> end_lease(State);
+        false -> State
+    end;
+check_lease(State) ->
+    State.
+
+%% A program that never was there does not come within the lease either when its file is
+%% missing.
+give_up_early(#state{why_none = {cannot_start, _, _}, lease = running} = State) ->
+    case supervisorring_estate:get(acks, false) of
+        false -> end_lease(State);
+        true -> State
+    end;
+give_up_early(State) ->
+    State.
+
+end_lease(State) ->
+    Owner = self(),
+    spawn_link(fun() -> Owner ! {children_stopped, stop_children()} end),
+    State#state{lease = ending}.
+
+stop_children() ->
+    Count = length(supervisorring_estate:children()),
+    [supervisorring_local:stop_children(Sup) || #{name := Sup} <- supervisorring_estate:supervisors()],
+    Count.
+
+lease_ended(Count, State) ->
+    supervisorring_estate:set(acks, false),
+    log(error, "no program for ~b ms: the lease has ended, ~b children were stopped, gossip is not "
+        "acknowledged any more", [now_ms() - State#state.sign_of_life, Count]),
+    State1 = refuse_all(State#state{lease = ended}),
+    case State1#state.phase of
+        down -> start_program(State1);
+        _ -> State1
+    end.
+
+refuse_all(State) ->
+    [refuse(Seq, State) || Seq <- supervisorring_estate:requests()],
+    State.
+
+%% What only this application waits for. Other callers have time-outs of their own, and are
+%% answered by the program that comes.
+refuse(Seq, #state{why_none = Why}) ->
+    case supervisorring_estate:request(Seq) of
+        {Tag, {request, ReqId, Function, Args}, _} ->
+            ReqId ! {ReqId, {exit, {{no_program, Why}, {supervisorring, Function, Args}}}},
+            supervisorring_estate:end_request(Tag);
+        {_Tag, {supervisor, Sup}, _} ->
+            _ = supervisorring_orders:perform({supervisor_refused, Sup, {no_program, Why}},
+                                              supervisorring_orders:new(0)),
+            ok;
+        _ ->
+            ok
+    end.
+
+%% What comes from the program
+
+handle_frame(Frame, State) ->
+    try binary_to_term(Frame) of
+        Orders when is_list(Orders) ->
+            lists:foldl(fun handle_program/2, State, Orders);
+        Other ->
+            not_ours(Other, State)
+    catch
+        error:badarg -> not_ours(Frame, State)
+    end.
+
+not_ours(What, State) ->
+    log(error, "~ts is not the program that belongs here, it sends ~tP",
+        [supervisorring_config:program(), What, 10]),
+    kill(State),
+    State.
+
+handle_program({heartbeat}, State) ->
+    State;
+handle_program({attached, ?PROTOCOL, Version, OsPid}, #state{phase = starting} = State) ->
+    log(debug, "program ~ts attached, pid ~b", [Version, OsPid]),
+    hand_over(State#state{phase = attached});
+handle_program({attached, Protocol, Version, _OsPid}, State) ->
+    log(error, "~ts speaks version ~p of the protocol (program ~ts), this application ~b",
+        [supervisorring_config:program(), Protocol, Version, ?PROTOCOL]),
+    kill(State),
+    State;
+handle_program({ready}, State) ->
+    supervisorring_estate:set(acks, true),
+    log(info, "the program, pid ~b, is ready after ~b ms",
+        [State#state.os_pid, now_ms() - State#state.started_at]),
+    State#state{ready = true, lease = running};
+handle_program({acks, Acks}, State) ->
+    supervisorring_estate:set(acks, Acks),
+    State;
+handle_program({refused, Text}, State) ->
+    log(error, "the program refuses to start: ~ts", [Text]),
+    State;
+handle_program({halt, 0, _Why}, State) ->
+    program_left(State);
+handle_program({halt, 7, Why}, State) ->
+    log(notice, "this node has been removed from the ring and stops: ~ts", [text(Why)]),
+    init:stop(),
+    program_left(State);
+handle_program({halt, Status, Why}, State) ->
+    log(level({halt, Status, Why}, State), "the program gives up, status ~b: ~ts", [Status, text(Why)]),
+    supervisorring_estate:set(acks, false),
+    State#state{halted = {halt, Status, Why}};
+handle_program(Order, #state{orders = Orders} = State) ->
+    try
+        State#state{orders = supervisorring_orders:perform(Order, Orders)}
+    catch
+        Class:Reason:Stack ->
+            log(error, "an order could not be carried out: ~tP~n~tp", [Order, 20, {Class, Reason, Stack}]),
+            State
+    end.
+
+%% What waits for an answer, or has come since the program was told what there is. Ends of
+%% children between the two are in their rows.
+hand_over(State) ->
+    Exited = [Child || #child{kind = keeper, state = {exited, _}} = Child <- supervisorring_estate:children()],
+    State1 = lists:foldl(fun write_exit/2, State, Exited),
+    lists:foldl(fun write_request/2, State1, supervisorring_estate:requests()).
+
+%% What comes for the program
+
+handle_order({input, Input}, #state{phase = attached} = State) ->
+    write(Input, State);
+handle_order({input, Input}, State) ->
+    _ = supervisorring_estate:add_request(once, Input),
+    State;
+handle_order({report, Input}, State) ->
+    tell(Input, State);
+handle_order({request, Seq}, #state{phase = attached} = State) ->
+    write_request(Seq, State);
+handle_order({request, Seq}, #state{lease = ended} = State) ->
+    refuse(Seq, State),
+    State;
+handle_order({request, _Seq}, State) ->
+    State;
+handle_order({started, Generation, _Token, Input}, #state{generation = Generation} = State) ->
+    tell(Input, State);
+handle_order({started, _Older, Token, Input}, #state{inherited = Inherited} = State) ->
+    case lists:member(Token, Inherited) of
+        true -> tell(Input, State#state{inherited = lists:delete(Token, Inherited)});
+        false -> State
+    end;
+handle_order({exited, Key, Pid}, #state{phase = attached} = State) ->
+    case supervisorring_estate:child(Key) of
+        #child{pid = Pid, state = {exited, _}} = Child -> write_exit(Child, State);
+        _ -> State
+    end;
+handle_order({exited, _Key, _Pid}, State) ->
+    State;
+handle_order(relay_started, #state{phase = attached} = State) ->
+    log(notice, "a process that the program speaks by has been started again: the program is replaced", []),
+    kill(State),
+    State;
+handle_order(relay_started, State) ->
+    State.
+
+%% A program that has been told what there is has to know what has changed since.
+tell(none, State) ->
+    State;
+tell(Input, #state{phase = attached} = State) ->
+    write(Input, State);
+tell(Input, #state{phase = starting} = State) ->
+    _ = supervisorring_estate:add_request(once, Input),
+    State;
+tell(_Input, State) ->
+    State.
+
+write_exit(#child{told = Generation}, #state{generation = Generation} = State) ->
+    State;
+write_exit(#child{key = {Sup, _} = Key, pid = Pid, state = {exited, Reason}},
+           #state{generation = Generation} = State) ->
+    supervisorring_estate:update_child(Key, [{#child.told, Generation}]),
+    write({child_exited, Sup, Pid, Reason}, State).
+
+write_request(Seq, #state{generation = Generation} = State) ->
+    case supervisorring_estate:request(Seq) of
+        none ->
+            State;
+        {_Tag, _Input, Generation} ->
+            State;
+        {once, Input, _} ->
+            supervisorring_estate:drop_request(Seq),
+            write(Input, State);
+        {_Tag, Input, _} ->
+            write_kept(Seq, supervisorring_attach:current(Input), State)
+    end.
+
+write_kept(Seq, none, State) ->
+    supervisorring_estate:drop_request(Seq),
+    State;
+write_kept(Seq, Input, #state{generation = Generation} = State) ->
+    supervisorring_estate:mark_sent(Seq, Generation),
+    write(Input, State).
+
+%% A port whose program does not read would suspend the owner: what does not go out now
+%% waits here.
+write(Input, #state{unread_bytes = Bytes, unread = Unread} = State) ->
+    Frame = term_to_binary(Input, [{minor_version, 2}]),
+    case Bytes =:= 0 andalso command(State#state.port, Frame) of
+        true ->
+            State;
+        false ->
+            Bytes =:= 0 andalso erlang:send_after(?RETRY_MS, self(), write_again),
+            limit(State#state{unread = queue:in(Frame, Unread),
+                              unread_bytes = Bytes + byte_size(Frame)})
+    end.
+
+%% A port that has just closed says so by a message of its own.
+command(Port, Frame) ->
+    try port_command(Port, Frame, [nosuspend])
+    catch error:badarg -> true
+    end.
+
+write_unread(#state{unread = Unread, unread_bytes = Bytes} = State) ->
+    case queue:peek(Unread) of
+        {value, Frame} ->
+            case command(State#state.port, Frame) of
+                true ->
+                    write_unread(State#state{unread = queue:drop(Unread),
+                                             unread_bytes = Bytes - byte_size(Frame)});
+                false ->
+                    erlang:send_after(?RETRY_MS, self(), write_again),
+                    State
+            end;
+        empty ->
+            State
+    end.
+
+limit(#state{unread_bytes = Bytes} = State) when Bytes > ?MAX_UNREAD_BYTES ->
+    log(error, "the program has left ~b bytes unread: it is killed", [Bytes]),
+    kill(State),
+    State#state{unread = queue:new(), unread_bytes = 0};
+limit(State) ->
+    State.
+
+%%
+
+text(Text) when is_binary(Text) -> Text;
+text(Term) -> unicode:characters_to_binary(io_lib:format("~tp", [Term])).
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
+log(Level, Format, Args) ->
+    logger:log(Level, "supervisorring: " ++ Format, Args, #{domain => [supervisorring]}).

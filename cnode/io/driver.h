@@ -33,6 +33,9 @@ class Driver {
   // SIGTERM and SIGINT call `handle` on run()'s thread instead of ending the program. Before run().
   void on_signal(std::function<void(int signal)> handle);
 
+  // Drop-in: the link to the BEAM, in place of listen(). `came`: what was read already. `closed`: the link has ended; on run()'s thread. Before run().
+  void use_port(int in, int out, Bytes came, std::function<void(const std::string& why)> closed);
+
   // Starts the node and blocks until it halts; returns its status. `files`: null keeps nothing on disk. Once.
   int run(Node& node, const DataDirectory* files);
 

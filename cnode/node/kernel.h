@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@
 #include "node/timers.h"
 
 namespace supervisorring {
+
+class PortLink;
 
 class Kernel {
  public:
@@ -44,6 +47,7 @@ class Kernel {
   FunctionTable functions;
   Connections connections;
   EpmdClient epmd;
+  const std::unique_ptr<PortLink> port;  // drop-in: instead of connections and epmd; else null
 
   std::uint64_t random();
   void log(LogLevel level, std::string text);

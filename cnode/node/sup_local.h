@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "node/native_process.h"
 #include "node/process.h"
 #include "node/sup_shared.h"
 
@@ -26,6 +27,11 @@ class LocalSup : public Process {
   Term state_for_sys() const override { return sup_->local ? sup_->local->which_children() : Term(); }
 
   using Answer = std::function<void(ProcessContext&, const Term& result)>;
+  // Drop-in: what the BEAM says of its children and proxies (sup_local_beam.cpp).
+  void beam_started(ProcessContext&, StartToken, const Term& result);
+  void beam_exited(ProcessContext&, const Term& pid, const Term& reason);
+  void proxy_started(ProcessContext&, StartToken, const Term& result);
+
   // For the child manager, in this process's context. The answers come in this process's context too.
   void call(ProcessContext&, const Term& request, Answer then);
   void hold(ProcessContext&, const MoveKey&, const ChildSpec&);
@@ -39,6 +45,7 @@ class LocalSup : public Process {
   struct Held { MoveKey move; Term pid; };  // pid: [] while it starts
 
   void handle_exit(ProcessContext&, const Term& pid, const Term& reason);
+  void handle_call(ProcessContext&, const Term& from, const Term& request);
   void perform(ProcessContext&);
   void start(ProcessContext&, const SupStart&);
   void start_answered(ProcessContext&, StartToken, const NativeStartResult&);
@@ -60,6 +67,22 @@ class LocalSup : public Process {
   std::unordered_set<Term> stopping_;             // pids
   std::unordered_set<StartToken> abandoned_;
   std::optional<Instant> timer_at_;
+
+  // sup_local_beam.cpp: children on the BEAM beside which the program runs, and what a successor is handed
+  void take_over(ProcessContext&);
+  void take_over_children(ProcessContext&, Instant now);
+  void take_over_history(ProcessContext&);
+  bool answer_again(ProcessContext&, const Term& from);
+  void start_on_beam(ProcessContext&, const SupStart&);
+  void start_proxy(const SupStart&, NativeStart);
+  void end_proxy(const Term& started);
+  void start_here(ProcessContext&, StartToken, NativeStart);
+  void keep_changes(ProcessContext&);
+  Term request_of(const SupStart&) const;
+
+  std::unordered_set<Term> beam_pids_;
+  std::unordered_map<StartToken, NativeStart> awaiting_proxy_;
+  std::unordered_map<Term, Term> adopted_requests_;  // tag -> id of the child that was started on its behalf
 };
 
 }  // namespace supervisorring

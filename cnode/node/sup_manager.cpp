@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/legacy_hand.h"
+#include "node/port_beam.h"
 #include "node/sup_local.h"
 #include "sup/join_check.h"
 
@@ -18,6 +19,11 @@ const Term& refresh() { static const Term message = atom("$refresh_handlers"); r
 void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager_box.open(context.self());
+  if (all_->beam) {
+    sup_->manager->set_native([all = all_](const ChildSpec& spec) { return all->can_start(spec); });
+    for (const Term& module : sup_->handlers)
+      if (const Term* const kept = all_->beam->kept(tuple(atom("handler"), sup_->name, module))) handler_lists_[std::string(module.atom_name())] = read_specs(*kept);
+  }
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
   handle_ring(context);
@@ -30,8 +36,7 @@ void ManagerProcess::started(ProcessContext& context) {
 void ManagerProcess::look_at_peers(ProcessContext& context) {
   const Instant now = context.time().now;
   for (const auto& [node, peer] : all_->peers) {
-    if (peer.hello) sup_->manager->peer_is(node, std::ranges::count(peer.hello->supervisors, sup_->name) ? PeerKind::runs_it : PeerKind::lacks_it, now);
-    else if (peer.legacy) sup_->manager->peer_is(node, PeerKind::legacy, now);
+    if (peer.hello || peer.legacy) sup_->manager->peer_is(node, peer.kind_for(sup_->name), now);
   }
 }
 
@@ -142,8 +147,12 @@ void ManagerProcess::refresh_handlers(ProcessContext& context) {
   for (const Term& module : sup_->handlers) {
     ++handlers_asked_;
     context.erpc(remote.node, module, atom("get_all"), {}, kHandlerTimeout, [this, module](ProcessContext& ctx, CallResult answer) {
-      if (answer.ok && answer.value.is_list()) handler_lists_[std::string(module.atom_name())] = read_specs(answer.value);
-      else ctx.log(LogLevel::warning, "the children of " + to_text(module) + ":get_all() are not known now, the last list holds: " + to_text(answer.value, 200));
+      if (answer.ok && answer.value.is_proper_list()) {
+        handler_lists_[std::string(module.atom_name())] = read_specs(answer.value);
+        if (all_->beam) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
+      } else {
+        ctx.log(LogLevel::warning, "the children of " + to_text(module) + ":get_all() are not known now, the last list holds: " + to_text(answer.value, 200));
+      }
       if (--handlers_asked_ > 0) return;
       handlers_answered(ctx);
       if (std::exchange(refresh_again_, false)) refresh_handlers(ctx);
@@ -246,7 +255,9 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 }
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
-  hand_to_legacy(context, sup_, hand.spec, hand.node, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
+  const PeerInfo* const peer = all_->peer(hand.node);
+  const HandTo to{hand.node, peer && peer->hello.has_value(), all_->beam != nullptr};
+  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
     sup_->manager->handed(id, started, ctx.time().now);
     perform(ctx);
   });

@@ -54,7 +54,7 @@ class ManagerProcess : public Process {
   bool last_settled_ = false, last_leaving_ = false;
   std::deque<Term> recent_refs_;
   std::unordered_set<Term> recent_ref_set_;
-  LegacyClosures closures_{sup_->name, [this](ProcessContext& context, const Term& request) { handle_onnode(context, request); }};
+  LegacyClosures closures_{sup_->name, [this](ProcessContext& context, const Term& request) { handle_onnode(context, request); }, all_->beam != nullptr};
   std::map<std::string, std::vector<ChildSpec>> handler_lists_;  // by module
   std::size_t handlers_asked_ = 0;                               // answers still to come
   bool refresh_again_ = false;

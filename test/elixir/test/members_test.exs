@@ -167,7 +167,7 @@ defmodule MembersTest do
 
     on(fourth.node, :erlang, :apply, [:timer, :apply_after, [0, :erlang, :halt, [1, [flush: false]]]])
     Ringnode.wait(fn -> fourth.node not in on(a, NanoRing, :up, []) end)
-    Ringnode.wait(fn -> Enum.all?(ids, &is_pid(whereis(a, &1))) end)
+    Ringnode.wait(fn -> Enum.all?([:lobby, :hall | ids], &is_pid(whereis(a, &1))) end)
     for id <- lost, do: assert(enter(a, id) == 1)
     for id <- ids, do: :ok = close(a, id)
     assert :ok = on(a, NanoRing, :del_node, [fourth.node])

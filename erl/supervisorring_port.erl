@@ -15,7 +15,7 @@
 
 -include("supervisorring.hrl").
 
--export([start_link/0, leave/2]).
+-export([start_link/0, leave/2, program/0]).
 -export([input/1, report/1, request_message/2, request_supervisor/1, request/2]).
 -export([child_started/4, started/3, child_exited/2, relay_started/0]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
@@ -59,6 +59,13 @@ start_link() ->
 -spec leave(Forget :: boolean(), timeout()) -> ok.
 leave(Forget, Timeout) ->
     gen_server:call(?MODULE, {leave, Forget}, Timeout).
+
+%% The program that runs now: its operating system's pid, which of its line it is, and
+%% whether it does its work.
+-spec program() -> #{os_pid := non_neg_integer() | undefined, generation := non_neg_integer(),
+                     ready := boolean()}.
+program() ->
+    gen_server:call(?MODULE, program).
 
 %% What the program has to get, once, sooner or later.
 -spec input(tuple()) -> ok.
@@ -145,8 +152,10 @@ init([]) ->
 handle_continue(start, State) ->
     {noreply, start_program(State)}.
 
--spec handle_call({leave, boolean()}, gen_server:from(), #state{}) ->
-          {reply, ok, #state{}} | {noreply, #state{}}.
+-spec handle_call(program | {leave, boolean()}, gen_server:from(), #state{}) ->
+          {reply, ok | map(), #state{}} | {noreply, #state{}}.
+handle_call(program, _From, #state{os_pid = OsPid, generation = Generation, ready = Ready} = State) ->
+    {reply, #{os_pid => OsPid, generation => Generation, ready => Ready}, State};
 handle_call({leave, Forget}, From, #state{phase = attached, leaving = undefined} = State) ->
     {noreply, write({leave, Forget}, State#state{leaving = From})};
 handle_call({leave, _Forget}, _From, #state{phase = attached} = State) ->

@@ -57,12 +57,15 @@ run(Owner, Id, Fun, Timeout, Tag) ->
             answering(Owner, Id, fun() -> Result end)
     end.
 
+%% Not before somebody waits for it.
 run_once(Fun, Timeout, Tag) ->
+    receive go -> ok end,
     Result = outcome(fun() -> erpc:call(node(), Fun, Timeout) end),
     exit({done, supervisorring_estate:finish_run(Tag, Result)}).
 
 await(Runner, Tag) ->
     Monitor = erlang:monitor(process, Runner),
+    Runner ! go,
     receive
         {'DOWN', Monitor, process, Runner, {done, Result}} -> Result;
         {'DOWN', Monitor, process, Runner, Reason} ->

@@ -58,4 +58,4 @@ digest(Key) ->
 to_list(Nodes) when is_list(Nodes) -> Nodes;
 to_list(#{'__struct__' := 'Elixir.LWWElemSet'} = Set) -> 'Elixir.LWWElemSet':to_list(Set);
 to_list(#{'__struct__' := 'Elixir.MapSet', map := Map}) -> maps:keys(Map);
-to_list(Nodes) -> 'Elixir.Enum':to_list(Nodes).
+to_list(Nodes) -> supervisorring_elixir:call('Elixir.Enum', to_list, [Nodes]).

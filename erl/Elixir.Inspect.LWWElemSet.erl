@@ -8,8 +8,8 @@
 %% @doc The document that Elixir's formatter prints.
 -spec inspect('Elixir.LWWElemSet':t(), Options :: map()) -> term().
 inspect(Set, Options) ->
-    Members = 'Elixir.Inspect.Algebra':to_doc('Elixir.LWWElemSet':to_list(Set), Options),
-    'Elixir.Inspect.Algebra':concat([<<"%LWWElemSet<">>, Members, <<">">>]).
+    Members = supervisorring_elixir:call('Elixir.Inspect.Algebra', to_doc, ['Elixir.LWWElemSet':to_list(Set), Options]),
+    supervisorring_elixir:call('Elixir.Inspect.Algebra', concat, [[<<"%LWWElemSet<">>, Members, <<">">>]]).
 
 %% @private
 -spec '__impl__'(for | target | protocol) -> module().

@@ -74,9 +74,9 @@ local_sup_ref(Sup) -> Sup.
 child_manager_ref(Sup) -> named(Sup, <<".ChildManager">>).
 
 %% @private
--spec 'MACRO-__using__'(Env :: map(), Options :: term()) -> Quoted :: term().
-'MACRO-__using__'(#{line := Line}, _Options) ->
-    generated('Elixir.Code':'string_to_quoted!'(used()), Line).
+-spec 'MACRO-__using__'(Caller :: term(), Options :: term()) -> Quoted :: term().
+'MACRO-__using__'(_Caller, _Options) ->
+    quoted(supervisorring_elixir:call('Elixir.Code', 'string_to_quoted!', [used()])).
 
 %% @private
 -spec '__info__'(atom()) -> term().
@@ -92,8 +92,8 @@ named(Sup, Suffix) ->
     binary_to_atom(<<(atom_to_binary(Sup))/binary, Suffix/binary>>).
 
 used() ->
-    <<"@behaviour :supervisorring\n"
-      "@behaviour :dyn_child_handler\n"
+    <<"@behaviour :dyn_child_handler\n"
+      "@behaviour :supervisorring\n"
       "import Supervisor.Spec, warn: false\n"
       "def migrate(_, _, _), do: :ok\n"
       "def match(_), do: true\n"
@@ -103,13 +103,12 @@ used() ->
       "def dynamic, do: {:dyn_child_handler, __MODULE__}\n"
       "defoverridable migrate: 3, match: 1, get_all: 0, add: 1, del: 1\n">>.
 
-%% As `quote' would give it: at the line of `use', from a macro, in this module's context.
-generated({Name, _Meta, Arguments}, Line) ->
-    {generated(Name, Line), [{line, Line}, {generated, true}, {context, ?MODULE}],
-     generated(Arguments, Line)};
-generated({Left, Right}, Line) ->
-    {generated(Left, Line), generated(Right, Line)};
-generated(List, Line) when is_list(List) ->
-    [generated(Each, Line) || Each <- List];
-generated(Literal, _Line) ->
+%% As `quote' would give it: no lines of its own, so that the compiler puts in that of `use'.
+quoted({Name, _Meta, Arguments}) ->
+    {quoted(Name), [{generated, true}, {context, ?MODULE}], quoted(Arguments)};
+quoted({Left, Right}) ->
+    {quoted(Left), quoted(Right)};
+quoted(List) when is_list(List) ->
+    [quoted(Each) || Each <- List];
+quoted(Literal) ->
     Literal.

@@ -18,6 +18,8 @@
 -export([which_children/1, count_children/1]).
 -export([status/0, leave/0, leave/1]).
 -export([whereis_name/1, register_name/2, unregister_name/1, send/2]).
+%% Asked of members by clients.
+-export([whereis/2]).
 
 -export_type([sup/0, id/0, child_spec/0, child_name/0, counts/0]).
 
@@ -143,6 +145,11 @@ whereis_name({Sup, Id}) ->
         true -> supervisorring_member:whereis_child(Sup, Id);
         false -> supervisorring_client:ask(whereis, [Sup, Id])
     end.
+
+%% @private
+-spec whereis(sup(), id()) -> pid() | undefined.
+whereis(Sup, Id) ->
+    whereis_name({Sup, Id}).
 
 %% @doc Refused: a child has its name by being started by its supervisor.
 -spec register_name(child_name(), pid()) -> no.

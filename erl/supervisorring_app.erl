@@ -22,7 +22,7 @@ prep_stop(State) ->
     end,
     State.
 
-%% Nothing is left to be done.
+%% The ring is of no use any more.
 -spec stop(term()) -> ok.
 stop(_State) ->
-    ok.
+    supervisorring_ring:clear().

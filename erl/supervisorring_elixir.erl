@@ -1,7 +1,8 @@
-%% @doc What the Elixir compiler and IEx ask of a module, for Erlang modules with Elixir's names.
+%% @doc What Erlang modules with Elixir's names need: what the Elixir compiler and IEx ask of a
+%% module, and calls of Elixir itself.
 -module(supervisorring_elixir).
 
--export([info/4, map_set/0, map_set/1]).
+-export([info/4, map_set/0, map_set/1, call/3]).
 
 %% @doc The answer of `Module.__info__(What)': its public functions and macros, its struct.
 %%
@@ -28,7 +29,13 @@ map_set() ->
 %% @doc A `MapSet' of these elements.
 -spec map_set([term()]) -> map().
 map_set(Elements) ->
-    Empty = try 'Elixir.MapSet':new()
+    Empty = try call('Elixir.MapSet', new, [])
             catch error:undef -> #{'__struct__' => 'Elixir.MapSet', map => #{}, version => 2}
             end,
     Empty#{map := maps:from_keys(Elements, [])}.
+
+%% @doc Calls a function of Elixir's own, which is there only when Elixir is: the compiler and
+%% Dialyzer should not look for it.
+-spec call(module(), Function :: atom(), Args :: [term()]) -> term().
+call(Module, Function, Args) ->
+    apply(Module, Function, Args).

@@ -58,8 +58,8 @@ init({Sup, Module, Args}) ->
 %% OTP's supervisor itself looks at the flags: its checks are not exported otherwise.
 check(Flags, Specs) ->
     case supervisor:init({self, ?MODULE, {flags, Flags}}) of
-        {ok, _State} -> ok;
-        {stop, Reason} -> throw({stop, Reason})
+        {stop, Reason} -> throw({stop, Reason});
+        _Ok -> ok  % with `hibernate' from OTP 27 on
     end,
     is_list(Specs) orelse throw({stop, {start_spec, {invalid_child_spec, Specs}}}),
     Children = [Spec || Spec <- Specs, not is_handler(Spec)],

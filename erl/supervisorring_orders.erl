@@ -81,7 +81,7 @@ perform({ring, Up, Nodes, Format, Settled, NodeSet, UpSet}, Orders) ->
     supervisorring_ring:put(Ring),
     Orders;
 perform({notify, nano_ring, {What, Before, Now}}, Orders) ->
-    Event = {What, supervisorring_mapset:from_list(Before), supervisorring_mapset:from_list(Now)},
+    Event = {What, supervisorring_elixir:map_set(Before), supervisorring_elixir:map_set(Now)},
     gen_event:notify('Elixir.NanoRing.Events', Event),
     Orders;
 perform({notify, supervisorring, Event}, Orders) ->

@@ -11,34 +11,46 @@
 -spec script(file:filename(), Mode :: atom(), file:filename()) -> file:filename().
 script(Dir, Mode, Ebin) ->
     File = filename:join(Dir, "fake_" ++ atom_to_list(Mode)),
-    Erl = filename:join([code:root_dir(), "bin", "erl"]),
-    ok = file:write_file(File, ["#!/bin/sh\nexec '", Erl, "' +sbwt none -noshell -noinput -pa '", Ebin,
-                                "' -fake ", atom_to_list(Mode), " -s fake_program main\n"]),
+    ok = file:write_file(File, ["#!/bin/sh\n", text(Mode, Ebin)]),
     ok = file:change_mode(File, 8#755),
     File.
+
+text(crashing, _Ebin) ->
+    "exit 3\n";
+text(Mode, Ebin) ->
+    Erl = filename:join([code:root_dir(), "bin", "erl"]),
+    ["exec ", dying_with_parent(), "'", Erl, "' +sbwt none -noshell -noinput -pa '", Ebin,
+     "' -fake ", atom_to_list(Mode), " -s fake_program main\n"].
+
+%% As the real program, it does not outlive its BEAM even when it is stopped.
+dying_with_parent() ->
+    case os:find_executable("setpriv") of
+        false -> "";
+        Setpriv -> ["'", Setpriv, "' --pdeathsig KILL "]
+    end.
 
 -spec main() -> no_return().
 main() ->
     {ok, [[Mode]]} = init:get_argument(fake),
-    Port = open_port({fd, 0, 1}, [{packet, 4}, binary, eof]),
-    run(list_to_atom(Mode), Port).
+    {_, Monitor} = spawn_monitor(fun() ->
+                       run(list_to_atom(Mode), open_port({fd, 0, 1}, [{packet, 4}, binary, eof]))
+                   end),
+    receive {'DOWN', Monitor, process, _, _Reason} -> erlang:halt(1, [{flush, false}]) end.
 
 run(another_version, Port) ->
     _ = input(Port),
     orders(Port, [{attached, 2, <<"9.9.9">>, 0}]),
     input(Port),
-    halt(0);
+    erlang:halt(0, [{flush, false}]);
 run(noise, Port) ->
     _ = input(Port),
     port_command(Port, <<"this is no term">>),
     input(Port),
-    halt(0);
+    erlang:halt(0, [{flush, false}]);
 run(silent, Port) ->
     {attach, 1, _} = input(Port),
     orders(Port, [{attached, 1, <<"fake">>, 0}, {ready}]),
-    receive {Port, eof} -> halt(0) end;
-run(crashing, _Port) ->
-    halt(3);
+    receive {Port, eof} -> erlang:halt(0, [{flush, false}]) end;
 run(refusing, Port) ->
     _ = input(Port),
     orders(Port, [{refused, <<"no time today">>}]),
@@ -46,15 +58,22 @@ run(refusing, Port) ->
 run(supervising, Port) ->
     {attach, 1, Attach} = input(Port),
     timer:send_interval(200, heartbeat),
+    State = lists:foldl(fun adopt/2, #{token => maps:get(generation, Attach) bsl 32},
+                        maps:get(supervisors, Attach)),
     orders(Port, [{attached, 1, <<"fake">>, 0}, {ready},
                   {log, notice, <<"a line of the program">>, #{where => fake}}]),
-    supervise(Port, lists:foldl(fun adopt/2, #{token => maps:get(generation, Attach) bsl 32},
-                                maps:get(supervisors, Attach))).
+    Ended = [{child_exited, Sup, Pid, Reason} || #{name := Sup, children := Children} <- maps:get(supervisors, Attach),
+                                                 #{pid := Pid, exited := Reason} <- Children],
+    supervise(Port, lists:foldl(fun(Input, Acc) ->
+                                    {Orders, Acc1} = handle(Input, Acc),
+                                    orders(Port, Orders),
+                                    Acc1
+                                end, State, Ended)).
 
 input(Port) ->
     receive
         {Port, {data, Frame}} -> binary_to_term(Frame);
-        {Port, eof} -> halt(0)
+        {Port, eof} -> erlang:halt(0, [{flush, false}])
     end.
 
 orders(Port, Orders) ->
@@ -68,7 +87,7 @@ supervise(Port, State) ->
             orders(Port, [{heartbeat}]),
             supervise(Port, State);
         {Port, eof} ->
-            halt(0);
+            erlang:halt(0, [{flush, false}]);
         {Port, {data, Frame}} ->
             {Orders, State1} = handle(binary_to_term(Frame), State),
             Orders =:= [] orelse orders(Port, Orders),

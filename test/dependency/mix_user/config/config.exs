@@ -1,0 +1,2 @@
+import Config
+config :supervisorring, members: [:"nobody@127.0.0.1"]

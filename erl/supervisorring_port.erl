@@ -207,16 +207,14 @@ check_life(#state{phase = Phase} = State) when Phase =:= down; Phase =:= left ->
     State;
 check_life(#state{node = Node, phase = attached} = State) when Node =/= node() ->
     log(notice, "this node's name is ~ts now: the program is replaced", [node()]),
-    kill(State),
-    State#state{node = node()};
+    kill(State#state{node = node()});
 check_life(#state{silent = Silent, phase = Phase} = State) ->
     Limit = case Phase of starting -> ?SILENT_TICKS_AT_START; attached -> ?SILENT_TICKS end,
     case Silent + 1 of
         Limit ->
             log(error, "the program, pid ~b, has been silent for ~b ms: it is killed",
                 [State#state.os_pid, Limit * ?TICK_MS]),
-            kill(State),
-            State#state{silent = Limit};
+            kill(State#state{silent = Limit});
         Ticks when Ticks > 2 * Limit ->
             %% Not even its end is seen.
             program_ended(not_ended_by_kill, State);

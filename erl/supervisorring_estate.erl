@@ -270,13 +270,15 @@ init([]) ->
     supervisorring_ring:new(),
     {ok, #{}}.
 
--spec handle_call({watch, supervisorring:sup(), pid()}, gen_server:from(), map()) ->
-          {reply, ok, map()}.
+-spec handle_call({watch, supervisorring:sup(), pid()} | term(), gen_server:from(), map()) ->
+          {reply, ok, map()} | {noreply, map()}.
 handle_call({watch, Sup, Global}, _From, Watched) ->
     case lists:member({Sup, Global}, maps:values(Watched)) of
         true -> {reply, ok, Watched};
         false -> {reply, ok, Watched#{erlang:monitor(process, Global) => {Sup, Global}}}
-    end.
+    end;
+handle_call(_Unknown, _From, Watched) ->
+    {noreply, Watched}.
 
 -spec handle_cast(term(), map()) -> {noreply, map()}.
 handle_cast(_Unknown, Watched) ->

@@ -49,7 +49,7 @@ init({Role, Parent}) ->
           no_return().
 init_manager(Parent, Sup, Module, Args, {Flags, Specs}) ->
     process_flag(trap_exit, true),
-    true = register(supervisorring_global:manager_name(Sup), self()),
+    take_name(supervisorring_global:manager_name(Sup)),
     case supervisorring_estate:supervisor(Sup) of
         #{global := Parent, up := true} ->
             Pids = #{local => whereis(Sup), manager => self()},
@@ -65,6 +65,14 @@ init_manager(Parent, Sup, Module, Args, {Flags, Specs}) ->
     end,
     ok = proc_lib:init_ack({ok, self()}),
     loop(#relay{role = {manager, Sup}, parent = Parent}).
+
+take_name(Name) ->
+    try register(Name, self())
+    catch
+        error:badarg ->
+            proc_lib:init_ack({error, {already_started, whereis(Name)}}),
+            exit(normal)
+    end.
 
 %% A supervisor that the program does not take on does not start.
 await_program(Parent) ->

@@ -45,12 +45,43 @@ class PortSupervisionTest : public PortFixture {
 TEST_F(PortSupervisionTest, AChildIsStartedByItsKeeperAndListed) {
   start();
   input(supervisor(list({spec("a")})));
-  EXPECT_TRUE(ordered("{supervisor_up, s}"));
   const Term start = order("start_child");
   EXPECT_EQ(start, T("{start_child, s, '$1', a, '$2', none}", start[2], spec("a")));
   input("{child_started, s, '$1', {ok, '$2'}}", start[2], pid(100));
+  EXPECT_TRUE(ordered("{supervisor_up, s}"));
   EXPECT_EQ(call(atom("which_children")), T("[{a, '$1', worker, [m]}]", pid(100)));
   EXPECT_TRUE(orders("child_done").empty()) << "a start that worked needs none";
+}
+
+TEST_F(PortSupervisionTest, ItIsUpWhenTheFirstChildrenHaveStartedOrFailed) {
+  // start_link returned before, and what came after it in the user's tree found no children.
+  start();
+  input(supervisor(list({spec("a"), spec("b"), T("{dyn_child_handler, h}")})));
+  const auto starts = orders("start_child");
+  input("{child_started, s, '$1', {ok, '$2'}}", starts[0][2], pid(100));
+  input("{child_started, s, '$1', {error, nope}}", starts[1][2]);
+  EXPECT_TRUE(orders("supervisor_up").empty()) << "the handler has not answered";
+  answer_calls("erpc", 4, "get_all", T("{ok, []}"));
+  EXPECT_EQ(orders("supervisor_up").size(), 1u);
+}
+
+TEST_F(PortSupervisionTest, AChildThatStartsForeverHoldsStartLinkUpForAWhileOnly) {
+  start();
+  input(supervisor(list({spec("a")})));
+  advance(std::chrono::seconds(4));
+  EXPECT_TRUE(orders("supervisor_up").empty());
+  advance(std::chrono::milliseconds(1100));
+  EXPECT_EQ(orders("supervisor_up").size(), 1u);
+}
+
+TEST_F(PortSupervisionTest, AHandlerThatAnswersNonsenseIsSaidOnce) {
+  start();
+  input(supervisor(T("[{dyn_child_handler, h}]")));
+  for (int round = 0; round < 3; ++round) {
+    answer_calls("erpc", 4, "get_all", T("{ok, [nonsense, 17]}"));
+    advance(std::chrono::seconds(10));
+  }
+  EXPECT_EQ(logged("warning").size(), 1u) << text();
 }
 
 TEST_F(PortSupervisionTest, WhatInitReturnedIsCheckedAsOtpChecksIt) {
@@ -156,7 +187,6 @@ TEST_F(PortSupervisionTest, AnEndByIntensityIsToldToTheOtherMembersAStopIsNot) {
   input("{supervisor_gone, s, shutdown}");
   EXPECT_FALSE(ordered(told)) << "the user's tree stopped it";
   input(supervisor(list({T("{a, {m, f, []}, permanent, 1, worker, [m]}")}), "{one_for_one, 0, 5}"));
-  EXPECT_TRUE(ordered("{supervisor_up, s}"));
   for (const Term& start : orders("start_child")) input("{child_started, s, '$1', {ok, '$2'}}", start[2], pid(100));
   input("{supervisor_gone, s, killed}");
   EXPECT_FALSE(ordered(told)) << "another member's terminate";

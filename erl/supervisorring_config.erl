@@ -45,9 +45,20 @@ program_args() ->
 data_dir() ->
     Dir = case application:get_env(?APP, data_dir) of
               {ok, Own} -> Own;
-              undefined -> application:get_env(nano_ring, data_dir, "./data")
+              undefined -> data_dir_of_nano_ring()
           end,
     unicode:characters_to_binary(Dir).
+
+%% There is no application nano_ring any more. What a release's configuration says for it is to
+%% be had only once an application of that name is loaded.
+data_dir_of_nano_ring() ->
+    case application:get_env(nano_ring, data_dir) of
+        {ok, Dir} ->
+            Dir;
+        undefined ->
+            _ = application:load({application, nano_ring, [{vsn, "0"}, {applications, [kernel, stdlib]}]}),
+            application:get_env(nano_ring, data_dir, "./data")
+    end.
 
 %% Members to join the ring by.
 -spec join() -> [node()].

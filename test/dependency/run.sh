@@ -45,7 +45,6 @@ check() {
 rebar_release() {
   step rebar3 release
   test -x _build/default/rel/rebar_user/lib/supervisorring-*/priv/ringnode
-  rm -rf data
   check _build/default/rel/rebar_user/bin/rebar_user -noshell
   documented erl -noshell -pa _build/default/lib/*/ebin _build/default/checkouts/*/ebin -eval \
     '{ok, {docs_v1, _, _, _, _, _, Docs}} = code:get_doc(supervisorring),

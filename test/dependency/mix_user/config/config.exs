@@ -1,2 +1,2 @@
 import Config
-config :supervisorring, members: [:"nobody@127.0.0.1"]
+config :nano_ring, data_dir: "./ring_of_mix_user"

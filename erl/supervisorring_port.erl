@@ -15,7 +15,7 @@
 
 -include("supervisorring.hrl").
 
--export([start_link/0, leave/2]).
+-export([start_link/0, leave/2, program/0]).
 -export([input/1, report/1, request_message/2, request_supervisor/1, request/2]).
 -export([child_started/4, started/3, child_exited/2, relay_started/0]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
@@ -44,7 +44,7 @@
          started_at = 0 :: integer(),
          short_lives = 0 :: non_neg_integer(),
          ready = false :: boolean(),
-         halted = none :: none | {halt, Status :: integer(), Why :: term()},
+         halted = none :: none | {refused, Why :: term()} | {halt, Status :: integer(), Why :: term()},
          sign_of_life :: integer(),            % of any generation
          lease = running :: running | ending | ended,
          why_none = starting :: term(),        % why there is no program
@@ -59,6 +59,13 @@ start_link() ->
 -spec leave(Forget :: boolean(), timeout()) -> ok.
 leave(Forget, Timeout) ->
     gen_server:call(?MODULE, {leave, Forget}, Timeout).
+
+%% The program that runs now: its operating system's pid, which of its line it is, and
+%% whether it does its work.
+-spec program() -> #{os_pid := non_neg_integer() | undefined, generation := non_neg_integer(),
+                     ready := boolean()}.
+program() ->
+    gen_server:call(?MODULE, program).
 
 %% What the program has to get, once, sooner or later.
 -spec input(tuple()) -> ok.
@@ -145,8 +152,10 @@ init([]) ->
 handle_continue(start, State) ->
     {noreply, start_program(State)}.
 
--spec handle_call({leave, boolean()}, gen_server:from(), #state{}) ->
-          {reply, ok, #state{}} | {noreply, #state{}}.
+-spec handle_call(program | {leave, boolean()}, gen_server:from(), #state{}) ->
+          {reply, ok | map(), #state{}} | {noreply, #state{}}.
+handle_call(program, _From, #state{os_pid = OsPid, generation = Generation, ready = Ready} = State) ->
+    {reply, #{os_pid => OsPid, generation => Generation, ready => Ready}, State};
 handle_call({leave, Forget}, From, #state{phase = attached, leaving = undefined} = State) ->
     {noreply, write({leave, Forget}, State#state{leaving = From})};
 handle_call({leave, _Forget}, _From, #state{phase = attached} = State) ->
@@ -238,7 +247,7 @@ open(Program) ->
 
 program_ended(_Reason, #state{leaving = From} = State) when From =/= undefined ->
     program_left(State);
-program_ended(_Reason, #state{halted = {halt, _, _} = Halted} = State) ->
+program_ended(_Reason, #state{halted = Halted} = State) when Halted =/= none ->
     program_ended(Halted, State#state{halted = none});
 program_ended(Reason, #state{started_at = StartedAt} = State) ->
     catch port_close(State#state.port),
@@ -270,12 +279,14 @@ refuse_fatal(State) ->
     end.
 
 short_lives({cannot_start, _, _}, _Lived, Short) -> max(Short + 1, ?SHORT_LIVES);
+short_lives({refused, _}, _Lived, _Short) -> ?SHORT_LIVES + 10;
 short_lives({halt, _, _}, _Lived, _Short) -> ?SHORT_LIVES + 10;
 short_lives(_Reason, Lived, Short) when Lived < ?SHORT_LIFE_MS -> Short + 1;
 short_lives(_Reason, _Lived, _Short) -> 0.
 
-%% A file that is not there is news once.
-level(Reason, #state{why_none = Reason}) when element(1, Reason) =/= exit_status -> debug;
+%% A file that is not there, or a refusal, is news once.
+level({exit_status, _}, _State) -> error;
+level(Reason, #state{why_none = Reason}) -> debug;
 level(_Reason, _State) -> error.
 
 back_off(Short) when Short < ?SHORT_LIVES -> 0;
@@ -293,6 +304,8 @@ ended_text({cannot_start, Program, Reason}) ->
     io_lib:format("~ts cannot be started: ~tp", [Program, Reason]);
 ended_text({halt, Status, _Why}) ->
     io_lib:format("ended with status ~b", [Status]);
+ended_text({refused, _Why}) ->
+    "has ended";
 ended_text(Reason) ->
     io_lib:format("is gone: ~tp", [Reason]).
 
@@ -344,9 +357,9 @@ check_lease(#state{lease = running, sign_of_life = Last} = State) ->
 check_lease(State) ->
     State.
 
-%% A program that never was there does not come within the lease either when its file is
-%% missing.
-give_up_early(#state{why_none = {cannot_start, _, _}, lease = running} = State) ->
+%% Where no program has been yet, one whose file is missing, or that refuses, does not come
+%% within the lease either.
+give_up_early(#state{why_none = Why, lease = running} = State) when element(1, Why) =/= exit_status ->
     case supervisorring_estate:get(acks, false) of
         false -> end_lease(State);
         true -> State
@@ -430,8 +443,8 @@ handle_program({acks, Acks}, State) ->
     supervisorring_estate:set(acks, Acks),
     State;
 handle_program({refused, Text}, State) ->
-    log(error, "the program refuses to start: ~ts", [Text]),
-    State;
+    log(level({refused, Text}, State), "the program refuses to start: ~ts", [text(Text)]),
+    State#state{halted = {refused, Text}};
 handle_program({halt, 0, _Why}, State) ->
     program_left(State);
 handle_program({halt, 7, Why}, State) ->

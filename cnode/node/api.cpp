@@ -201,10 +201,6 @@ void api_start_child(ProcessContext& context, std::shared_ptr<SupervisionState> 
   });
 }
 
-void api_change(ProcessContext& context, std::shared_ptr<SupervisionState> state, const Term& sup, const Term& id, const Term& request, ApiAnswer then) {
-  change(context, state, sup, id, request, std::move(then));
-}
-
 void define_api(Node& node, std::shared_ptr<SupervisionState> state) {
   define_supervisorring(node, state);
   define_elixir_supervisor(node, state);

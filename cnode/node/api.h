@@ -24,8 +24,6 @@ void define_api(Node&, std::shared_ptr<SupervisionState>);
 // As the functions, for native children and the embedding program. `then` is called once, in the caller's process.
 using ApiAnswer = std::function<void(ProcessContext&, std::variant<Term, RpcError>)>;
 void api_find(ProcessContext&, const SupervisionState&, const Term& sup, const Term& id, ApiAnswer then);
-// One of the supervisor's own requests about the child `id`, made to its owner; no handler is told. Not ok as start_child/2: noproc, an id without owner.
-void api_change(ProcessContext&, std::shared_ptr<SupervisionState>, const Term& sup, const Term& id, const Term& request, ApiAnswer then);
 void api_start_child(ProcessContext&, std::shared_ptr<SupervisionState>, const Term& sup, const Term& spec, ApiAnswer then);
 
 }  // namespace supervisorring

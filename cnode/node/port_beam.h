@@ -4,11 +4,10 @@
 // attach. A key is kept, changed or dropped in the frame of the change that it belongs to. Keys:
 //
 //   {nano_ring, sets}     {NodeSet, UpSet}: while this member is in the ring
-//   {child, Sup, Id}      {Spec, terminated | restarting}: children that are in the supervisor's table and do not run
+//   {child, Sup, Id}      {Spec, terminated | restarting | stopping}: children that are in the supervisor's table and do not run, or are to end
 //   {history, Sup}        [UnixSeconds]: the restarts that count against the intensity
 //   {handler, Sup, Mod}   the children that Mod:get_all() named last
-//   {done, Tag}           what a request was answered, until the answer is on its way
-//   {sent, Tag}           a change was sent to another member on behalf of this request
+//   {sent, Tag}           the member to which a change was sent on behalf of this request
 //
 // On the node's thread only. Unkeeping what is not kept, and keeping what is kept already, is no order.
 #pragma once

@@ -1,6 +1,7 @@
 #include "node/port_supervision.h"
 
-#include "node/api.h"
+#include <algorithm>
+
 #include "node/port_global.h"
 #include "node/sup_local.h"
 
@@ -15,24 +16,10 @@ Result<LwwSet> read_set(const Term& term) {
   return received ? member_set(*received) : Result<LwwSet>(Error{received.error()});
 }
 
-Term answer_term(const std::variant<Term, RpcError>& result, const Term& function, const Term& arguments) {
-  if (const auto* value = std::get_if<Term>(&result)) return tuple(atom("ok"), *value);
-  const RpcError& error = std::get<RpcError>(result);
-  if (error.reason.is_tagged("noproc", 2)) return tuple(atom("exit"), tuple(atom("noproc"), tuple(atom("supervisorring"), function, arguments)));
-  return tuple(error.kind, error.reason);
-}
-
-// The module of the function that a request names.
-Term module_of(const Term& function) {
-  for (const char* of_ring : {"get_all", "get_up", "add_node", "del_node"})
-    if (function.is_atom(of_ring)) return atom("Elixir.NanoRing");
-  return atom("supervisorring");
-}
-
-Term function_of(const Term& function) {
-  if (function.is_atom("get_all")) return atom("all");
-  if (function.is_atom("get_up")) return atom("up");
-  return function;
+std::vector<Term> ascending(const LwwSet& set) {
+  std::vector<Term> members = set.members();
+  std::reverse(members.begin(), members.end());
+  return members;
 }
 
 }  // namespace
@@ -48,8 +35,9 @@ std::optional<MembershipConfig::Sets> kept_sets(const PortAttach& attach) {
 }
 
 PortSupervision::PortSupervision(Node& node, Supervision& supervision, std::shared_ptr<const PortAttach> attach, Leave leave)
-    : node_(node), supervision_(supervision), attach_(std::move(attach)), leave_(std::move(leave)), beam_(node, *attach_) {
+    : node_(node), supervision_(supervision), attach_(std::move(attach)), leave_(std::move(leave)), beam_(node, *attach_), requests_(node, beam_, supervision.state(), leave_) {
   supervision_.state()->beam = &beam_;
+  before_ = kept_sets(*attach_);
   node.stand_in(atom("Elixir.NanoRing"), attach_->nano_ring);
   node.stand_in(super_sup_name(), attach_->super_sup);
   node.stand_in(peer_name(), attach_->peer);
@@ -139,47 +127,10 @@ void PortSupervision::handle_proxy_started(ProcessContext& context, const Term& 
   sup->local_box.put(context, [sup, token = static_cast<StartToken>(*token), result = input[3]](ProcessContext& own) { sup->local_process->proxy_started(own, token, result); });
 }
 
-// ---- requests -----------------------------------------------------------------------------------------
-
-void PortSupervision::answer(const Term& id, Term result) { beam_.order(tuple(atom("answer"), id, std::move(result))); }
-
-void PortSupervision::handle_request(ProcessContext& context, const Term& id, const Term& function, const Term& arguments) {
-  if (!function.is_atom() || !arguments.is_proper_list()) return answer(id, tuple(atom("error"), atom("badarg")));
-  const bool change = function.is_atom("start_child") || function.is_atom("terminate_child") || function.is_atom("delete_child") || function.is_atom("restart_child");
-  if (change && arguments.size() == 2) return handle_change(context, id, function, arguments);
-  if (function.is_atom("leave") && arguments.size() == 1) {
-    answer(id, tuple(atom("ok"), atom("ok")));
-    return leave_(context, arguments[0].is_atom("true"));
-  }
-  call_function(context, id, function, arguments);
-}
-
-// The handlers are the application's affair: it asks them in the caller's process, as the original does.
-void PortSupervision::handle_change(ProcessContext& context, const Term& id, const Term& function, const Term& arguments) {
-  Term child = arguments[1];
-  if (function.is_atom("start_child")) {
-    const auto checked = check_child_spec(arguments[1], std::nullopt);
-    if (const auto* reason = std::get_if<Term>(&checked)) return answer(id, tuple(atom("ok"), tuple(atom("error"), *reason)));
-    child = std::get<ChildSpec>(checked).id;
-  }
-  api_change(context, supervision_.state(), arguments[0], child, tuple(function, arguments[1]), [this, id, function, arguments](ProcessContext&, std::variant<Term, RpcError> result) {
-    answer(id, answer_term(result, function, arguments));
-  });
-}
-
-void PortSupervision::call_function(ProcessContext& context, const Term& id, const Term& function, const Term& arguments) {
-  const RpcFunction* const body = node_.function(module_of(function), function_of(function), arguments.size());
-  if (body == nullptr) return answer(id, tuple(atom("error"), atom("undef")));
-  const auto elements = arguments.elements();
-  (*body)(context, {elements.begin(), elements.end()}, [this, id, function, arguments](std::variant<Term, RpcError> result) {
-    answer(id, answer_term(result, function, arguments));
-  });
-}
-
 // ---- inputs -------------------------------------------------------------------------------------------
 
 void PortSupervision::handle_input(ProcessContext& context, const Term& input) {
-  if (input.is_tagged("request", 4)) return handle_request(context, input[1], input[2], input[3]);
+  if (input.is_tagged("request", 4)) return requests_.handle(context, input[1], input[2], input[3]);
   if (input.is_tagged("child_started", 4)) return handle_child_started(context, input);
   if (input.is_tagged("child_exited", 4)) return handle_child_exited(context, input);
   if (input.is_tagged("proxy_started", 4)) return handle_proxy_started(context, input);
@@ -207,7 +158,13 @@ void PortSupervision::send_ring(const Membership& core) {
   beam_.order(tuple(atom("ring"), Term::list(view.up()), Term::list(view.nodes()), integer(otp_of_hash_format(core.format())), Term::boolean(view.settled()), sets_[0], sets_[1]));
 }
 
-void PortSupervision::ring_changed(const RingChange& change) {
+// A successor's first view is no news where it is what its predecessor saw.
+void PortSupervision::ring_changed(const RingChange& seen) {
+  RingChange change = seen;
+  if (const auto before = std::exchange(before_, std::nullopt)) {
+    change.old_nodes = ascending(before->nodes);
+    change.old_up = ascending(before->up);
+  }
   const auto notify = [this](const char* to, Term event) { events_.push_back(tuple(atom("notify"), atom(to), std::move(event))); };
   if (change.old_nodes != change.new_nodes) notify("nano_ring", tuple(atom("new_node_set"), Term::list(change.old_nodes), Term::list(change.new_nodes)));
   if (!change.up_changed()) return;

@@ -1,7 +1,7 @@
 // PortSupervision: in drop-in, what comes over the port for the supervision, and the orders that belong to it.
 //
 // Supervisors come and go with the user's tree on the BEAM; each is checked as OTP checks what init/1 returned and then runs as a BeamGlobalSup. Reports of
-// children and proxies go to their local supervisor. Requests of the application's own API are the functions of the table (api.h), answered by number.
+// children and proxies go to their local supervisor. Requests of the application's own API: port_requests.h.
 // Also tells the BEAM the ring, by which find/2 works there without asking, and keeps the membership's sets for a successor.
 #pragma once
 
@@ -11,6 +11,7 @@
 
 #include "node/node.h"
 #include "node/port_beam.h"
+#include "node/port_requests.h"
 #include "node/supervision.h"
 #include "ring/membership.h"
 
@@ -18,7 +19,7 @@ namespace supervisorring {
 
 class PortSupervision {
  public:
-  using Leave = std::function<void(ProcessContext&, bool forget)>;
+  using Leave = PortRequests::Leave;
   // All outlive it and the node's processes. Before the node starts.
   PortSupervision(Node&, Supervision&, std::shared_ptr<const PortAttach> attach, Leave leave);
 
@@ -36,10 +37,6 @@ class PortSupervision {
   void handle_child_started(ProcessContext&, const Term& input);
   void handle_child_exited(ProcessContext&, const Term& input);
   void handle_proxy_started(ProcessContext&, const Term& input);
-  void handle_request(ProcessContext&, const Term& id, const Term& function, const Term& arguments);
-  void handle_change(ProcessContext&, const Term& id, const Term& function, const Term& arguments);
-  void call_function(ProcessContext&, const Term& id, const Term& function, const Term& arguments);
-  void answer(const Term& id, Term result);
   SupervisorState* running(const Term& name) const;  // with a local supervisor; else null
   void send_ring(const Membership&);
 
@@ -48,6 +45,8 @@ class PortSupervision {
   const std::shared_ptr<const PortAttach> attach_;
   const Leave leave_;
   Beam beam_;
+  PortRequests requests_;
+  std::optional<MembershipConfig::Sets> before_;  // what a predecessor saw, until the first view
   Term sets_;                  // {NodeSet, UpSet} as they are
   std::vector<Term> events_;   // for the BEAM's event managers, after the ring that they tell of
   bool acks_ = true;           // the BEAM answers gossip while no program does

@@ -47,12 +47,20 @@ void LocalSup::handle_message(ProcessContext& context, const Term& message) {
 }
 
 void LocalSup::handle_call(ProcessContext& context, const Term& from, const Term& request) {
-  if (all_->beam && answer_again(context, from)) return;
+  if (all_->beam && from.is_tuple(2)) {
+    const auto begun = begun_before(from[1]);
+    if (const Term* answer = std::get_if<Term>(&begun)) return context.reply(from, *answer);
+    if (const CallId* call = std::get_if<CallId>(&begun)) return void(callers_[*call] = from);
+  }
   const CallId id = next_call_++;
   callers_[id] = from;
+  note_end_requested(context, request);
+  sup_->local->call(id, request, context.time().now);
+}
+
+void LocalSup::note_end_requested(ProcessContext& context, const Term& request) {
   if ((request.is_tagged("terminate_child", 2) || request.is_tagged("delete_child", 2)) && sup_->local->find(request[1]))
     to_manager(context, [child = request[1]](ChildManager& manager, Instant) { manager.end_requested(child); });
-  sup_->local->call(id, request, context.time().now);
 }
 
 void LocalSup::handle_exit(ProcessContext& context, const Term& pid, const Term& reason) {
@@ -171,6 +179,7 @@ void LocalSup::exit_child(ProcessContext& context, const SupExitChild& exit) {
 }
 
 void LocalSup::answer(ProcessContext& context, CallId call, const Term& value) {
+  if (all_->beam) tags_.erase(call);
   if (const auto caller = callers_.find(call); caller != callers_.end()) {
     context.reply(caller->second, value);
     callers_.erase(caller);

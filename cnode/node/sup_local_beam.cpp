@@ -7,7 +7,6 @@ namespace supervisorring {
 namespace {
 
 Term child_key(const Term& supervisor, const Term& id) { return tuple(atom("child"), supervisor, id); }
-Term done_key(const Term& tag) { return tuple(atom("done"), tag); }
 
 std::chrono::seconds wall_second(Instant at, const Time& time) {
   return std::chrono::floor<std::chrono::seconds>(time.wall - std::chrono::duration_cast<std::chrono::microseconds>(time.now - at));
@@ -58,9 +57,10 @@ void LocalSup::take_over_children(ProcessContext& context, Instant now) {
   for (const PortChild& child : sup_->takeover) {
     const auto state = states.find(child.id);
     const bool restarting = state != states.end() && state->second.is_atom("restarting");
-    const Takeover how = child.pid.is_pid() ? Takeover::running : restarting ? Takeover::restarting : Takeover::starting;
-    take(how, child.id, child.spec, child.pid, child.token.value_or(0));
+    const bool stopping = state != states.end() && state->second.is_atom("stopping");
+    const Takeover how = child.pid.is_pid() ? (stopping ? Takeover::stopping : Takeover::running) : restarting ? Takeover::restarting : Takeover::starting;
     if (child.pid.is_pid()) beam_pids_.insert(child.pid);
+    take(how, child.id, child.spec, child.pid, child.token.value_or(0));
     if (!child.request.is_nil()) adopted_requests_.emplace(child.request, child.id);
   }
   for (const PortChild& child : sup_->takeover) {
@@ -70,27 +70,29 @@ void LocalSup::take_over_children(ProcessContext& context, Instant now) {
   }
 }
 
-// A request that a predecessor began to carry out. True: it is answered, or will be when the start under way ends.
-bool LocalSup::answer_again(ProcessContext& context, const Term& from) {
-  if (!from.is_tuple(2)) return false;
-  if (const Term* const done = all_->beam->kept(done_key(from[1]))) {
-    context.reply(from, *done);
-    all_->beam->unkeep(done_key(from[1]));
-    return true;
-  }
-  const auto begun = adopted_requests_.find(from[1]);
-  if (begun == adopted_requests_.end()) return false;
+std::variant<std::monostate, Term, CallId> LocalSup::begun_before(const Term& tag) {
+  const auto begun = adopted_requests_.find(tag);
+  if (begun == adopted_requests_.end()) return {};
   const Term id = begun->second;
   adopted_requests_.erase(begun);
   const auto view = sup_->local->find(id);
-  if (view && view->state == Supervisor::ChildState::running) {
-    context.reply(from, tuple(atom("ok"), view->pid));
-    return true;
-  }
+  if (view && view->state == Supervisor::ChildState::running) return tuple(atom("ok"), view->pid);
   const CallId call = next_call_++;
-  if (!sup_->local->adopt_call(call, id)) return false;
-  callers_[call] = from;
-  return true;
+  if (!sup_->local->adopt_call(call, id)) return {};
+  return call;
+}
+
+void LocalSup::request(ProcessContext& context, const Term& tag, const Term& request, Answer then) {
+  const auto begun = begun_before(tag);
+  if (const Term* done = std::get_if<Term>(&begun)) return then(context, *done);
+  const CallId* const again = std::get_if<CallId>(&begun);
+  const CallId id = again ? *again : next_call_++;
+  answers_[id] = std::move(then);
+  tags_[id] = tag;
+  if (again) return;
+  note_end_requested(context, request);
+  sup_->local->call(id, request, context.time().now);
+  perform(context);
 }
 
 // After every change: children that do not run are the estate's, the others their keepers'.
@@ -102,6 +104,7 @@ void LocalSup::keep_changes(ProcessContext& context) {
     const Term key = child_key(sup_->name, id);
     if (!view || view->state == Supervisor::ChildState::running) all_->beam->unkeep(key);
     else if (view->state == Supervisor::ChildState::down) all_->beam->keep(key, tuple(to_wire(view->spec), atom("terminated")));
+    else if (view->state == Supervisor::ChildState::stopping) all_->beam->keep(key, tuple(to_wire(view->spec), atom("stopping")));
     else if (view->state == Supervisor::ChildState::restarting) all_->beam->keep(key, tuple(to_wire(view->spec), atom("restarting")));
   }
   if (!changes.restarts) return;
@@ -114,6 +117,7 @@ void LocalSup::keep_changes(ProcessContext& context) {
 // ---- starting -----------------------------------------------------------------------------------------
 
 Term LocalSup::request_of(const SupStart& start) const {
+  if (const auto tag = tags_.find(start.call); tag != tags_.end()) return tag->second;
   const auto caller = callers_.find(start.call);
   return caller == callers_.end() || !caller->second.is_tuple(2) ? atom("none") : caller->second[1];
 }

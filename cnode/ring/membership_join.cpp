@@ -13,6 +13,10 @@ void Membership::start(Time time) {
   if (config_.resume) {
     nodes_ = config_.resume->nodes;
     up_ = config_.resume->up;
+    last_nodes_ = nodes_.members();
+    last_up_ = up_.members();
+    std::reverse(last_nodes_.begin(), last_nodes_.end());
+    std::reverse(last_up_.begin(), last_up_.end());
     return become_member("goes on for a program that died", time);
   }
   if (config_.ring_file && !nodes_.is_member(self_) && !joins()) {

@@ -168,6 +168,7 @@ void Supervisor::forget(Seq seq, const Term& id, Instant now) {
 
 void Supervisor::begin_stopping(Seq seq, Child& child, Instant now) {
   child.state = ChildState::stopping;
+  changed(child.spec.id);
   if (child.spec.shutdown == ShutdownKind::brutal_kill) {
     effects_.push_back(SupExitChild{child.pid, atom("kill")});
     return;
@@ -233,7 +234,7 @@ void Supervisor::continue_stop(Instant now) {
 
 // ---- taking over ------------------------------------------------------------------------------------
 
-void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid, StartToken token, Instant) {
+void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid, StartToken token, Instant now) {
   const Seq seq = next_seq_++;
   by_id_[spec.id] = seq;
   Child& child = children_[seq];
@@ -241,9 +242,11 @@ void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid,
   switch (how) {
     case Takeover::terminated: return;
     case Takeover::running:
+    case Takeover::stopping:
       child.state = ChildState::running;
       child.pid = pid;
       by_pid_[pid] = seq;
+      if (how == Takeover::stopping) begin_stopping(seq, child, now);
       return;
     case Takeover::restarting:
       if (token == 0) return attempt(seq, child, StartKind::restart, Term());

@@ -74,8 +74,8 @@ class Supervisor {
 
   // ---- taking over from a predecessor (drop-in), before any call, the oldest child first ---------------
   // REQUIRES of each: the id is not there yet.
-  enum class Takeover : std::uint8_t { terminated, running, starting, restarting };
-  // running: `pid`. starting, restarting: `token` is answered as any other; restarting without a token is tried at once.
+  enum class Takeover : std::uint8_t { terminated, running, stopping, starting, restarting };
+  // running, stopping (whose end is asked for again): `pid`. starting, restarting: `token` is answered as any other; restarting without a token is tried at once.
   void take_over(Takeover, const ChildSpec& spec, const Term& pid, StartToken token, Instant now);
   // The tokens of starts from here on are above this.
   void tokens_above(StartToken token) { next_token_ = token + 1; }

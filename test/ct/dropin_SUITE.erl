@@ -22,7 +22,11 @@
          nothing_is_left_when_the_application_stops/1, unknown_messages_stop_nothing/1,
          a_killed_relay_has_the_program_replaced/1]).
 
--import(ring_cluster, [in/2, eventually/2, eventually/3]).
+-export([members_share_children/1, programs_killed_under_load/1, legacy_members_are_replaced_under_load/1,
+         a_data_directory_has_one_owner/1, handlers_that_do_not_answer/1, an_intensity_that_is_exceeded_ends_it/1,
+         peers_take_over_when_the_lease_ends/1, a_native_child_has_a_process/1]).
+
+-import(ring_cluster, [in/2, eventually/2, eventually/3, program_pid/0, is_ready/0]).
 
 -define(SUP, 'Elixir.BeamSup').
 
@@ -30,7 +34,7 @@ suite() ->
     [{timetrap, {seconds, 60}}].
 
 all() ->
-    [{group, faults}, {group, fake}].
+    [{group, faults}, {group, fake}, {group, members}].
 
 groups() ->
     [{faults, [], [a_missing_program_is_one_line_and_an_error,
@@ -48,7 +52,11 @@ groups() ->
                  when_the_lease_ends_children_stop_before_acks,
                  a_child_that_ends_without_a_program_is_restarted, a_line_of_the_program_is_logged,
                  nothing_is_left_when_the_application_stops, unknown_messages_stop_nothing,
-                 a_killed_relay_has_the_program_replaced]}].
+                 a_killed_relay_has_the_program_replaced]},
+     {members, [], [members_share_children, programs_killed_under_load,
+                    legacy_members_are_replaced_under_load, a_data_directory_has_one_owner,
+                    handlers_that_do_not_answer, an_intensity_that_is_exceeded_ends_it,
+                    peers_take_over_when_the_lease_ends, a_native_child_has_a_process]}].
 
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),
@@ -64,6 +72,12 @@ end_per_group(_Group, _Config) ->
     ok.
 
 init_per_testcase(Case, Config) ->
+    case lists:member(Case, proplists:get_value(members, [{G, Cs} || {G, _, Cs} <- groups()])) of
+        true -> [{mark, ring_cluster:mark()} | Config];
+        false -> one_beam(Case, Config)
+    end.
+
+one_beam(Case, Config) ->
     Name = "beam_" ++ integer_to_list(erlang:unique_integer([positive])),
     Mark = ring_cluster:mark(),
     Beam = ring_cluster:start_beam(Name),
@@ -76,8 +90,7 @@ init_per_testcase(Case, Config) ->
     [{mark, Mark}, {beam, Beam} | Config].
 
 end_per_testcase(_Case, Config) ->
-    Beam = proplists:get_value(beam, Config),
-    ct:log("~ts", [catch [[Line, $\n] || Line <- lines(Beam)]]),
+    [ct:log("~ts", [catch [[Line, $\n] || Line <- lines(Beam)]]) || {beam, Beam} <- Config],
     ring_cluster:stop_since(proplists:get_value(mark, Config)).
 
 %% Faults
@@ -286,10 +299,10 @@ a_killed_program_is_replaced_and_children_stay(Config) ->
         await([a]),
         A = whereis(a),
         [begin
-             Before = os_pid(),
-             os:cmd("kill -" ++ Signal ++ " " ++ integer_to_list(Before)),
-             eventually(fun() -> is_ready() andalso os_pid() =/= Before end, 10000),
-             ?assertEqual("", os:cmd("ps -o pid= -p " ++ integer_to_list(Before))),
+             Before = program_pid(),
+             os:cmd("kill -" ++ Signal ++ " " ++ Before),
+             eventually(fun() -> is_ready() andalso program_pid() =/= Before end, 10000),
+             ?assertEqual("", os:cmd("ps -o pid= -p " ++ Before)),
              ?assertEqual([{a, A, worker, [beam_child]}], supervisor:which_children(?SUP))
          end || Signal <- ["KILL", "STOP", "KILL"]]
     end).
@@ -320,7 +333,7 @@ when_the_lease_ends_children_stop_before_acks(Config) ->
         application:set_env(supervisorring, program, "/no/such/program"),
         eventually(fun() -> is_acked() end, 5000),
         A = monitor(process, a),
-        os:cmd("kill -KILL " ++ integer_to_list(os_pid())),
+        os:cmd("kill -KILL " ++ program_pid()),
         %% Gossip is acknowledged as long as the child runs.
         Acked = acked_until(A),
         ?assert(length(Acked) > 5),
@@ -361,8 +374,8 @@ a_line_of_the_program_is_logged(Config) ->
 
 nothing_is_left_when_the_application_stops(Config) ->
     on(Config, fun() ->
-        eventually(fun is_ready/0, 5000),
-        OsPid = integer_to_list(os_pid()),
+        eventually(fun ring_cluster:is_ready/0, 5000),
+        OsPid = program_pid(),
         ok = application:stop(supervisorring),
         eventually(fun() -> os:cmd("ps -o pid= -p " ++ OsPid) end, "", 5000),
         ?assertEqual([], [Name || Name <- registered(), string:find(atom_to_list(Name), "upervisorring") =/= nomatch])
@@ -386,10 +399,268 @@ unknown_messages_stop_nothing(Config) ->
 
 a_killed_relay_has_the_program_replaced(Config) ->
     on(Config, fun() ->
-        eventually(fun is_ready/0, 5000),
-        Before = os_pid(),
+        eventually(fun ring_cluster:is_ready/0, 5000),
+        Before = program_pid(),
         exit(whereis('Elixir.NanoRing'), kill),
-        eventually(fun() -> is_ready() andalso os_pid() =/= Before end, 10000)
+        eventually(fun() -> is_ready() andalso program_pid() =/= Before end, 10000)
+    end).
+
+%% Members with the real program
+
+-define(MIXED, 'Elixir.MixedSup').
+
+members_share_children(Config) ->
+    [M1 | _] = Members = members(["share1", "share2", "share3"], Config),
+    Nodes = [Node || #{node := Node} <- Members],
+    start_mixed(Members),
+    await_one_of_each(M1, Members),
+    Owners = [in(M, fun() -> [supervisorring:find(?MIXED, Id) || Id <- ?MIXED:ids()] end) || M <- Members],
+    ?assertMatch([_], lists:usort(Owners)),
+    ?assertEqual(Nodes, lists:usort(hd(Owners))),
+    ?assertMatch(#{active := 12}, in(M1, fun() -> supervisorring:count_children(?MIXED) end)),
+    [in(Member, fun() ->
+         {ok, Pid} = supervisorring:start_child(?MIXED, ?MIXED:counter(Id)),
+         ?assertEqual(supervisorring:find(?MIXED, Id), node(Pid)),
+         ?assertEqual({error, {already_started, Pid}}, supervisorring:start_child(?MIXED, ?MIXED:counter(Id))),
+         ?assertEqual(node(Pid), supervisorring:exec(?MIXED, Id, fun erlang:node/0)),
+         ?assertEqual(Pid, supervisorring:whereis_name({?MIXED, Id})),
+         ?assertEqual(1, gen_server:call({via, supervisorring, {?MIXED, Id}}, increment)),
+         ?assertEqual({error, running}, supervisorring:restart_child(?MIXED, Id)),
+         ok = supervisorring:terminate_child(?MIXED, Id),
+         {ok, _} = supervisorring:restart_child(?MIXED, Id),
+         ok = supervisorring:terminate_child(?MIXED, Id),
+         ok = supervisorring:delete_child(?MIXED, Id),
+         ?assertEqual([], ?MIXED:get_all())
+     end) || Member <- Members, Id <- [x1, x2, x3]],
+    %% A BEAM that dies: the others have its children.
+    [_, #{node := N2} = M2, M3] = Members,
+    catch in(M3, fun() -> erlang:halt(0) end),
+    eventually(fun() -> in(M1, fun() -> ring_view:up(N2) end) end, Nodes -- [maps:get(node, M3)], 10000),
+    await_one_of_each(M1, [M1, M2]).
+
+%% 50 and 5 with DROPIN_KILLS=50.
+programs_killed_under_load(Config) ->
+    Kills = list_to_integer(os:getenv("DROPIN_KILLS", "6")),
+    Legacy = ring_cluster:start_legacy("load1"),
+    Members = [Legacy | Dropins] = [Legacy | members(["load2", "load3"], #{join => [maps:get(node, Legacy)]}, Config)],
+    await_up(Members),
+    start_mixed(Members),
+    await_one_of_each(Legacy, Members),
+    [in(M, fun up_watch:start/0) || M <- Members],
+    Before = pids(Legacy, Members),
+    Loads = [{M, in(M, fun() -> load:start(?MIXED, ?MIXED:ids(), load_options(M, hd(Dropins))) end)} || M <- Dropins],
+    Took = [kill_one(lists:nth(1 + N rem 2, Dropins), Signal)
+            || {N, Signal} <- [{N, "KILL"} || N <- lists:seq(1, Kills)]
+                                  ++ [{N, "STOP"} || N <- lists:seq(1, max(1, Kills div 10))]],
+    timer:sleep(1000),
+    Tallies = [in(M, fun() -> load:stop(Pids) end) || {M, Pids} <- Loads],
+    ct:pal("ms from kill to ready: ~p~n~p", [Took, Tallies]),
+    ?assertEqual([[], [], []], [in(M, fun up_watch:gone/0) || M <- Members]),
+    ?assertEqual(Before, pids(Legacy, Members)),
+    [?assertEqual(#{}, Failed) || #{failed := Failed} <- Tallies].
+
+load_options(Member, Member) -> #{readers => 4, changing => fun 'Elixir.MixedSup':counter/1};
+load_options(_Member, _First) -> #{readers => 4}.
+
+kill_one(Beam, Signal) ->
+    in(Beam, fun() ->
+        Before = program_pid(),
+        Since = erlang:monotonic_time(millisecond),
+        os:cmd("kill -" ++ Signal ++ " " ++ Before),
+        soon(fun() -> is_ready() andalso program_pid() =/= Before end),
+        Took = erlang:monotonic_time(millisecond) - Since,
+        timer:sleep(200),
+        Took
+    end).
+
+soon(Fun) ->
+    Fun() orelse begin timer:sleep(2), soon(Fun) end.
+
+legacy_members_are_replaced_under_load(Config) ->
+    Names = ["roll1", "roll2", "roll3"],
+    [L1, L2, L3] = Legacies = [ring_cluster:start_legacy(Name, [ring_cluster:node_name(hd(Names)) || Name =/= hd(Names)])
+                               || Name <- Names],
+    await_up(Legacies),
+    start_mixed(Legacies),
+    await_one_of_each(L1, Legacies),
+    Ids = in(L1, fun() -> ?MIXED:ids() end),
+    Owners = in(L1, fun() -> [supervisorring:find(?MIXED, Id) || Id <- Ids] end),
+    Replaced = lists:foldl(fun(Name, Members) -> replace(Name, Members, Owners, Config) end,
+                           maps:from_list(lists:zip(Names, [L1, L2, L3])), Names),
+    Members = maps:values(Replaced),
+    await_one_of_each(hd(Members), Members),
+    ?assertEqual([Owners, Owners, Owners],
+                 [in(M, fun() -> [supervisorring:find(?MIXED, Id) || Id <- Ids] end) || M <- Members]).
+
+%% One member stops and comes back as ours; callers on another member notice as little as may be.
+replace(Name, Members, Owners, _Config) ->
+    Old = maps:get(Name, Members),
+    [Other | _] = Others = maps:values(maps:remove(Name, Members)),
+    Load = in(Other, fun() -> load:start(?MIXED, ?MIXED:ids(), #{readers => 4}) end),
+    timer:sleep(300),
+    ring_cluster:stop_beam(Old),
+    New = ring_cluster:start_dropin(Name, #{}),
+    ring_cluster:legacy_modules(New),
+    await_up([New | Others]),
+    {ok, _} = in(New, fun() -> ?MIXED:start() end),
+    await_one_of_each(New, [New | Others]),
+    ?assertEqual(Owners, in(New, fun() -> [supervisorring:find(?MIXED, Id) || Id <- ?MIXED:ids()] end)),
+    timer:sleep(300),
+    ct:pal("~s replaced: ~p", [Name, in(Other, fun() -> load:stop(Load) end)]),
+    Members#{Name := New}.
+
+a_data_directory_has_one_owner(Config) ->
+    [One] = members(["dir1"], Config),
+    Two = ring_cluster:start_dropin("dir2", #{data_dir => ring_cluster:data_dir("dir1"), lease_ms => 1000}),
+    in(Two, fun() -> ?assertMatch({error, {no_program, {refused, _}}}, supervisor([])) end),
+    timer:sleep(6000),
+    ?assertMatch([_], lines(Two, "the program refuses to start: ")),
+    in(One, fun() -> {ok, _} = supervisor([beam_child:spec(a)]), await([a]) end).
+
+handlers_that_do_not_answer(Config) ->
+    [Beam] = members(["handlers"], Config),
+    in(Beam, fun() ->
+        beam_child:witness(),
+        Module = fun(Name, Text) -> compile_module(Name, Text) end,
+        Module(raising, "match(_) -> error(broken). get_all() -> error(broken). add(_) -> ok. del(_) -> ok."),
+        Module(odd, "match(_) -> false. get_all() -> [nonsense, 17]. add(_) -> ok. del(_) -> ok."),
+        Handlers = [{dyn_child_handler, M} || M <- [no_such_handler, raising, odd]],
+        {ok, _} = supervisor([beam_child:spec(a) | Handlers]),
+        await([a]),
+        ?assertEqual({error, {cannot_match_handler, b}}, supervisorring:start_child(?SUP, beam_child:spec(b))),
+        await([a, b]),
+        ?assertMatch({error, {invalid_child_spec, _}}, supervisorring:start_child(?SUP, {c, what})),
+        ?assertMatch({error, {invalid_restart_type, never}}, supervisorring:start_child(?SUP, setelement(3, beam_child:spec(c), never))),
+        ?assertMatch([{b, _, worker, _}, {a, _, worker, _}], supervisor:which_children(?SUP))
+    end),
+    ct:pal("~p", [lines(Beam)]),
+    [?assertMatch([_ | _], lines(Beam, Text)) || Text <- ["no_such_handler", "raising", "odd"]].
+
+compile_module(Name, Text) ->
+    {ok, Tokens, _} = erl_scan:string("-module(" ++ atom_to_list(Name) ++ "). -compile([export_all, nowarn_export_all]). " ++ Text),
+    {ok, Name, Code} = compile:forms(forms(Tokens)),
+    {module, Name} = code:load_binary(Name, "", Code).
+
+forms([]) ->
+    [];
+forms(Tokens) ->
+    {Form, [Dot | Rest]} = lists:splitwith(fun(Token) -> element(1, Token) =/= dot end, Tokens),
+    {ok, Parsed} = erl_parse:parse_form(Form ++ [Dot]),
+    [Parsed | forms(Rest)].
+
+%% More than ten restarts within five seconds, three times: then it ends on the other member too.
+an_intensity_that_is_exceeded_ends_it(Config) ->
+    [One, Two] = Members = members(["give1", "give2"], Config),
+    Specs = [beam_child:spec(Id) || Id <- [a, b, c, d, e, f]],
+    Globals = [in(M, fun() -> {ok, G} = supervisor(Specs), unlink(G), G end) || M <- Members],
+    Ids = [a, b, c, d, e, f],
+    Mine = eventually_value(fun() -> in(One, fun() -> [Id || Id <- Ids, whereis(Id) =/= undefined] end) end, 5000),
+    Reason = in(One, fun() ->
+        Monitor = monitor(process, hd(Globals)),
+        crash_until_down(hd(Mine), Monitor)
+    end),
+    ?assertEqual(shutdown, Reason),
+    eventually(fun() -> in(Two, fun() -> whereis('Elixir.BeamSup.GlobalSup') end) end, undefined, 10000).
+
+eventually_value(Fun, TimeoutMs) ->
+    eventually(fun() -> Fun() =/= [] end, TimeoutMs),
+    timer:sleep(500),
+    Fun().
+
+crash_until_down(Id, Monitor) ->
+    catch exit(whereis(Id), kill),
+    receive {'DOWN', Monitor, process, _, Reason} -> Reason
+    after 5 -> crash_until_down(Id, Monitor)
+    end.
+
+peers_take_over_when_the_lease_ends(Config) ->
+    [One, #{node := N2} = Two] = Members = members(["lease1", "lease2"], #{lease_ms => 1500}, Config),
+    start_mixed(Members),
+    await_one_of_each(One, Members),
+    Held = in(One, fun() ->
+        application:set_env(supervisorring, program, "/no/such/program"),
+        os:cmd("kill -KILL " ++ program_pid()),
+        [Id || Id <- ?MIXED:ids(), is_pid(whereis(Id))]
+    end),
+    ?assertNotEqual([], Held),
+    eventually(fun() -> in(One, fun() -> [Id || Id <- Held, is_pid(whereis(Id))] end) end, [], 5000),
+    eventually(fun() -> in(Two, fun() -> ring_view:up(N2) end) end, [N2], 15000),
+    eventually(fun() -> in(Two, fun() -> [Id || Id <- Held, not is_pid(whereis(Id))] end) end, [], 15000),
+    ?assertMatch([_], lines(One, "the lease has ended")),
+    %% The program is back: its children come home.
+    Program = ring_cluster:executable(),
+    in(One, fun() -> application:set_env(supervisorring, program, Program) end),
+    eventually(fun() -> in(One, fun() -> [Id || Id <- Held, not is_pid(whereis(Id))] end) end, [], 20000),
+    await_one_of_each(One, Members).
+
+a_native_child_has_a_process(Config) ->
+    Workers = filename:join([ring_cluster:root(), "priv", "libcounter.so"]),
+    [Beam] = members(["native1"], #{workers => [Workers]}, Config),
+    in(Beam, fun() ->
+        code:purge('Elixir.Counter'), code:delete('Elixir.Counter'),
+        Spec = {n1, {gen_server, start_link, [{local, n1}, 'Elixir.Counter', [], []]}, permanent, 2000, worker, ['Elixir.Counter']},
+        {ok, Global} = supervisor([Spec]),
+        await([n1]),
+        Pid = whereis(n1),
+        ?assertEqual(1, gen_server:call(n1, increment)),
+        ok = gen_server:cast(n1, {set, 7}),
+        ?assertEqual(7, gen_server:call(n1, get)),
+        ?assertEqual([{n1, Pid, worker, ['Elixir.Counter']}], supervisor:which_children(?SUP)),
+        ?assertEqual({native_child, n1}, sys:get_state(n1)),
+        Monitor = monitor(process, n1),
+        os:cmd("kill -KILL " ++ program_pid()),
+        receive {'DOWN', Monitor, process, _, Reason} -> ?assertEqual(killed, Reason) end,
+        eventually(fun() -> is_pid(whereis(n1)) end, 5000),
+        ?assertEqual(1, gen_server:call(n1, increment)),
+        Again = monitor(process, n1),
+        exit(whereis(n1), shutdown),
+        receive {'DOWN', Again, process, _, Reason2} -> ?assertEqual(shutdown, Reason2) end,
+        eventually(fun() -> is_pid(whereis(n1)) end, 5000),
+        Last = monitor(process, n1),
+        unlink(Global),
+        exit(Global, shutdown),
+        receive {'DOWN', Last, process, _, Reason3} -> ?assertEqual(shutdown, Reason3) end
+    end).
+
+members(Names, Config) ->
+    members(Names, #{}, Config).
+
+%% The first one is joined by the others, where Env does not name another.
+members([First | _] = Names, Env, _Config) ->
+    FirstNode = ring_cluster:node_name(First),
+    [file:del_dir_r(ring_cluster:data_dir(Name)) || Name <- Names],
+    Members = [begin
+                   Join = case Name of First -> []; _ -> [FirstNode] end,
+                   Beam = ring_cluster:start_dropin(Name, maps:merge(#{join => Join}, Env)),
+                   ring_cluster:legacy_modules(Beam),
+                   eventually(fun() -> in(Beam, fun ring_cluster:is_ready/0) end, 10000),
+                   Beam
+               end || Name <- Names],
+    await_up(Members),
+    Members.
+
+await_up(Members) ->
+    Nodes = lists:sort([Node || #{node := Node} <- Members]),
+    [eventually(fun() -> in(M, fun() -> Nodes -- ring_view:up(node()) end) end, [], 15000) || M <- Members].
+
+start_mixed(Members) ->
+    _ = file:delete(ring_cluster:children_file()),
+    [{ok, _} = in(Member, fun() -> ?MIXED:start() end) || Member <- Members].
+
+%% Every child runs on its owner and nowhere else.
+await_one_of_each(Asked, Members) ->
+    Nodes = [Node || #{node := Node} <- Members],
+    eventually(fun() -> in(Asked, fun() ->
+        Running = lists:sort([{Id, Node} || Node <- Nodes, {Id, Pid, _, _} <- supervisor:which_children({?MIXED, Node}), is_pid(Pid)]),
+        Owned = lists:sort([{Id, supervisorring:find(?MIXED, Id)} || Id <- ?MIXED:ids()]),
+        {Running -- Owned, Owned -- Running}
+    end) end, {[], []}, 20000).
+
+pids(Asked, Members) ->
+    Nodes = [Node || #{node := Node} <- Members],
+    in(Asked, fun() ->
+        lists:sort([{Id, Pid} || Node <- Nodes, {Id, Pid, _, _} <- supervisor:which_children({?MIXED, Node}),
+                                 lists:member(Id, ?MIXED:ids())])
     end).
 
 %% Helpers of the cases, on the BEAM
@@ -407,14 +678,8 @@ await_gone(Pid) ->
     Monitor = monitor(process, Pid),
     receive {'DOWN', Monitor, process, _, _} -> ok after 10000 -> error({still_there, Pid}) end.
 
-os_pid() ->
-    element(4, sys:get_state(supervisorring_port)).
-
-is_ready() ->
-    element(2, sys:get_state(supervisorring_port)) =:= attached andalso supervisorring_estate:get(acks, false).
-
 stop_program() ->
-    os:cmd("kill -STOP " ++ integer_to_list(os_pid())).
+    os:cmd("kill -STOP " ++ program_pid()).
 
 %% Starting
 

@@ -11,9 +11,9 @@
          kind = keeper :: keeper | proxy | '_',
          spec :: term(),
          token :: integer() | '_',
-         generation :: pos_integer() | '_',       % of the program that ordered the start
+         generation :: pos_integer() | undefined | '_', % of the program that ordered the start
          request = none :: term(),                % on whose behalf
-         seq :: integer() | '_',                  % in the order of their starts
+         seq :: integer() | undefined | '_',      % in the order of their starts
          keeper :: pid() | undefined | '_',
          pid :: pid() | undefined | '_',
          state = starting :: starting | running | '_'

@@ -3,6 +3,7 @@
 -module(supervisorring_calls).
 
 -export([call/5, erpc/5, run/5, connect/2, forget/1]).
+-export([run_once/3]).
 
 -type id() :: {Generation :: pos_integer(), Id :: term()}.
 -export_type([id/0]).
@@ -48,7 +49,7 @@ run(Owner, Id, Fun, Timeout, none) ->
 run(Owner, Id, Fun, Timeout, Tag) ->
     case supervisorring_estate:get({run, Tag}, none) of
         none ->
-            Runner = spawn(fun() -> run_once(Fun, Timeout, Tag) end),
+            Runner = spawn(?MODULE, run_once, [Fun, Timeout, Tag]),
             supervisorring_estate:set({run, Tag}, {running, Runner}),
             answering(Owner, Id, fun() -> await(Runner, Tag) end);
         {running, Runner} ->
@@ -57,12 +58,16 @@ run(Owner, Id, Fun, Timeout, Tag) ->
             answering(Owner, Id, fun() -> Result end)
     end.
 
+%% Runs in the process of the function: not before somebody waits for it.
+-spec run_once(fun(() -> term()), timeout(), Tag :: term()) -> no_return().
 run_once(Fun, Timeout, Tag) ->
+    receive go -> ok end,
     Result = outcome(fun() -> erpc:call(node(), Fun, Timeout) end),
     exit({done, supervisorring_estate:finish_run(Tag, Result)}).
 
 await(Runner, Tag) ->
     Monitor = erlang:monitor(process, Runner),
+    Runner ! go,
     receive
         {'DOWN', Monitor, process, Runner, {done, Result}} -> Result;
         {'DOWN', Monitor, process, Runner, Reason} ->

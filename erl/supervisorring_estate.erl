@@ -302,7 +302,7 @@ forget_supervisor(Sup, Global, Reason) ->
             forget_children(Sup),
             true = ets:match_delete(?VALUES, {{kept, {handler, Sup, '_'}}, '_'}),
             end_request({supervisor, Sup}),
-            supervisorring_port:input({supervisor_gone, Sup, Reason});
+            supervisorring_inbox:input({supervisor_gone, Sup, Reason});
         _ ->
             ok
     end.

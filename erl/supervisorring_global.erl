@@ -35,9 +35,9 @@ manager_name(Sup) ->
 
 %% Called by OTP's supervisor. A thrown {stop, Reason} is what gen_server takes for the
 %% result of OTP's own init/1: so the start ends with Reason and nothing around it.
--spec init({supervisorring:sup(), module(), term()} | {flags, term()}) ->
+-spec init({supervisorring:sup(), module(), term()} | [Flags :: term()]) ->
           {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}} | ignore.
-init({flags, Flags}) ->
+init([Flags]) ->
     {ok, {Flags, []}};
 init({Sup, Module, Args}) ->
     case Module:init(Args) of
@@ -57,7 +57,7 @@ init({Sup, Module, Args}) ->
 
 %% OTP's supervisor itself looks at the flags: its checks are not exported otherwise.
 check(Flags, Specs) ->
-    case supervisor:init({self, ?MODULE, {flags, Flags}}) of
+    case supervisor:init({self, ?MODULE, [Flags]}) of
         {stop, Reason} -> throw({stop, Reason});
         _Ok -> ok  % with `hibernate' from OTP 27 on
     end,

@@ -55,7 +55,7 @@ init({Key, Generation, Token}, Parent, Start) ->
         ignore -> Pid = none, supervisorring_estate:failed(Key, ignore);
         {error, Reason} -> Pid = none, supervisorring_estate:failed(Key, Reason)
     end,
-    supervisorring_port:child_started(Key, Generation, Token, Result),
+    supervisorring_inbox:child_started(Key, Generation, Token, Result),
     case Pid of
         none -> ok;
         _ -> proc_lib:hibernate(?MODULE, loop, [#keeper{key = Key, parent = Parent, pid = Pid}])
@@ -102,7 +102,7 @@ obey(#keeper{pid = Pid}, Generation, Reason) ->
 
 exited(#keeper{key = Key, pid = Pid}, Reason) ->
     supervisorring_estate:exited(Key, Reason),
-    supervisorring_port:child_exited(Key, Pid).
+    supervisorring_inbox:child_exited(Key, Pid).
 
 %% As supervisor:shutdown/1.
 stop_child(#keeper{key = Key, pid = Pid}) ->

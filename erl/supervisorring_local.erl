@@ -102,17 +102,17 @@ ended(Sup, From, Reason) ->
                    Keeper =:= From] of
         [#child{key = Key, kind = keeper, state = running, pid = Pid}] ->
             supervisorring_estate:exited(Key, Reason),
-            supervisorring_port:child_exited(Key, Pid);
+            supervisorring_inbox:child_exited(Key, Pid);
         [#child{key = Key, kind = proxy}] ->
             supervisorring_estate:remove_child(Key),
-            supervisorring_port:report({proxy_exit, From, From, Reason});
+            supervisorring_inbox:report({proxy_exit, From, From, Reason});
         [#child{key = Key, state = starting, generation = Generation, token = Token}] ->
             supervisorring_estate:failed(Key, Reason),
-            supervisorring_port:child_started(Key, Generation, Token, {error, Reason});
+            supervisorring_inbox:child_started(Key, Generation, Token, {error, Reason});
         [_Ended] ->
             ok;
         [] ->
-            supervisorring_port:report({exit, self(), From, Reason})
+            supervisorring_inbox:report({exit, self(), From, Reason})
     end.
 
 terminate(#local{sup = Sup}, Reason) ->

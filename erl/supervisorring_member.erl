@@ -10,9 +10,9 @@
 -spec request(Function :: atom(), Args :: [term()]) -> term().
 request(Function, [Sup | _] = Args) ->
     runs_here(Sup) orelse exit({noproc, {supervisorring, Function, Args}}),
-    supervisorring_port:request(Function, Args);
+    supervisorring_inbox:request(Function, Args);
 request(Function, []) ->
-    supervisorring_port:request(Function, []).
+    supervisorring_inbox:request(Function, []).
 
 runs_here(Sup) ->
     is_atom(Sup) andalso whereis(Sup) =/= undefined.

@@ -202,7 +202,7 @@ called(_Older, _Id, Orders) ->
 
 connect(Node) ->
     case lists:member(Node, nodes(connected)) of
-        true -> supervisorring_port:report({nodeup, Node});
+        true -> supervisorring_inbox:report({nodeup, Node});
         false -> _ = supervisorring_calls:connect(self(), Node), ok
     end.
 
@@ -212,9 +212,9 @@ connect(Node) ->
 start(#child{key = {Sup, _} = Key, token = Token} = Child, #orders{generation = Generation} = Orders) ->
     case supervisorring_estate:child(Key) of
         #child{state = running, pid = Pid} ->
-            supervisorring_port:child_started(Key, Generation, Token, {error, {already_started, Pid}});
+            supervisorring_inbox:child_started(Key, Generation, Token, {error, {already_started, Pid}});
         #child{state = starting, token = Other} when Other =/= Token ->
-            supervisorring_port:child_started(Key, Generation, Token, {error, {already_started, undefined}});
+            supervisorring_inbox:child_started(Key, Generation, Token, {error, {already_started, undefined}});
         _ ->
             supervisorring_estate:remove_child(Key),
             supervisorring_estate:add_child(Child#child{generation = Generation}),
@@ -224,7 +224,7 @@ start(#child{key = {Sup, _} = Key, token = Token} = Child, #orders{generation = 
 
 cannot_start(#child{key = Key, token = Token}, Generation) ->
     supervisorring_estate:remove_child(Key),
-    supervisorring_port:child_started(Key, Generation, Token, {error, noproc}).
+    supervisorring_inbox:child_started(Key, Generation, Token, {error, noproc}).
 
 exit_child(Sup, Pid, Reason, #orders{generation = Generation} = Orders) ->
     case supervisorring_estate:child_of(Pid) of
@@ -233,7 +233,7 @@ exit_child(Sup, Pid, Reason, #orders{generation = Generation} = Orders) ->
         #child{pid = Pid} ->
             ok;
         _ ->
-            supervisorring_port:report({child_exited, Sup, Pid, noproc})
+            supervisorring_inbox:report({child_exited, Sup, Pid, noproc})
     end,
     Orders.
 

@@ -16,19 +16,12 @@
 -include("supervisorring.hrl").
 
 -export([start_link/0, leave/2, program/0]).
--export([input/1, report/1, request_message/2, request_supervisor/1, request/2]).
--export([child_started/4, started/3, child_exited/2, relay_started/0]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -define(PROTOCOL, 1).
 -define(TICK_MS, 200).
 -define(SILENT_TICKS, 5).           % heartbeats come every 200 ms
 -define(SILENT_TICKS_AT_START, 25). % loading the program and its workers
--define(SHORT_LIFE_MS, 1000).
--define(SHORT_LIVES, 3).
--define(MAX_BACK_OFF_MS, 5000).
--define(RETRY_MS, 1).               % a program that does not read is tried again
--define(MAX_UNREAD_BYTES, 268435456). % what it may leave unread within the second it is given
 
 -record(state,
         {phase = down :: down | starting | attached | left,
@@ -38,8 +31,7 @@
          generation = 0 :: non_neg_integer(),
          orders = supervisorring_orders:new(0) :: supervisorring_orders:orders(),
          inherited = [] :: [Token :: integer()], % starts that the predecessor ordered
-         unread = queue:new() :: queue:queue(binary()),
-         unread_bytes = 0 :: non_neg_integer(),
+         writer = supervisorring_writer:new() :: supervisorring_writer:writer(),
          silent = 0 :: non_neg_integer(),      % ticks
          started_at = 0 :: integer(),
          short_lives = 0 :: non_neg_integer(),
@@ -67,74 +59,6 @@ leave(Forget, Timeout) ->
 program() ->
     gen_server:call(?MODULE, program).
 
-%% What the program has to get, once, sooner or later.
--spec input(tuple()) -> ok.
-input(Input) ->
-    case whereis(?MODULE) of
-        undefined -> _ = supervisorring_estate:add_request(once, Input), ok;
-        Owner -> Owner ! {?ORDER, {input, Input}}, ok
-    end.
-
-%% What is of interest to the program that runs now, not to a successor.
--spec report(tuple()) -> ok.
-report(Input) ->
-    to_owner({report, Input}).
-
-%% A message that somebody waits for the answer of.
--spec request_message(supervisorring_estate:tag(), tuple()) -> ok.
-request_message(Tag, Input) ->
-    case supervisorring_estate:add_request(Tag, Input) of
-        {ok, Seq} ->
-            to_owner({request, Seq});
-        full ->
-            logger:warning("supervisorring: dropped, too many requests wait for an answer: ~tP",
-                           [Input, 15], #{domain => [supervisorring]})
-    end.
-
-%% Has the program take on a supervisor whose processes have been started.
--spec request_supervisor(supervisorring:sup()) -> ok.
-request_supervisor(Sup) ->
-    request_message({supervisor, Sup}, {supervisor, Sup}).
-
-%% Asks the program; raises what it answers. Used by the facade.
--spec request(Function :: atom(), Args :: [term()]) -> term().
-request(Function, Args) ->
-    ReqId = erlang:monitor(process, supervisorring_estate, [{alias, reply_demonitor}]),
-    request_message(ReqId, {request, ReqId, Function, Args}),
-    receive
-        {ReqId, {ok, Value}} -> Value;
-        {ReqId, {exit, Reason}} -> exit(Reason);
-        {ReqId, {error, Reason}} -> error(Reason);
-        {ReqId, {throw, Thrown}} -> throw(Thrown);
-        {'DOWN', ReqId, process, _, Reason} -> exit({Reason, {supervisorring, Function, Args}})
-    end.
-
-%% How a start went that the program of that generation ordered.
--spec child_started(supervisorring_estate:key(), pos_integer(), Token :: integer(), term()) -> ok.
-child_started({Sup, _Id}, Generation, Token, Result) ->
-    started(Generation, Token, {child_started, Sup, Token, Result}).
-
-%% The same, for any kind of child.
--spec started(pos_integer(), Token :: integer(), Input :: tuple()) -> ok.
-started(Generation, Token, Input) ->
-    to_owner({started, Generation, Token, Input}).
-
-%% A child has ended; its row says how.
--spec child_exited(supervisorring_estate:key(), pid()) -> ok.
-child_exited(Key, Pid) ->
-    to_owner({exited, Key, Pid}).
-
-%% One of the application's relays has a new pid.
--spec relay_started() -> ok.
-relay_started() ->
-    to_owner(relay_started).
-
-to_owner(Message) ->
-    case whereis(?MODULE) of
-        undefined -> ok;
-        Owner -> Owner ! {?ORDER, Message}, ok
-    end.
-
 %% The process
 
 -spec init([]) -> {ok, #state{}, {continue, start}}.
@@ -143,7 +67,6 @@ init([]) ->
     process_flag(message_queue_data, off_heap),
     _ = process_flag(priority, high),
     _ = net_kernel:monitor_nodes(true, [{node_type, all}, nodedown_reason]),
-    supervisorring_estate:set(acks, false),
     erlang:send_after(?TICK_MS, self(), tick),
     {ok, #state{generation = supervisorring_estate:get(generation, 0), sign_of_life = now_ms()},
      {continue, start}}.
@@ -192,7 +115,8 @@ handle_info(tick, State) ->
     erlang:send_after(?TICK_MS, self(), tick),
     {noreply, check_lease(check_life(State))};
 handle_info(write_again, State) ->
-    {noreply, write_unread(State)};
+    Writer = supervisorring_writer:write_again(State#state.port, State#state.writer),
+    {noreply, State#state{writer = Writer}};
 handle_info(start, State) ->
     {noreply, start_program(State)};
 handle_info({children_stopped, Count}, State) ->
@@ -205,11 +129,8 @@ handle_info(_Late, State) ->
     {noreply, State}.
 
 -spec terminate(term(), #state{}) -> ok.
-terminate(_Reason, #state{port = undefined}) ->
-    ok;
-terminate(_Reason, #state{port = Port} = State) ->
-    catch port_close(Port),
-    kill(State).
+terminate(_Reason, #state{port = Port, os_pid = OsPid}) ->
+    supervisorring_program:close(Port, OsPid).
 
 %% Lives of the program
 
@@ -219,9 +140,9 @@ start_program(#state{phase = down, generation = Before, orders = Orders} = State
     Generation = Before + 1,
     supervisorring_estate:set(generation, Generation),
     State1 = State#state{generation = Generation, started_at = now_ms(), silent = 0, ready = false,
-                         unread = queue:new(), unread_bytes = 0,
+                         writer = supervisorring_writer:new(),
                          orders = supervisorring_orders:next_life(Generation, Orders)},
-    case open(supervisorring_config:program()) of
+    case supervisorring_program:open() of
         {ok, Port, OsPid} ->
             {Attach, Inherited} = supervisorring_attach:input(Generation),
             write(Attach, State1#state{phase = starting, port = Port, os_pid = OsPid, node = node(),
@@ -232,28 +153,15 @@ start_program(#state{phase = down, generation = Before, orders = Orders} = State
 start_program(State) ->
     State.
 
-open(Program) ->
-    try open_port({spawn_executable, Program},
-                  [{args, supervisorring_config:program_args()}, {packet, 4}, binary, exit_status,
-                   use_stdio]) of
-        Port ->
-            case erlang:port_info(Port, os_pid) of
-                {os_pid, OsPid} -> {ok, Port, OsPid};
-                undefined -> {error, ended_at_once}
-            end
-    catch
-        error:Reason -> {error, {cannot_start, Program, Reason}}
-    end.
-
 program_ended(_Reason, #state{leaving = From} = State) when From =/= undefined ->
     program_left(State);
 program_ended(_Reason, #state{halted = Halted} = State) when Halted =/= none ->
     program_ended(Halted, State#state{halted = none});
 program_ended(Reason, #state{started_at = StartedAt} = State) ->
-    catch port_close(State#state.port),
-    Short = short_lives(Reason, now_ms() - StartedAt, State#state.short_lives),
-    BackOff = back_off(Short),
-    log(level(Reason, State), "the program ~ts; ~ts", [ended_text(Reason), next_text(BackOff)]),
+    supervisorring_program:close(State#state.port, undefined),
+    Short = supervisorring_program:short_lives(Reason, now_ms() - StartedAt, State#state.short_lives),
+    BackOff = supervisorring_program:back_off(Short),
+    log(level(Reason, State), "the program ~ts; ~ts", [supervisorring_program:describe(Reason), supervisorring_program:announce(BackOff)]),
     %% Its orders are void from here on: also for calls and proxies.
     Orders = supervisorring_orders:next_life(State#state.generation, State#state.orders),
     State1 = State#state{phase = down, port = undefined, os_pid = undefined, ready = false,
@@ -269,77 +177,44 @@ program_ended(Reason, #state{started_at = StartedAt} = State) ->
 
 %% A request that each of so many short-lived programs had may be what they die of.
 refuse_fatal(State) ->
-    case supervisorring_estate:requests(?SHORT_LIVES) of
+    Lives = supervisorring_program:short_lives(),
+    case supervisorring_estate:requests(Lives) of
         [] ->
             ok;
         Fatal ->
             [begin refuse(Seq, State), supervisorring_estate:drop_request(Seq) end || Seq <- Fatal],
             log(error, "~b requests are given up: ~b programs in a row died having them",
-                [length(Fatal), ?SHORT_LIVES])
+                [length(Fatal), Lives])
     end.
-
-short_lives({cannot_start, _, _}, _Lived, Short) -> max(Short + 1, ?SHORT_LIVES);
-short_lives({refused, _}, _Lived, _Short) -> ?SHORT_LIVES + 10;
-short_lives({halt, _, _}, _Lived, _Short) -> ?SHORT_LIVES + 10;
-short_lives(_Reason, Lived, Short) when Lived < ?SHORT_LIFE_MS -> Short + 1;
-short_lives(_Reason, _Lived, _Short) -> 0.
 
 %% A file that is not there, or a refusal, is news once.
 level({exit_status, _}, _State) -> error;
 level(Reason, #state{why_none = Reason}) -> debug;
 level(_Reason, _State) -> error.
 
-back_off(Short) when Short < ?SHORT_LIVES -> 0;
-back_off(Short) -> min(100 bsl min(Short - ?SHORT_LIVES, 10), ?MAX_BACK_OFF_MS).
-
-ended_text({exit_status, Status}) when Status > 128 ->
-    io_lib:format("was ended by signal ~b", [Status - 128]);
-ended_text({exit_status, Status}) ->
-    io_lib:format("ended with status ~b", [Status]);
-ended_text({cannot_start, Program, enoent}) ->
-    io_lib:format("~ts is not there", [Program]);
-ended_text({cannot_start, Program, eacces}) ->
-    io_lib:format("~ts may not be executed", [Program]);
-ended_text({cannot_start, Program, Reason}) ->
-    io_lib:format("~ts cannot be started: ~tp", [Program, Reason]);
-ended_text({halt, Status, _Why}) ->
-    io_lib:format("ended with status ~b", [Status]);
-ended_text({refused, _Why}) ->
-    "has ended";
-ended_text(Reason) ->
-    io_lib:format("is gone: ~tp", [Reason]).
-
-next_text(0) -> "a successor is started";
-next_text(BackOff) -> io_lib:format("a successor is started in ~b ms", [BackOff]).
-
 program_left(#state{leaving = From} = State) ->
     From =:= undefined orelse gen_server:reply(From, ok),
-    catch port_close(State#state.port),
+    supervisorring_program:close(State#state.port, undefined),
     supervisorring_estate:set(acks, false),
     refuse_all(State#state{phase = left, port = undefined, leaving = undefined, ready = false,
                            lease = ended, why_none = left}).
 
-%% By its operating system's pid: a stopped program does not see its input close.
-kill(#state{os_pid = undefined}) ->
-    ok;
-kill(#state{os_pid = OsPid}) ->
-    _ = os:cmd("kill -KILL " ++ integer_to_list(OsPid) ++ " 2>/dev/null"),
-    ok.
+kill(#state{os_pid = OsPid} = State) ->
+    supervisorring_program:kill(OsPid),
+    State.
 
 check_life(#state{phase = Phase} = State) when Phase =:= down; Phase =:= left ->
     State;
 check_life(#state{node = Node, phase = attached} = State) when Node =/= node() ->
     log(notice, "this node's name is ~ts now: the program is replaced", [node()]),
-    kill(State),
-    State#state{node = node()};
+    kill(State#state{node = node()});
 check_life(#state{silent = Silent, phase = Phase} = State) ->
     Limit = case Phase of starting -> ?SILENT_TICKS_AT_START; attached -> ?SILENT_TICKS end,
     case Silent + 1 of
         Limit ->
             log(error, "the program, pid ~b, has been silent for ~b ms: it is killed",
                 [State#state.os_pid, Limit * ?TICK_MS]),
-            kill(State),
-            State#state{silent = Limit};
+            kill(State#state{silent = Limit});
         Ticks when Ticks > 2 * Limit ->
             %% Not even its end is seen.
             program_ended(not_ended_by_kill, State);
@@ -421,8 +296,7 @@ handle_frame(Frame, State) ->
 not_ours(What, State) ->
     log(error, "~ts is not the program that belongs here, it sends ~tP",
         [supervisorring_config:program(), What, 10]),
-    kill(State),
-    State.
+    kill(State).
 
 handle_program({heartbeat}, State) ->
     State;
@@ -432,8 +306,7 @@ handle_program({attached, ?PROTOCOL, Version, OsPid}, #state{phase = starting} =
 handle_program({attached, Protocol, Version, _OsPid}, State) ->
     log(error, "~ts speaks version ~p of the protocol (program ~ts), this application ~b",
         [supervisorring_config:program(), Protocol, Version, ?PROTOCOL]),
-    kill(State),
-    State;
+    kill(State);
 handle_program({ready}, State) ->
     supervisorring_estate:set(acks, true),
     log(info, "the program, pid ~b, is ready after ~b ms",
@@ -503,8 +376,7 @@ handle_order({exited, _Key, _Pid}, State) ->
     State;
 handle_order(relay_started, #state{phase = attached} = State) ->
     log(notice, "a process that the program speaks by has been started again: the program is replaced", []),
-    kill(State),
-    State;
+    kill(State);
 handle_order(relay_started, State) ->
     State.
 
@@ -546,46 +418,14 @@ write_kept(Seq, Input, #state{generation = Generation} = State) ->
     supervisorring_estate:mark_sent(Seq, Generation),
     write(Input, State).
 
-%% A port whose program does not read would suspend the owner: what does not go out now
-%% waits here.
-write(Input, #state{unread_bytes = Bytes, unread = Unread} = State) ->
-    Frame = term_to_binary(Input, [{minor_version, 2}]),
-    case Bytes =:= 0 andalso command(State#state.port, Frame) of
-        true ->
-            State;
-        false ->
-            Bytes =:= 0 andalso erlang:send_after(?RETRY_MS, self(), write_again),
-            limit(State#state{unread = queue:in(Frame, Unread),
-                              unread_bytes = Bytes + byte_size(Frame)})
+write(Input, #state{port = Port, writer = Writer} = State) ->
+    case supervisorring_writer:write(Port, Input, Writer) of
+        {over, Bytes} ->
+            log(error, "the program has left ~b bytes unread: it is killed", [Bytes]),
+            kill(State#state{writer = supervisorring_writer:new()});
+        Writer1 ->
+            State#state{writer = Writer1}
     end.
-
-%% A port that has just closed says so by a message of its own.
-command(Port, Frame) ->
-    try port_command(Port, Frame, [nosuspend])
-    catch error:badarg -> true
-    end.
-
-write_unread(#state{unread = Unread, unread_bytes = Bytes} = State) ->
-    case queue:peek(Unread) of
-        {value, Frame} ->
-            case command(State#state.port, Frame) of
-                true ->
-                    write_unread(State#state{unread = queue:drop(Unread),
-                                             unread_bytes = Bytes - byte_size(Frame)});
-                false ->
-                    erlang:send_after(?RETRY_MS, self(), write_again),
-                    State
-            end;
-        empty ->
-            State
-    end.
-
-limit(#state{unread_bytes = Bytes} = State) when Bytes > ?MAX_UNREAD_BYTES ->
-    log(error, "the program has left ~b bytes unread: it is killed", [Bytes]),
-    kill(State),
-    State#state{unread = queue:new(), unread_bytes = 0};
-limit(State) ->
-    State.
 
 %%
 

@@ -26,11 +26,11 @@ init({{Sup, _} = Key, Generation, Token}, Parent, Name) ->
     case named(Name) of
         ok ->
             supervisorring_estate:started(Key, self(), self()),
-            supervisorring_port:started(Generation, Token, {proxy_started, Sup, Token, {ok, self()}}),
+            supervisorring_inbox:started(Generation, Token, {proxy_started, Sup, Token, {ok, self()}}),
             loop(#proxy{key = Key, parent = Parent});
         {error, _} = Error ->
             supervisorring_estate:remove_child(Key),
-            supervisorring_port:started(Generation, Token, {proxy_started, Sup, Token, Error})
+            supervisorring_inbox:started(Generation, Token, {proxy_started, Sup, Token, Error})
     end.
 
 named([]) ->
@@ -56,10 +56,10 @@ loop(#proxy{parent = Parent, debug = Debug} = Proxy) ->
         {'EXIT', Parent, Reason} when Reason =/= normal ->
             finish(Proxy, Reason);
         {'EXIT', From, Reason} ->
-            supervisorring_port:report({exit, self(), From, Reason}),
+            supervisorring_inbox:report({exit, self(), From, Reason}),
             loop(Proxy);
         Message ->
-            supervisorring_port:report({message, self(), Message}),
+            supervisorring_inbox:report({message, self(), Message}),
             loop(Proxy)
     end.
 

@@ -40,7 +40,7 @@ init({Role, Parent}) ->
     process_flag(trap_exit, true),
     _ = process_flag(priority, high),
     true = register(name(Role), self()),
-    supervisorring_port:relay_started(),
+    supervisorring_inbox:relay_started(),
     ok = proc_lib:init_ack({ok, self()}),
     loop(#relay{role = Role, parent = Parent}).
 
@@ -54,13 +54,13 @@ init_manager(Parent, Sup, Module, Args, {Flags, Specs}) ->
         #{global := Parent, up := true} ->
             Pids = #{local => whereis(Sup), manager => self()},
             supervisorring_estate:update_supervisor(Sup, Pids),
-            supervisorring_port:report({supervisor_restarted, Sup, whereis(Sup), self()});
+            supervisorring_inbox:report({supervisor_restarted, Sup, whereis(Sup), self()});
         _ ->
             ok = supervisorring_estate:add_supervisor(
                    Sup, #{name => Sup, module => Module, args => Args, flags => Flags,
                           specs => Specs, global => Parent, local => whereis(Sup),
                           manager => self(), up => false}),
-            supervisorring_port:request_supervisor(Sup),
+            supervisorring_inbox:request_supervisor(Sup),
             await_program(Parent)
     end,
     ok = proc_lib:init_ack({ok, self()}),
@@ -85,7 +85,7 @@ loop(#relay{parent = Parent, debug = Debug} = Relay) ->
         {'EXIT', Parent, Reason} ->
             exit(Reason);
         {'EXIT', From, Reason} ->
-            supervisorring_port:report({exit, self(), From, Reason}),
+            supervisorring_inbox:report({exit, self(), From, Reason}),
             loop(Relay);
         {?ORDER, Order} ->
             carry_out(Order),
@@ -108,17 +108,17 @@ acknowledge(_Message) ->
 %% gossip is not, since it comes again.
 -spec forward(Message :: term()) -> ok.
 forward({'$gen_call', {_, Tag}, _} = Message) ->
-    supervisorring_port:request_message(Tag, {message, self(), Message});
+    supervisorring_inbox:request_message(Tag, {message, self(), Message});
 forward({'$gen_cast', {onnode, _Id, {_, Ref}, _Fun}} = Message) ->
-    supervisorring_port:request_message(Ref, {message, self(), Message});
+    supervisorring_inbox:request_message(Ref, {message, self(), Message});
 forward({'$gen_cast', {get_handler, _Id, {_, Ref}}} = Message) ->
-    supervisorring_port:request_message(Ref, {message, self(), Message});
+    supervisorring_inbox:request_message(Ref, {message, self(), Message});
 forward({'$gen_cast', {reconcile, _, _, _}} = Message) ->
-    supervisorring_port:report({message, self(), Message});
+    supervisorring_inbox:report({message, self(), Message});
 forward({_, is_up} = Message) ->
-    supervisorring_port:report({message, self(), Message});
+    supervisorring_inbox:report({message, self(), Message});
 forward(Message) ->
-    supervisorring_port:input({message, self(), Message}).
+    supervisorring_inbox:input({message, self(), Message}).
 
 %% What every process with the program's mind does for it.
 -spec carry_out(Order :: term()) -> ok.

@@ -57,9 +57,10 @@ init_manager(Parent, Sup, Module, Args, {Flags, Specs}) ->
             supervisorring_inbox:report({supervisor_restarted, Sup, whereis(Sup), self()});
         _ ->
             ok = supervisorring_estate:add_supervisor(
-                   Sup, #{name => Sup, module => Module, args => Args, flags => Flags,
-                          specs => Specs, global => Parent, local => whereis(Sup),
-                          manager => self(), up => false}),
+                   Sup,
+                   #{name => Sup, global => Parent, local => whereis(Sup), manager => self(),
+                     up => false},
+                   #{module => Module, args => Args, flags => Flags, specs => Specs}),
             supervisorring_inbox:request_supervisor(Sup),
             await_program(Parent)
     end,
@@ -164,7 +165,7 @@ system_get_state(#relay{role = nano_ring}) ->
         supervisorring_estate:get(ring, #{node_set => none, up_set => none}),
     {ok, #{'__struct__' => 'Elixir.NanoRing', node_set => NodeSet, up_set => UpSet}};
 system_get_state(#relay{role = {manager, Sup}}) ->
-    #{module := Module, specs := Specs} = supervisorring_estate:supervisor(Sup),
+    #{module := Module, specs := Specs} = supervisorring_estate:definition(Sup),
     {ok, #{'__struct__' => 'Elixir.Supervisorring.GlobalSup.ChildManager.State',
            sup_ref => Sup, child_specs => Specs, callback => Module, ring => nil}};
 system_get_state(#relay{role = Role}) ->

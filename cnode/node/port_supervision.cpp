@@ -4,6 +4,7 @@
 
 #include "node/port_global.h"
 #include "node/sup_local.h"
+#include "node/sup_manager.h"
 
 namespace supervisorring {
 
@@ -85,7 +86,7 @@ void PortSupervision::define(ProcessContext& context, PortSupervisor given, bool
     sup->phase = SupervisorPhase::down;
     return beam_.order(tuple(atom("supervisor_refused"), name, atom("already_running")));
   }
-  if (!taken_over) beam_.order(tuple(atom("supervisor_up"), name));
+  if (!taken_over) sup->up_until = context.time().now + kFirstSyncTimeout;  // its child manager says when it is up
 }
 
 void PortSupervision::handle_restarted(ProcessContext& context, const Term& input) {

@@ -26,10 +26,10 @@ void ManagerProcess::started(ProcessContext& context) {
   }
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
-  handle_ring(context);
+  handle_ring(context);  // asks the handlers, too
   handlers_answered(context);
-  refresh_handlers(context);
   context.send_after(kHandlerInterval, context.self(), refresh());
+  if (sup_->up_until) context.send_after(kFirstSyncTimeout, context.self(), tick());
   perform(context);
 }
 
@@ -149,6 +149,10 @@ void ManagerProcess::refresh_handlers(ProcessContext& context) {
     context.erpc(remote.node, module, atom("get_all"), {}, kHandlerTimeout, [this, module](ProcessContext& ctx, CallResult answer) {
       if (answer.ok && answer.value.is_proper_list()) {
         handler_lists_[std::string(module.atom_name())] = read_specs(answer.value);
+        const std::size_t malformed = answer.value.size() - handler_lists_[std::string(module.atom_name())].size();
+        if (malformed > 0 && malformed_[module] != answer.value)
+          ctx.log(LogLevel::warning, std::to_string(malformed) + " of the children of " + to_text(module) + ":get_all() are no child specs and are left out: " + to_text(answer.value, 300));
+        malformed_[module] = malformed > 0 ? answer.value : Term();
         if (all_->beam) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
       } else {
         ctx.log(LogLevel::warning, "the children of " + to_text(module) + ":get_all() are not known now, the last list holds: " + to_text(answer.value, 200));
@@ -197,6 +201,7 @@ void find_handler(ProcessContext& context, const SupervisorState& sup, const Ter
 void ManagerProcess::perform(ProcessContext& context) {
   for (auto effects = sup_->manager->take_effects(); !effects.empty(); effects = sup_->manager->take_effects())
     for (const MgrEffect& effect : effects) perform_one(context, effect);
+  if (sup_->up_until) tell_up(context);
   set_timer(context);
 }
 
@@ -205,6 +210,14 @@ void ManagerProcess::set_timer(ProcessContext& context) {
   if (!at || timer_at_) return;
   timer_at_ = std::max(*at, context.time().now + std::chrono::milliseconds(10));
   context.send_after(*timer_at_ - context.time().now, context.self(), tick());
+}
+
+void ManagerProcess::tell_up(ProcessContext& context) {
+  const ChildManager::Status status = sup_->manager->status();
+  const bool busy = handlers_asked_ > 0 || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
+  if (busy && all_->ring.settled() && context.time().now < *sup_->up_until) return;
+  sup_->up_until.reset();
+  all_->beam->order(tuple(atom("supervisor_up"), sup_->name));
 }
 
 void ManagerProcess::in_local(ProcessContext& context, std::function<void(LocalSup&, ProcessContext&)> what) {

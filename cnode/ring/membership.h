@@ -51,6 +51,10 @@ struct MembershipConfig {
   std::optional<RingFile> ring_file;
   std::optional<RingFacts> facts;
   std::optional<HashFormat> format;    // --otp
+  bool format_of_vm = false;           // `format` is that of the VM beside which this member lives
+  // Drop-in: the sets of a predecessor that died in the ring a moment ago. Nobody knows, so this one goes on where it was.
+  struct Sets { LwwSet nodes, up; };
+  std::optional<Sets> resume;
   Duration join_timeout = std::chrono::seconds(5);
   std::uint64_t seed = 1;
 };

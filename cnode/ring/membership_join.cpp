@@ -10,6 +10,15 @@ using namespace membership;
 
 void Membership::start(Time time) {
   bad_inputs_since_ = time.now;
+  if (config_.resume) {
+    nodes_ = config_.resume->nodes;
+    up_ = config_.resume->up;
+    last_nodes_ = nodes_.members();
+    last_up_ = up_.members();
+    std::reverse(last_nodes_.begin(), last_nodes_.end());
+    std::reverse(last_up_.begin(), last_up_.end());
+    return become_member("goes on for a program that died", time);
+  }
   if (config_.ring_file && !nodes_.is_member(self_) && !joins()) {
     sets_changed("ring file", time);
     return tell_removed("the ring file says that it was removed");
@@ -166,7 +175,8 @@ void Membership::format_answered(const Term& node, std::optional<HashFormat> for
 void Membership::joining_format_answered(const Term& node, HashFormat format, Time time) {
   const auto as = [](HashFormat each) { return "hashes as OTP " + std::to_string(otp_of_hash_format(each)) + " does"; };
   if (format_source_ == FormatSource::configured && format != format_)
-    return refuse(to_text(node) + " " + as(format) + ", and --otp says " + std::to_string(otp_of_hash_format(format_)), time);
+    return refuse(to_text(node) + " " + as(format) + ", and " + (config_.format_of_vm ? "this BEAM is OTP " : "--otp says ") + std::to_string(otp_of_hash_format(format_)) +
+                      ": they disagree on where children belong", time);
   if (first_with_format_ && format != format_)
     return refuse(to_text(node) + " " + as(format) + " and " + to_text(*first_with_format_) + " as OTP " + std::to_string(otp_of_hash_format(format_)) +
                       ": they disagree on where children belong", time);

@@ -10,7 +10,7 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
   const auto may_run_it = [&](const Term& node) {
     const PeerKind kind = kind_of(node);
     // One that is off the ring and still connected leaves or stands aside: it hands over what it runs.
-    return node != self_ && (kind == PeerKind::runs_it || (kind == PeerKind::unknown && full_ring_->has(node)));
+    return node != self_ && (ours(node) || (kind == PeerKind::unknown && full_ring_->has(node)));
   };
   const bool owner_is_asked = owner_before && may_run_it(*owner_before);
   if (owner_is_asked) ask.from.push_back(*owner_before);
@@ -24,7 +24,7 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
     // While it left or joined others may have placed the child by another ring than ours, so any of them can have it.
     if (views_differ_)
       for (const Term& node : full_ring_->members())
-        if (node != self_ && kind_of(node) == PeerKind::runs_it) also(node);
+        if (node != self_ && ours(node)) also(node);
   } else {
     for (const Term& node : full_ring_->members())
       if (may_run_it(node)) ask.from.push_back(node);

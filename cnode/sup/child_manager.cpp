@@ -373,6 +373,11 @@ PeerKind ChildManager::kind_of(const Term& node) const {
   return it == peers_.end() ? PeerKind::unknown : it->second;
 }
 
+bool ChildManager::ours(const Term& node) const {
+  const PeerKind kind = kind_of(node);
+  return kind == PeerKind::runs_it || kind == PeerKind::by_hand;
+}
+
 bool ChildManager::running_here(const Term& id) const {
   const auto view = local_ ? local_->find(id) : std::nullopt;
   return view && view->state == Supervisor::ChildState::running;

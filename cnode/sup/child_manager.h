@@ -14,6 +14,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +51,7 @@ inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 enum class PeerKind : std::uint8_t {
   unknown,   // connected a moment ago: has not announced itself yet
   runs_it,   // a member of ours that runs this supervisor
+  by_hand,   // the same, beside a BEAM: children go to it as to a legacy member
   lacks_it,  // a member of ours that does not
   legacy,    // has not announced itself: a BEAM member
 };
@@ -103,6 +105,8 @@ class ChildManager {
   // The children given last are all there are: every handler has answered. As the original's sync, the first of these after a change
   // of the ring ends what runs here and is named by nobody; what is not named for a moment only (kUnnamedGrace) by a later one.
   void all_are_named(Instant now);
+  // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
+  void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // The ring as it is now. `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -199,6 +203,7 @@ class ChildManager {
   void peer_back(const Term& node);
   std::optional<Term> effective_owner(const Entry&) const;
   PeerKind kind_of(const Term& node) const;
+  bool ours(const Term& node) const;      // a member of ours that runs this supervisor
   bool running_here(const Term& id) const;
   bool busy_here(const Term& id) const;   // in the supervisor's table and not down
   void rebuild_ring();
@@ -243,6 +248,7 @@ class ChildManager {
   const Term self_;
   std::uint64_t next_move_;
   const Supervisor* local_ = nullptr;
+  std::function<bool(const ChildSpec&)> native_;
 
   std::shared_ptr<const Ring> full_ring_;       // of all up members
   std::shared_ptr<const Ring> ring_;            // without those that leave

@@ -15,6 +15,7 @@
 #include "node/epmd_client.h"
 #include "node/function_table.h"
 #include "node/identity.h"
+#include "node/kept_files.h"
 #include "node/node.h"
 #include "node/process_table.h"
 #include "node/run_queue.h"
@@ -44,6 +45,7 @@ class Kernel {
   FunctionTable functions;
   Connections connections;
   EpmdClient epmd;
+  KeptFiles files;
 
   std::uint64_t random();
   void log(LogLevel level, std::string text);

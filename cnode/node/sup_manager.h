@@ -4,7 +4,8 @@
 // carried out or refused by legacy_closures.h, for another it is passed on to the owner, once per Ref; the same Ref again under the same ring means that members disagree and is answered
 // {Ref, executed, {error, {placement_disagreement, Members}}}. Ours: {whereis, Id}.
 //
-// Keeps the list of dynamic children: asked for at each ring change and every kHandlerInterval; the last list holds while the handler is away.
+// Keeps the list of dynamic children: asked for at each ring change and every kHandlerInterval. While a handler is away, raises or answers
+// no list, its last list holds; a list with a malformed spec is added to the last one. One line says so, one that it is over.
 #pragma once
 
 #include <deque>
@@ -38,7 +39,9 @@ class ManagerProcess : public Process {
   void handle_ring(ProcessContext&);
   void look_at_peers(ProcessContext&);
   void refresh_handlers(ProcessContext&);
+  void handler_answered(ProcessContext&, const Term& module, const CallResult& answer);
   void handlers_answered(ProcessContext&);
+  bool all_handlers_answered() const;
   void perform(ProcessContext&);
   void perform_one(ProcessContext&, const MgrEffect&);
   void start(ProcessContext&, const MgrStart&);
@@ -55,7 +58,7 @@ class ManagerProcess : public Process {
   std::deque<Term> recent_refs_;
   std::unordered_set<Term> recent_ref_set_;
   LegacyClosures closures_{sup_->name, [this](ProcessContext& context, const Term& request) { handle_onnode(context, request); }};
-  std::map<std::string, std::vector<ChildSpec>> handler_lists_;  // by module
+  std::map<std::string, std::string> handler_faults_;            // by module: why its last list holds
   std::size_t handlers_asked_ = 0;                               // answers still to come
   bool refresh_again_ = false;
   std::optional<Instant> timer_at_;

@@ -38,6 +38,8 @@ inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
 inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
 inline constexpr int kMaxUnansweredAsks = 3;
+inline constexpr Duration kOthersComeToLight = std::chrono::milliseconds(1500);  // members that join while another goes hear of each other by then
+inline constexpr int kMaxAskRounds = 3;
 inline constexpr std::size_t kMaxRecentArrivals = 1'024;  // moves that ended here, for a source that did not hear of it
 inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child that waits longer than this is worth a line
 inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
@@ -175,8 +177,12 @@ class ChildManager {
     std::optional<Instant> deadline;
   };
   struct Ask {
-    std::vector<Term> from;         // members that have not said `not here`
+    std::vector<Term> from;         // members that have not said `not here`; empty: the next round begins at again_at
+    std::vector<Term> asked;        // in this round
     int unanswered = 0;
+    int rounds = 1;
+    std::vector<Term> leaving;      // of those that were asked
+    bool one_has_left = false;      // before it answered: it may have handed the child over, to a member that is not known here yet
     Instant again_at;
   };
   struct Unnamed { Instant since; bool unwanted; };  // unwanted: the ring has changed since
@@ -212,11 +218,13 @@ class ChildManager {
   // child_asks.cpp: who runs it now?
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
   void send_asks();
-  void ask_answered(const Term& node, const Term& id, bool here);
-  void ask_lost(const Term& node);
+  void ask_answered(const Term& node, const Term& id, bool here, Instant now);
+  void ask_lost(const Term& node, Instant now);
+  void ask_round_over(const Term& id, Instant now);
+  void ask_others(Ask&, Instant now);
   void ask_timeouts(Instant now);
   void handle_ask(const Term& node, const PeerAsk&, Instant now);
-  void handle_answer(const Term& node, const PeerAnswer&);
+  void handle_answer(const Term& node, const PeerAnswer&, Instant now);
 
   // child_moves_out.cpp: this member is the source
   void pump_moves(Instant now);

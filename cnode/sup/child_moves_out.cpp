@@ -132,7 +132,7 @@ void ChildManager::handle_refused(const Term& id, const Term& why, Instant now) 
   const bool not_now = why.is_atom() || why.is_tagged("not_owner", 2);
   move_failed(id, "refused: " + to_text(why, 200), now, not_now ? Tell::late : Tell::now, not_now ? Hope::some : Hope::none);
   const auto retry = retries_.find(id);
-  if (retry != retries_.end()) retry->second.when_asked = why.is_atom("not_ready") || why.is_atom("not_running") || why.is_tagged("not_owner", 2);
+  if (retry != retries_.end()) retry->second.when_asked = why.is_atom("not_ready") || why.is_atom("not_running") || why.is_atom("busy") || why.is_tagged("not_owner", 2);
 }
 
 void ChildManager::move_failed(const Term& id, const std::string& why, Instant now, Tell tell, Hope hope) {

@@ -149,7 +149,7 @@ void ChildManager::peer_back(const Term& node) {
 
 void ChildManager::received(const Term& node, const PeerBody& body, Instant now) {
   if (const auto* ask = std::get_if<PeerAsk>(&body)) handle_ask(node, *ask, now);
-  if (const auto* answer = std::get_if<PeerAnswer>(&body)) handle_answer(node, *answer);
+  if (const auto* answer = std::get_if<PeerAnswer>(&body)) handle_answer(node, *answer, now);
   if (const auto* move = std::get_if<PeerMove>(&body)) {
     const MoveKey from_source{node, move->move};
     if (move->step == MoveStep::offer) handle_offer(node, *move);

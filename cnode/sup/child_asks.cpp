@@ -54,7 +54,7 @@ void ChildManager::handle_ask(const Term& node, const PeerAsk& ask, Instant now)
   for (const Term& id : ask.ids) {
     const auto entry = entries_.find(id);
     const auto went = entry == entries_.end() ? std::nullopt : entry->second.went;
-    const bool went_just_now = went && now - went->at < kMovedJustNow && full_ring_ && full_ring_->has(went->to);
+    const bool went_just_now = went && now - went->at < kMovedJustNow && went->to != node && full_ring_ && full_ring_->has(went->to);
     const bool here = went_just_now || busy_here(id) || out_.contains(id) || in_by_id_.contains(id) || starting_.contains(id) || queued_to_start_.contains(id);
     (here ? answer.here : answer.not_here).push_back(id);
     const auto retry = retries_.find(id);

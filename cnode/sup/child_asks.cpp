@@ -56,7 +56,8 @@ void ChildManager::handle_ask(const Term& node, const PeerAsk& ask, Instant now)
   PeerAnswer answer{supervisor_, {}, {}};
   for (const Term& id : ask.ids) {
     const auto entry = entries_.find(id);
-    const bool went_just_now = entry != entries_.end() && entry->second.went && now - *entry->second.went < kMovedJustNow;
+    const auto went = entry == entries_.end() ? std::nullopt : entry->second.went;
+    const bool went_just_now = went && now - went->at < kMovedJustNow && went->to != node && full_ring_ && full_ring_->has(went->to);
     const bool here = went_just_now || busy_here(id) || out_.contains(id) || in_by_id_.contains(id) || starting_.contains(id) || queued_to_start_.contains(id);
     (here ? answer.here : answer.not_here).push_back(id);
     const auto retry = retries_.find(id);
@@ -76,7 +77,11 @@ void ChildManager::ask_answered(const Term& node, const Term& id, bool here, Ins
   const auto it = asks_.find(id);
   if (it == asks_.end()) return;
   it->second.unanswered = 0;
-  if (here) return;  // it will be offered; asked again until then
+  if (here) {  // it will be offered; asked again until then
+    it->second.again_at = std::min(it->second.again_at, now + it->second.pause);
+    it->second.pause = std::min(2 * it->second.pause, kWhoRunsItTimeout);
+    return;
+  }
   if (std::erase(it->second.from, node) > 0 && it->second.from.empty()) ask_round_over(id, now);
 }
 

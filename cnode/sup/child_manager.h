@@ -36,6 +36,7 @@ inline constexpr std::size_t kMaxStartsInFlight = 256;   // bounds what a ring c
 inline constexpr std::size_t kMaxHeldCopies = 4'096;     // incoming: 64 from each of 64 members
 inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
+inline constexpr Duration kAskAgain = std::chrono::milliseconds(100);  // after the first `here`; then twice as long each time, up to the time-out
 inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
 inline constexpr int kMaxUnansweredAsks = 3;
 inline constexpr Duration kOthersComeToLight = std::chrono::milliseconds(1500);  // members that join while another goes hear of each other by then
@@ -43,7 +44,7 @@ inline constexpr int kMaxAskRounds = 3;
 inline constexpr std::size_t kMaxRecentArrivals = 1'024;  // moves that ended here, for a source that did not hear of it
 inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child that waits longer than this is worth a line
 inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
-inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when asked for
+inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when a third one asks, while that one is up
 inline constexpr Duration kViewsDiffer = std::chrono::seconds(5);  // after a ring change: members may not have the same view of it yet
 inline constexpr Duration kUnnamedGrace = std::chrono::seconds(5);  // start_child tells the handler of a child when it runs already
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
@@ -150,12 +151,13 @@ class ChildManager {
   std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
 
  private:
+  struct Went { Instant at; Term to; };
   struct Entry {
     ChildSpec spec;
     std::optional<Digest> digest;   // none: the id cannot be placed
     std::optional<Term> owner;      // by the last settled ring; none before the first
     bool wanted = false;            // static or named by a handler; else only seen running here
-    std::optional<Instant> went;    // when the last move of it to another member was done
+    std::optional<Went> went;       // the last move of it to another member
     bool seen_here = false;         // it has run, or was about to, since it became ours
   };
   enum class OutPhase : std::uint8_t { offered, freezing, state_sent, forwarding, stopping, handing };
@@ -179,6 +181,7 @@ class ChildManager {
   struct Ask {
     std::vector<Term> from;         // members that have not said `not here`; empty: the next round begins at again_at
     std::vector<Term> asked;        // in this round
+    Duration pause = kAskAgain;     // after the next `here`
     int unanswered = 0;
     int rounds = 1;
     std::vector<Term> leaving;      // of those that were asked

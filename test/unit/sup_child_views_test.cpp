@@ -155,5 +155,27 @@ TEST_F(ChildrenAndViews, AMoveWhoseStateWasSentIsNotTakenBackWhenTheTargetLeaves
   EXPECT_EQ(std::ranges::count_if(at("a").state, [](const auto& child) { return child.second == 8; }), static_cast<int>(taken.size()));
 }
 
+// Whoever had handed a child to a member that then died said for two seconds that it was on its way: it ran nowhere for so long.
+TEST_F(ChildrenAndViews, WhatADeadMemberWasHandedJustBeforeIsStartedAtOnce) {
+  with_children(100);
+  add("a");
+  ring({"a"});
+  add("c");
+  ring({"a", "c"});
+  wait(std::chrono::milliseconds(100));
+  add("b");
+  ring({"a", "b", "c"});
+  wait(std::chrono::milliseconds(100));
+  expect_each_once_where_it_belongs({"a", "b", "c"});
+  kill("b");
+  // One hears of it before the other, and asks while that one still counts on the dead one.
+  at("a").manager->peer_gone(atom("b"), now);
+  at("a").manager->ring_changed(Ring::make(std::vector<Term>{atom("a"), atom("c")}), HashFormat::minor_version_1, true, false, now);
+  drive();
+  down("b", {"a", "c"});
+  wait(std::chrono::milliseconds(200));
+  expect_each_once_where_it_belongs({"a", "c"});
+}
+
 }  // namespace
 }  // namespace supervisorring

@@ -13,7 +13,7 @@
          signal/2, await_exit/2, log/1, command/1, status/1]).
 -export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, start_dropin/2, stop_beam/1,
          in/2, in/3]).
--export([program_pid/0, is_ready/0, legacy_modules/1]).
+-export([program_pid/0, is_ready/0, legacy_modules/1, outcome/1]).
 -export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1,
          children_file/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
@@ -256,7 +256,21 @@ in(Beam, Fun) ->
 
 -spec in(beam(), fun(() -> Result), timeout()) -> Result.
 in(#{peer := Peer}, Fun, TimeoutMs) ->
-    peer:call(Peer, erlang, apply, [Fun, []], TimeoutMs).
+    case peer:call(Peer, ?MODULE, outcome, [Fun], TimeoutMs) of
+        {ok, Result} -> Result;
+        {Class, Reason, Stack} -> raise(Class, Reason, Stack)
+    end.
+
+%% For in/3: peer:call/5 takes what a fun raises with arguments in its stack for a result.
+-spec outcome(fun(() -> term())) -> {ok, term()} | {error | exit | throw, term(), list()}.
+outcome(Fun) ->
+    try {ok, Fun()}
+    catch Class:Reason:Stack -> {Class, Reason, Stack}
+    end.
+
+raise(Class, Reason, Stack) ->
+    _ = erlang:raise(Class, Reason, [{M, F, A, []} || {M, F, A, _} <- Stack, is_integer(A)]),
+    error({Class, Reason, Stack}).
 
 %% Waits until Fun() is true.
 -spec eventually(fun(() -> boolean()), timeout()) -> ok.

@@ -133,6 +133,34 @@ defmodule MembersTest do
     Application.put_env(:supervisorring, :members, before)
   end
 
+  test "a program that is killed has a successor; no room ends, no member is seen down", %{nodes: [a, b, c]} do
+    ids = for i <- 1..10, do: {:staying, i}
+    open_rooms(a, ids)
+    for id <- ids, do: enter(a, id)
+    rooms = Map.new(ids, &{&1, whereis(a, &1)})
+    up = on(b, NanoRing, :up, [])
+
+    for node <- [a, b, c] do
+      [program] = programs(node)
+      {_output, 0} = System.cmd("kill", ["-KILL", "#{program}"])
+      # Asked for while there is no program.
+      for id <- ids, do: assert(enter(node, id) > 1)
+      assert Enum.sort(on(node, NanoRing, :up, [])) == Enum.sort([a, b, c])
+      Ringnode.wait(fn -> match?([successor] when successor != program, programs(node)) end)
+    end
+
+    for {id, pid} <- rooms, do: assert(whereis(b, id) == pid)
+    assert on(b, NanoRing, :up, []) == up
+    for id <- ids, do: :ok = close(a, id)
+  end
+
+  defp programs(node) do
+    for port <- on(node, :erlang, :ports, []),
+        {:name, name} <- [on(node, :erlang, :port_info, [port, :name])],
+        String.ends_with?("#{name}", "ringnode"),
+        do: elem(on(node, :erlang, :port_info, [port, :os_pid]), 1)
+  end
+
   test "what belongs to a member that leaves moves with its state, and home again when it is back",
        %{dir: dir, members: [%{node: a}, %{node: b} = leaving, %{node: c}] = members} do
     ids = for i <- 1..12, do: {:moving, i}

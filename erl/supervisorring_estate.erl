@@ -234,8 +234,7 @@ remove_failed(Token) ->
 -spec add_supervisor(supervisorring:sup(), Info :: map(), Definition :: map()) -> ok.
 add_supervisor(Sup, #{global := Global} = Info, #{specs := Specs} = Definition) ->
     Handlers = [Module || {dyn_child_handler, Module} <- Specs],
-    true = ets:insert(?SUPERVISORS, {Sup, Info, Handlers, Definition}),
-    gen_server:call(?MODULE, {watch, Sup, Global}, infinity).
+    gen_server:call(?MODULE, {add, Global, {Sup, Info, Handlers, Definition}}, infinity).
 
 %% Who a supervisor is: its processes, and whether the program has taken it on.
 -spec supervisor(supervisorring:sup()) -> map() | undefined.
@@ -272,7 +271,13 @@ update_supervisor(Sup, Changes) ->
 
 %% The process
 
--spec init([]) -> {ok, #{reference() => {supervisorring:sup(), pid()}}}.
+%% Watched: by monitor, the global supervisor; and, when that is gone with its reason, the local
+%% one that still ends its children.
+
+-type watched() :: #{reference() => {supervisorring:sup(), Global :: pid(),
+                                     running | {ending, Reason :: term()}}}.
+
+-spec init([]) -> {ok, watched()}.
 init([]) ->
     [Table = ets:new(Table, [named_table, public, Type | Options])
      || {Table, Type, Options} <- [{?VALUES, set, [{read_concurrency, true}]},
@@ -284,33 +289,51 @@ init([]) ->
     supervisorring_ring:new(),
     {ok, #{}}.
 
--spec handle_call({watch, supervisorring:sup(), pid()} | term(), gen_server:from(), map()) ->
-          {reply, ok, map()} | {noreply, map()}.
-handle_call({watch, Sup, Global}, _From, Watched) ->
-    case lists:member({Sup, Global}, maps:values(Watched)) of
-        true -> {reply, ok, Watched};
-        false -> {reply, ok, Watched#{erlang:monitor(process, Global) => {Sup, Global}}}
-    end;
+-spec handle_call({add, pid(), tuple()} | term(), gen_server:from(), watched()) ->
+          {reply, ok, watched()} | {noreply, watched()}.
+handle_call({add, Global, Row}, _From, Watched) ->
+    Sup = element(1, Row),
+    Rest = forget_before(Sup, Global, Watched),
+    true = ets:insert(?SUPERVISORS, Row),
+    {reply, ok, Rest#{erlang:monitor(process, Global) => {Sup, Global, running}}};
 handle_call(_Unknown, _From, Watched) ->
     {noreply, Watched}.
 
--spec handle_cast(term(), map()) -> {noreply, map()}.
+-spec handle_cast(term(), watched()) -> {noreply, watched()}.
 handle_cast(_Unknown, Watched) ->
     {noreply, Watched}.
 
--spec handle_info(term(), map()) -> {noreply, map()}.
-handle_info({'DOWN', Monitor, process, Global, Reason}, Watched) ->
+-spec handle_info(term(), watched()) -> {noreply, watched()}.
+handle_info({'DOWN', Monitor, process, _Pid, Reason}, Watched) ->
     case maps:take(Monitor, Watched) of
-        {{Sup, Global}, Rest} ->
-            forget_supervisor(Sup, Global, Reason),
-            {noreply, Rest};
-        error ->
-            {noreply, Watched}
+        {Entry, Rest} -> {noreply, ended(Entry, Reason, Rest)};
+        error -> {noreply, Watched}
     end;
 handle_info(_Unknown, Watched) ->
     {noreply, Watched}.
 
-%% A supervisor of the same name may have been started again already.
+%% A local supervisor whose global one was killed ends its children first.
+ended({Sup, Global, running}, Reason, Watched) ->
+    case supervisor(Sup) of
+        #{global := Global, local := Local} ->
+            Watched#{erlang:monitor(process, Local) => {Sup, Global, {ending, Reason}}};
+        _ ->
+            Watched
+    end;
+ended({Sup, Global, {ending, Reason}}, _Ended, Watched) ->
+    forget_supervisor(Sup, Global, Reason),
+    Watched.
+
+%% One of the same name starts: those before are gone, also where it is not known here yet.
+forget_before(Sup, Global, Watched) ->
+    maps:filter(fun(Monitor, {S, Before, State}) when S =:= Sup, Before =/= Global ->
+                        erlang:demonitor(Monitor, [flush]),
+                        forget_supervisor(S, Before, case State of {ending, Why} -> Why; running -> killed end),
+                        false;
+                   (_Monitor, _Other) ->
+                        true
+                end, Watched).
+
 forget_supervisor(Sup, Global, Reason) ->
     case supervisor(Sup) of
         #{global := Global} ->

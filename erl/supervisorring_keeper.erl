@@ -12,7 +12,7 @@
 
 -include("supervisorring.hrl").
 
--export([start_link/2, go/1, exit_child/4, stop/1]).
+-export([start_link/2, go/1, exit_child/4, stop/2]).
 -export([init/3, loop/1]).
 
 -record(keeper, {key :: supervisorring_estate:key(), parent :: pid(), pid :: pid()}).
@@ -37,9 +37,9 @@ exit_child(Keeper, Generation, Pid, Reason) ->
     ok.
 
 %% Has the keeper end its child without the program; the keeper ends when that is done.
--spec stop(Keeper :: pid()) -> ok.
-stop(Keeper) ->
-    Keeper ! {?ORDER, stop},
+-spec stop(Keeper :: pid(), supervisorring_estate:child()) -> ok.
+stop(Keeper, #child{spec = Spec}) ->
+    Keeper ! {?ORDER, {stop, Spec}},
     ok.
 
 %% Runs in the keeper's process.
@@ -82,8 +82,8 @@ loop(#keeper{pid = Pid, parent = Parent} = Keeper) ->
         {?ORDER, {exit_child, Generation, Pid, Reason}} ->
             obey(Keeper, Generation, Reason),
             loop(Keeper);
-        {?ORDER, stop} ->
-            stop_child(Keeper);
+        {?ORDER, {stop, Spec}} ->
+            stop_child(Keeper, Spec);
         {'EXIT', Parent, Reason} ->
             exit(Reason);
         _Other ->
@@ -105,9 +105,8 @@ exited(#keeper{key = Key, pid = Pid}, Reason) ->
     supervisorring_inbox:child_exited(Key, Pid).
 
 %% As supervisor:shutdown/1.
-stop_child(#keeper{key = Key, pid = Pid}) ->
+stop_child(#keeper{key = Key, pid = Pid}, Spec) ->
     Monitor = erlang:monitor(process, Pid),
-    #child{spec = Spec} = supervisorring_estate:child(Key),
     Shutdown = supervisorring_spec:shutdown(Spec),
     exit(Pid, case Shutdown of brutal_kill -> kill; _ -> shutdown end),
     Reason = receive

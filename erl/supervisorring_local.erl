@@ -34,15 +34,38 @@ stop_children(Sup) ->
 -spec init(pid(), supervisorring:sup()) -> no_return().
 init(Parent, Sup) ->
     process_flag(trap_exit, true),
-    try register(Sup, self()) of
-        true ->
+    case take_name(Sup) of
+        ok ->
             await_orphans(Sup),
             ok = proc_lib:init_ack({ok, self()}),
-            loop(#local{sup = Sup, parent = Parent})
+            loop(#local{sup = Sup, parent = Parent});
+        {error, _} = Error ->
+            proc_lib:init_ack(Error)
+    end.
+
+%% One whose global supervisor was killed may still be ending its children.
+take_name(Sup) ->
+    try register(Sup, self()) of
+        true -> ok
     catch
         error:badarg ->
-            proc_lib:init_ack({error, {already_started, whereis(Sup)}})
+            Other = whereis(Sup),
+            case supervisorring_estate:supervisor(Sup) of
+                #{local := Other, global := Global} when is_pid(Other) ->
+                    case is_process_alive(Global) of
+                        true -> {error, {already_started, Other}};
+                        false -> await_end(Other), take_name(Sup)
+                    end;
+                _ when Other =:= undefined ->
+                    take_name(Sup);
+                _ ->
+                    {error, {already_started, Other}}
+            end
     end.
+
+await_end(Pid) ->
+    Monitor = erlang:monitor(process, Pid),
+    receive {'DOWN', Monitor, process, Pid, _} -> ok end.
 
 %% The keepers of one that was killed end by themselves.
 await_orphans(Sup) ->
@@ -126,23 +149,23 @@ end_children(Sup) ->
 
 end_child(#child{keeper = undefined}) ->
     ok;
-end_child(#child{keeper = Keeper, state = State, spec = Spec}) ->
+end_child(#child{keeper = Keeper} = Child) ->
     Monitor = erlang:monitor(process, Keeper),
-    supervisorring_keeper:stop(Keeper),
+    supervisorring_keeper:stop(Keeper, Child),
     receive
         {'DOWN', Monitor, process, Keeper, _} -> ok
-    after patience(State, Spec) ->
+    after patience(Child) ->
         exit(Keeper, kill),
         receive {'DOWN', Monitor, process, Keeper, _} -> ok end
     end.
 
 %% A keeper minds the time itself once its child runs.
-patience(starting, Spec) ->
+patience(#child{kind = keeper, state = starting, spec = Spec}) ->
     case supervisorring_spec:shutdown(Spec) of
         brutal_kill -> 0;
         Shutdown -> Shutdown
     end;
-patience(_Running, _Spec) ->
+patience(_Running) ->
     infinity.
 
 %% System messages

@@ -48,7 +48,7 @@ loop(#proxy{parent = Parent, debug = Debug} = Proxy) ->
             sys:handle_system_msg(Request, From, Parent, ?MODULE, Debug, Proxy);
         {?ORDER, {end_proxy, Reason}} ->
             finish(Proxy, Reason);
-        {?ORDER, stop} ->
+        {?ORDER, {stop, _Spec}} ->
             finish(Proxy, shutdown);
         {?ORDER, Order} ->
             supervisorring_relay:carry_out(Order),

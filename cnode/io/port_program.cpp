@@ -146,7 +146,8 @@ ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions&
 
 ExitStatus run_port(const PortOptions& options) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also a program that is stopped does not outlive its BEAM
-  std::signal(SIGPIPE, SIG_IGN);
+  // What a terminal or a service manager sends to all of a group is for the BEAM, which lets this program leave in order.
+  for (const int each : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) std::signal(each, SIG_IGN);
   const auto level = parse_log_level(options.log_level);
   if (!level) return refuse(ExitStatus::usage, "log level '" + options.log_level + "': expected debug, info, notice, warning or error");
   worker_registry registry;

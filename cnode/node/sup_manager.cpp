@@ -181,7 +181,7 @@ void ManagerProcess::handler_answered(ProcessContext& context, const Term& modul
     fault = "expected a list of child specs, got " + to_text(answer.value, 200);
   } else {
     take_list(sup_->handler_lists[name], answer.value, fault);
-    if (all_->beam) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
+    if (all_->beam && fault.empty()) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
   }
   const std::string before = std::exchange(handler_faults_[name], fault);
   if (fault == before) return;

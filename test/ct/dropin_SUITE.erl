@@ -219,13 +219,18 @@ the_tree_stops_without_the_program_in_order(Config) ->
 
 a_killed_tree_takes_its_children_along(Config) ->
     on(Config, fun() ->
-        {ok, Global} = supervisor([beam_child:spec(a), beam_child:spec(b)]),
+        Slow = {b, {beam_child, start_link, [b, #{stop_ms => 300}]}, permanent, 2000, worker, []},
+        {ok, Global} = supervisor([beam_child:spec(a), Slow]),
         await([a, b]),
+        Olds = [whereis(Name) || Name <- [a, b, ?SUP]],
         unlink(Global),
         exit(Global, kill),
         await_gone(Global),
-        eventually(fun() -> {whereis(a), whereis(b), whereis(?SUP)} end, {undefined, undefined, undefined}, 5000),
+        %% Its parent starts it again at once.
         {ok, _} = supervisor([beam_child:spec(a)]),
+        ?assertEqual([], [Pid || Pid <- Olds, is_process_alive(Pid)]),
+        ?assertEqual([{ended, b, shutdown}, {ended, a, shutdown}],
+                     [Seen || {ended, _, _} = Seen <- beam_child:seen()]),
         await([a])
     end).
 
@@ -302,7 +307,7 @@ a_killed_program_is_replaced_and_children_stay(Config) ->
              Before = program_pid(),
              os:cmd("kill -" ++ Signal ++ " " ++ Before),
              eventually(fun() -> is_ready() andalso program_pid() =/= Before end, 10000),
-             ?assertEqual("", os:cmd("ps -o pid= -p " ++ Before)),
+             eventually(fun() -> is_gone(Before) end, 5000),
              ?assertEqual([{a, A, worker, [beam_child]}], supervisor:which_children(?SUP))
          end || Signal <- ["KILL", "STOP", "KILL"]]
     end).
@@ -377,7 +382,7 @@ nothing_is_left_when_the_application_stops(Config) ->
         eventually(fun ring_cluster:is_ready/0, 5000),
         OsPid = program_pid(),
         ok = application:stop(supervisorring),
-        eventually(fun() -> os:cmd("ps -o pid= -p " ++ OsPid) end, "", 5000),
+        eventually(fun() -> is_gone(OsPid) end, 5000),
         ?assertEqual([], [Name || Name <- registered(), string:find(atom_to_list(Name), "upervisorring") =/= nomatch])
     end).
 
@@ -408,7 +413,7 @@ a_killed_owner_starts_anew(Config) ->
         stop_program(),
         exit(whereis(supervisorring_port), kill),
         eventually(fun() -> ring_cluster:is_ready() end, 5000),
-        ?assertEqual("", os:cmd("ps -o pid= -p " ++ Before)),
+        eventually(fun() -> is_gone(Before) end, 5000),
         ?assertEqual([{a, A, worker, [beam_child]}], supervisor:which_children(?SUP))
     end).
 
@@ -721,6 +726,9 @@ await(Ids) ->
 await_gone(Pid) ->
     Monitor = monitor(process, Pid),
     receive {'DOWN', Monitor, process, _, _} -> ok after 10000 -> error({still_there, Pid}) end.
+
+is_gone(OsPid) ->
+    os:cmd("kill -0 " ++ OsPid ++ " 2>&1") =/= "".
 
 stop_program() ->
     os:cmd("kill -STOP " ++ program_pid()).

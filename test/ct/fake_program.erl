@@ -95,7 +95,9 @@ supervise(Port, State) ->
     end.
 
 adopt(#{name := Sup, local := Local, manager := Manager, children := Children}, State) ->
-    lists:foldl(fun(#{id := Id, spec := Spec, pid := Pid}, Acc) -> Acc#{{Sup, Id} => {Spec, Pid}} end,
+    lists:foldl(fun(#{id := Id, spec := Spec, pid := Pid, request := Tag}, Acc) ->
+                        Acc#{{Sup, Id} => {Spec, Pid}, {done, Tag} => Pid}
+                end,
                 State#{Local => Sup, Manager => Sup}, Children).
 
 handle({supervisor, #{name := Sup, local := Local, specs := Specs}}, State) ->
@@ -161,12 +163,18 @@ start_all(Sup, Specs, State) ->
                     {Orders ++ More, Acc1}
                 end, {[], State}, Specs).
 
-start(Sup, Id, Spec, From, #{token := Token} = State) ->
+start(Sup, Id, Spec, From, State) ->
     Tag = case From of
               {request, ReqId} -> ReqId;
               {_Pid, Ref} -> Ref;
               none -> none
           end,
+    case State of
+        #{{done, Tag} := Pid} when is_pid(Pid), Tag =/= none -> {answer(From, {ok, Pid}), State};
+        #{} -> begin_start(Sup, Id, Spec, From, Tag, State)
+    end.
+
+begin_start(Sup, Id, Spec, From, Tag, #{token := Token} = State) ->
     {[{start_child, Sup, Token, Id, Spec, Tag}],
      State#{token := Token + 1, {token, Token} => {Id, From}, {Sup, Id} => {Spec, undefined}}}.
 

@@ -53,7 +53,8 @@ struct SupervisorState {
   // Child manager's process.
   std::unique_ptr<ChildManager> manager;    // from the first start on; lives on while the local supervisor restarts
   PostBox manager_box;
-  std::vector<ChildSpec> dynamic_children;  // the last list of the handlers
+  std::map<std::string, std::vector<ChildSpec>> handler_lists;  // by module: what each handler said last
+  std::vector<ChildSpec> dynamic_children;  // all of them
 
   // Drop-in: what the local supervisor takes over when it starts.
   std::vector<PortChild> takeover;

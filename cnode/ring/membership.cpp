@@ -162,6 +162,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
   if (phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
   if (phase_ == Phase::aside && up_.is_member(self_)) put_self_back(time);
   if (up_text.empty()) return;
+  std::erase_if(other_format_, [this](const Term& node) { return !up_.is_member(node); });
   std::vector<Term> come;
   for (const Term& member : last_up_) {
     if (member != self_ && !std::binary_search(before.begin(), before.end(), member, [](const Term& a, const Term& b) { return compare(a, b) < 0; })) {

@@ -281,7 +281,6 @@ void Membership::refuse(const std::string& why, Time time) {
   phase_ = Phase::gone;
   ask_until_.reset();
   knock_at_.reset();
-  log(Level::error, "not joining: " + why);
   effects_.push_back(Refused{why});
 }
 

@@ -41,6 +41,7 @@ inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child t
 inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
 inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when asked for
 inline constexpr Duration kViewsDiffer = std::chrono::seconds(5);  // after a ring change: members may not have the same view of it yet
+inline constexpr Duration kUnnamedGrace = std::chrono::seconds(5);  // start_child tells the handler of a child when it runs already
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
 inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 
@@ -97,6 +98,9 @@ class ChildManager {
   void set_children(std::vector<ChildSpec> children, Instant now);
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
+  // The children given last are all there are: every handler has answered. As the original's sync, the first of these after a change
+  // of the ring ends what runs here and is named by nobody; what is not named for a moment only (kUnnamedGrace) by a later one.
+  void all_are_named(Instant now);
   // The ring as it is now. `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -169,6 +173,7 @@ class ChildManager {
     int unanswered = 0;
     Instant again_at;
   };
+  struct Unnamed { Instant since; bool unwanted; };  // unwanted: the ring has changed since
   // hope: none when the owner cannot run it, as far as it says. when_asked: the owner was not ready, and asks for the child when it is.
   enum class Hope : bool { none, some };
   struct Retry { Duration delay{}; Instant at{}; Instant since{}; std::string why; Hope hope = Hope::some; bool when_asked = false; };
@@ -177,6 +182,7 @@ class ChildManager {
   Entry& entry_for(const ChildSpec& spec);
   void adopt_running();
   void replan(Instant now, bool ring_change);
+  void end_unnamed(const Supervisor::View& view);
   void place(const Term& id, Entry&, Instant now, bool ring_change);
   void place_here(const Term& id, Entry&, const std::optional<Term>& owner_before, Instant now, bool ring_change);
   void place_elsewhere(const Term& id, Entry&, Instant now);
@@ -262,6 +268,8 @@ class ChildManager {
   std::unordered_map<Term, Ask> asks_;
   std::unordered_map<Term, std::vector<Term>> asks_to_send_;  // by member
   std::unordered_map<Term, Retry> retries_;     // by id
+  std::unordered_map<Term, Unnamed> unnamed_;   // children in the supervisor's table that were not wanted at the last all_are_named()
+  bool ring_changed_ = false;                   // since the last all_are_named()
   Instant next_sweep_{};
   Instant views_differ_until_{};
   bool views_differ_ = false;                   // at the change that is being planned for: the one before was a moment ago

@@ -93,7 +93,16 @@ void ChildManager::finish_move(const Term& id, Instant now) {
 }
 
 void ChildManager::forwarded(const Term& id, Instant now) { finish_move(id, now); }
-void ChildManager::stopped(const Term& id, Instant now) { finish_move(id, now); }
+// At the end of a move, or because nobody named it; then it may have been named again meanwhile.
+void ChildManager::stopped(const Term& id, Instant now) {
+  if (out_.contains(id)) return finish_move(id, now);
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end()) return;
+  if (!entry->second.wanted) return void(entries_.erase(entry));
+  entry->second.seen_here = false;
+  place(id, entry->second, now, false);
+  pump(now);
+}
 
 void ChildManager::handed(const Term& id, const Result<Term>& result, Instant now) {
   const auto it = out_.find(id);

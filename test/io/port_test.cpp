@@ -80,6 +80,17 @@ TEST_F(Port, TheEndOfItsInputEndsItAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2)) << "although a child is at work";
 }
 
+TEST_F(Port, WhatATerminalOrAServiceManagerSendsToAllIsForTheBeam) {
+  // A service manager that stops all processes of a unit took the program away from the BEAM that was about to leave.
+  PortPipe port;
+  port.input(attach());
+  ASSERT_TRUE(port.await("ready"));
+  for (const int each : {SIGINT, SIGTERM, SIGHUP}) port.signal(each);
+  port.input(T("{leave, false}"));
+  EXPECT_TRUE(port.await("halt"));
+  EXPECT_EQ(port.wait(), 0);
+}
+
 TEST_F(Port, BeforeItHasAttachedTheEndOfItsInputEndsItToo) {
   PortPipe port;
   port.close_input();

@@ -193,7 +193,7 @@ defmodule MembersTest do
     lost = Enum.filter(ids, &(owner(a, &1) == fourth.node))
     assert lost != []
 
-    on(fourth.node, :erlang, :apply, [:timer, :apply_after, [0, :erlang, :halt, [1, [flush: false]]]])
+    Node.spawn(fourth.node, :erlang, :halt, [1, [flush: false]])
     Ringnode.wait(fn -> fourth.node not in on(a, NanoRing, :up, []) end)
     Ringnode.wait(fn -> Enum.all?([:lobby, :hall | ids], &is_pid(whereis(a, &1))) end)
     for id <- lost, do: assert(enter(a, id) == 1)

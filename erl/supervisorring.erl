@@ -82,7 +82,7 @@ exec(Sup, Id, Fun, Timeout) ->
 exec(Sup, Id, Fun, Timeout, Retries) when is_function(Fun, 0) ->
     case is_member() of
         true -> supervisorring_member:exec(Sup, Id, Fun, Timeout, Retries);
-        false -> {error, {no_beam, find(Sup, Id)}}
+        false -> supervisorring_client:exec(Sup, Id, Fun, Timeout, Retries)
     end.
 
 %% @doc Starts the child on its owner and has the supervisor's handler for its id remember it.

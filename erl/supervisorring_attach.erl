@@ -69,7 +69,8 @@ supervisors(Children) ->
      || #{name := Sup, up := true} = Info <- supervisorring_estate:supervisors()].
 
 describe(#{name := Sup} = Info, Children) ->
-    Known = maps:with([module, args, flags, specs, global, local, manager], Info),
+    Pids = maps:with([global, local, manager], Info),
+    Known = maps:merge(supervisorring_estate:definition(Sup), Pids),
     Known#{name => Sup, children => [child(Child) || Child <- Children]}.
 
 %% With its end or its failed start, where no program has taken note of it.

@@ -21,7 +21,7 @@
          finish_run/2]).
 -export([add_child/1, started/3, failed/2, exited/2, child/1, child_of/1, children/0, children/1,
          update_child/2, remove_child/1, remove_failed/1]).
--export([add_supervisor/2, supervisor/1, supervisors/0, update_supervisor/2]).
+-export([add_supervisor/3, supervisor/1, handlers/1, definition/1, supervisors/0, update_supervisor/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -type tag() :: term().
@@ -227,28 +227,42 @@ remove_failed(Token) ->
                               <- ets:match_object(?CHILDREN, #child{token = Token, _ = '_'})],
     ok.
 
-%% Supervisors
+%% Supervisors. What one consists of (its definition) may be large and is apart from who it
+%% is, which is read for every order.
 
 %% Notes a supervisor that starts, and watches its global supervisor.
--spec add_supervisor(supervisorring:sup(), map()) -> ok.
-add_supervisor(Sup, #{global := Global} = Info) ->
-    true = ets:insert(?SUPERVISORS, {Sup, Info}),
+-spec add_supervisor(supervisorring:sup(), Info :: map(), Definition :: map()) -> ok.
+add_supervisor(Sup, #{global := Global} = Info, #{specs := Specs} = Definition) ->
+    Handlers = [Module || {dyn_child_handler, Module} <- Specs],
+    true = ets:insert(?SUPERVISORS, {Sup, Info, Handlers, Definition}),
     gen_server:call(?MODULE, {watch, Sup, Global}, infinity).
 
-%% What is known of a supervisor.
+%% Who a supervisor is: its processes, and whether the program has taken it on.
 -spec supervisor(supervisorring:sup()) -> map() | undefined.
 supervisor(Sup) ->
-    case ets:lookup(?SUPERVISORS, Sup) of
-        [{_, Info}] -> Info;
-        [] -> undefined
+    element_of(Sup, 2, undefined).
+
+%% The handlers of a supervisor's dynamic children.
+-spec handlers(supervisorring:sup()) -> [module()].
+handlers(Sup) ->
+    element_of(Sup, 3, []).
+
+%% Its module and arguments, and what its init/1 returned.
+-spec definition(supervisorring:sup()) -> map().
+definition(Sup) ->
+    element_of(Sup, 4, #{}).
+
+element_of(Sup, Position, Default) ->
+    try ets:lookup_element(?SUPERVISORS, Sup, Position)
+    catch error:badarg -> Default
     end.
 
 %% All supervisors.
 -spec supervisors() -> [map()].
 supervisors() ->
-    [Info || {_, Info} <- ets:tab2list(?SUPERVISORS)].
+    [Info || [Info] <- ets:match(?SUPERVISORS, {'_', '$1', '_', '_'})].
 
-%% Changes what is known of a supervisor, which may be gone already.
+%% Changes who a supervisor is; it may be gone already.
 -spec update_supervisor(supervisorring:sup(), map()) -> ok.
 update_supervisor(Sup, Changes) ->
     case supervisor(Sup) of
@@ -270,13 +284,15 @@ init([]) ->
     supervisorring_ring:new(),
     {ok, #{}}.
 
--spec handle_call({watch, supervisorring:sup(), pid()}, gen_server:from(), map()) ->
-          {reply, ok, map()}.
+-spec handle_call({watch, supervisorring:sup(), pid()} | term(), gen_server:from(), map()) ->
+          {reply, ok, map()} | {noreply, map()}.
 handle_call({watch, Sup, Global}, _From, Watched) ->
     case lists:member({Sup, Global}, maps:values(Watched)) of
         true -> {reply, ok, Watched};
         false -> {reply, ok, Watched#{erlang:monitor(process, Global) => {Sup, Global}}}
-    end.
+    end;
+handle_call(_Unknown, _From, Watched) ->
+    {noreply, Watched}.
 
 -spec handle_cast(term(), map()) -> {noreply, map()}.
 handle_cast(_Unknown, Watched) ->

@@ -66,8 +66,7 @@ delete_child(Sup, Id) ->
 
 %% The first handler of the supervisor that matches the id.
 handler(Sup, Id) ->
-    #{specs := Specs} = supervisorring_estate:supervisor(Sup),
-    first_match([Module || {dyn_child_handler, Module} <- Specs], Sup, Id).
+    first_match(supervisorring_estate:handlers(Sup), Sup, Id).
 
 first_match([], _Sup, _Id) ->
     none;

@@ -68,6 +68,8 @@ init([]) ->
     _ = process_flag(priority, high),
     _ = net_kernel:monitor_nodes(true, [{node_type, all}, nodedown_reason]),
     erlang:send_after(?TICK_MS, self(), tick),
+    %% An owner before this one may have left a program that is stopped.
+    supervisorring_program:kill(supervisorring_estate:get(os_pid, undefined)),
     {ok, #state{generation = supervisorring_estate:get(generation, 0), sign_of_life = now_ms()},
      {continue, start}}.
 
@@ -75,7 +77,7 @@ init([]) ->
 handle_continue(start, State) ->
     {noreply, start_program(State)}.
 
--spec handle_call(program | {leave, boolean()}, gen_server:from(), #state{}) ->
+-spec handle_call(program | {leave, boolean()} | term(), gen_server:from(), #state{}) ->
           {reply, ok | map(), #state{}} | {noreply, #state{}}.
 handle_call(program, _From, #state{os_pid = OsPid, generation = Generation, ready = Ready} = State) ->
     {reply, #{os_pid => OsPid, generation => Generation, ready => Ready}, State};
@@ -84,7 +86,9 @@ handle_call({leave, Forget}, From, #state{phase = attached, leaving = undefined}
 handle_call({leave, _Forget}, _From, #state{phase = attached} = State) ->
     {reply, ok, State};
 handle_call({leave, _Forget}, _From, State) ->
-    {reply, ok, program_left(State)}.
+    {reply, ok, program_left(State)};
+handle_call(_Unknown, _From, State) ->
+    {noreply, State}.
 
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
 handle_cast(_Unknown, State) ->
@@ -144,6 +148,7 @@ start_program(#state{phase = down, generation = Before, orders = Orders} = State
                          orders = supervisorring_orders:next_life(Generation, Orders)},
     case supervisorring_program:open() of
         {ok, Port, OsPid} ->
+            supervisorring_estate:set(os_pid, OsPid),
             {Attach, Inherited} = supervisorring_attach:input(Generation),
             write(Attach, State1#state{phase = starting, port = Port, os_pid = OsPid, node = node(),
                                        inherited = Inherited});
@@ -245,7 +250,8 @@ give_up_early(State) ->
 end_lease(State) ->
     Owner = self(),
     spawn_link(fun() -> Owner ! {children_stopped, stop_children()} end),
-    State#state{lease = ending}.
+    %% One that is silent must not come back to children that are gone.
+    kill(State#state{lease = ending}).
 
 stop_children() ->
     Count = length(supervisorring_estate:children()),
@@ -378,6 +384,8 @@ handle_order(relay_started, #state{phase = attached} = State) ->
     log(notice, "a process that the program speaks by has been started again: the program is replaced", []),
     kill(State);
 handle_order(relay_started, State) ->
+    State;
+handle_order(_Unknown, State) ->
     State.
 
 %% A program that has been told what there is has to know what has changed since.

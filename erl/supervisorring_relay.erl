@@ -49,7 +49,7 @@ init({Role, Parent}) ->
           no_return().
 init_manager(Parent, Sup, Module, Args, {Flags, Specs}) ->
     process_flag(trap_exit, true),
-    true = register(supervisorring_global:manager_name(Sup), self()),
+    take_name(supervisorring_global:manager_name(Sup)),
     case supervisorring_estate:supervisor(Sup) of
         #{global := Parent, up := true} ->
             Pids = #{local => whereis(Sup), manager => self()},
@@ -57,14 +57,23 @@ init_manager(Parent, Sup, Module, Args, {Flags, Specs}) ->
             supervisorring_inbox:report({supervisor_restarted, Sup, whereis(Sup), self()});
         _ ->
             ok = supervisorring_estate:add_supervisor(
-                   Sup, #{name => Sup, module => Module, args => Args, flags => Flags,
-                          specs => Specs, global => Parent, local => whereis(Sup),
-                          manager => self(), up => false}),
+                   Sup,
+                   #{name => Sup, global => Parent, local => whereis(Sup), manager => self(),
+                     up => false},
+                   #{module => Module, args => Args, flags => Flags, specs => Specs}),
             supervisorring_inbox:request_supervisor(Sup),
             await_program(Parent)
     end,
     ok = proc_lib:init_ack({ok, self()}),
     loop(#relay{role = {manager, Sup}, parent = Parent}).
+
+take_name(Name) ->
+    try register(Name, self())
+    catch
+        error:badarg ->
+            proc_lib:init_ack({error, {already_started, whereis(Name)}}),
+            exit(normal)
+    end.
 
 %% A supervisor that the program does not take on does not start.
 await_program(Parent) ->
@@ -156,7 +165,7 @@ system_get_state(#relay{role = nano_ring}) ->
         supervisorring_estate:get(ring, #{node_set => none, up_set => none}),
     {ok, #{'__struct__' => 'Elixir.NanoRing', node_set => NodeSet, up_set => UpSet}};
 system_get_state(#relay{role = {manager, Sup}}) ->
-    #{module := Module, specs := Specs} = supervisorring_estate:supervisor(Sup),
+    #{module := Module, specs := Specs} = supervisorring_estate:definition(Sup),
     {ok, #{'__struct__' => 'Elixir.Supervisorring.GlobalSup.ChildManager.State',
            sup_ref => Sup, child_specs => Specs, callback => Module, ring => nil}};
 system_get_state(#relay{role = Role}) ->

@@ -77,6 +77,10 @@ std::string head(const Term& status) {
   if (is_true(status, "forced")) text += ", forced";
   if (unsettled && cannot_run.empty()) text += ", NOT SETTLED: no child is started yet";
   text += "\n";
+  for (const Term& file : list_of(status, "unwritten"))
+    text += "NOT WRITTEN for " + duration(number_of(file, "seconds")) + ", tried again and again: " + text_of(file, "why") + "\n";
+  for (const Term& member : list_of(status, "other_format"))
+    text += "MIXED: " + node_text(&member) + " places children as another OTP does, so they run twice or nowhere\n";
   if (cannot_run.empty()) return text;
   return text + (is_true(status, "forced") ? "DEGRADED: " : "STANDING ASIDE, no child runs here: ") + cannot_run + "\n";
 }

@@ -116,6 +116,7 @@ void Connection::timeout(Instant now, ConnectionSink& sink) {
     return fail(ConnectionFault::handshake_timeout,
                 Error{"handshake with " + who() + ": not done after " + seconds_text(config_.handshake_timeout)}, sink);
   }
+  if (now - *next_timeout() >= config_.tick_time / 4) last_received_ = now;  // held up: what came may still wait to be read
   if (!paused_ && now - last_received_ >= config_.tick_time) {
     return fail(ConnectionFault::silent, Error{who() + ": silent for " + seconds_text(now - last_received_)}, sink);
   }

@@ -4,6 +4,7 @@
 // through receive(), what is to be written collects in an output buffer that the owner takes. Ticks follow kernel's
 // net_kernel: a tick goes out when nothing was written for a quarter of the tick time; a peer from which nothing came for the
 // whole tick time is dropped. A tick is answered by one, as `ei` answers it: the peer's tick time may be shorter than ours.
+// A program that was itself held up (stopped, suspended) for longer than a tick judges no peer on what it has not read yet.
 //
 // Once it has failed it is closed: the Sink has been told why, once, the output taken once more may hold a last status, and
 // nothing else happens. A callback may call any method, but must not destroy the Connection.

@@ -20,13 +20,19 @@ void token(Body& body, Traced traced) {
   if (traced == Traced::yes) body.any();
 }
 
+// The end of the messages that carry one of a process.
+template <class Message>
+ControlMessage with_message(Body& body, Traced traced, Message m) {
+  token(body, traced);
+  m.message = body.payload();
+  return m;
+}
+
 ControlMessage read_send(Body& body, Traced traced) {
   Send m;
   body.unused();
   m.to = body.pid("ToPid");
-  token(body, traced);
-  m.message = body.payload();
-  return m;
+  return with_message(body, traced, std::move(m));
 }
 
 ControlMessage read_reg_send(Body& body, Traced traced) {
@@ -34,25 +40,26 @@ ControlMessage read_reg_send(Body& body, Traced traced) {
   m.from = body.pid("FromPid");
   body.unused();
   m.to_name = body.atom("ToName");
-  token(body, traced);
-  m.message = body.payload();
-  return m;
+  return with_message(body, traced, std::move(m));
 }
 
 ControlMessage read_alias_send(Body& body, Traced traced) {
   AliasSend m;
   m.from = body.pid("FromPid");
   m.alias = body.reference("Alias");
-  token(body, traced);
-  m.message = body.payload();
-  return m;
+  return with_message(body, traced, std::move(m));
 }
 
-template <class FromTo>
-ControlMessage read_from_to(Body& body) {
-  FromTo m;
+template <class Message>
+void from_to(Body& body, Message& m) {
   m.from = body.pid("FromPid");
   m.to = body.pid("ToPid");
+}
+
+template <class Message>
+ControlMessage read_from_to(Body& body) {
+  Message m;
+  from_to(body, m);
   return m;
 }
 
@@ -60,16 +67,14 @@ template <class Message>
 ControlMessage read_unlink_id(Body& body) {
   Message m;
   m.id = body.unlink_id();
-  m.from = body.pid("FromPid");
-  m.to = body.pid("ToPid");
+  from_to(body, m);
   return m;
 }
 
 template <class Message>
 ControlMessage read_exit(Body& body, Traced traced) {
   Message m;
-  m.from = body.pid("FromPid");
-  m.to = body.pid("ToPid");
+  from_to(body, m);
   token(body, traced);
   m.reason = body.any();
   return m;

@@ -23,20 +23,48 @@ Error unexpected(const char* expected, BytesView bytes) {
   return Error{std::string("epmd: expected ") + expected + ", got \"" + show_bytes(bytes) + "\""};
 }
 
+// What ALIVE2_REQ and PORT2_RESP say of a node, in the same order: port, type, protocol, versions, name, extra.
+template <class Message>
+void put_node(Bytes& out, const Message& node) {
+  require(node.name.size() <= kMaxEpmdName && node.extra.size() <= kMaxEpmdExtra, "epmd name and extra within limits",
+          static_cast<long long>(node.name.size()), static_cast<long long>(node.extra.size()));
+  put16(out, node.port);
+  out.push_back(static_cast<char>(node.type));
+  out.push_back(0);  // protocol: TCP over IPv4
+  put16(out, node.highest_version);
+  put16(out, node.lowest_version);
+  put16(out, static_cast<std::uint16_t>(node.name.size()));
+  out += node.name;
+  put16(out, static_cast<std::uint16_t>(node.extra.size()));
+  out += node.extra;
+}
+
+// How many of the bytes it takes; 0: more are missing. `what`: the message's name, for errors.
+template <class Message>
+Result<std::size_t> read_node(BytesView bytes, const char* what, Message& node) {
+  constexpr std::size_t kFixed = 10;  // port, type, protocol, versions, name length
+  const auto too_long = [what](std::size_t size, const char* of) { return Error{std::string("epmd: ") + what + " with " + of + " of " + std::to_string(size) + " bytes"}; };
+  if (bytes.size() < kFixed) return std::size_t{0};
+  const std::size_t name_size = get16(bytes, 8);
+  if (name_size > kMaxEpmdName) return too_long(name_size, "a name");
+  const std::size_t extra_at = kFixed + name_size;
+  if (bytes.size() < extra_at + 2) return std::size_t{0};
+  const std::size_t extra_size = get16(bytes, extra_at);
+  if (extra_size > kMaxEpmdExtra) return too_long(extra_size, "an extra");
+  const std::size_t size = extra_at + 2 + extra_size;
+  if (bytes.size() < size) return std::size_t{0};
+  node.port = get16(bytes, 0);
+  node.type = static_cast<decltype(node.type)>(byte_at(bytes, 2));
+  node.highest_version = get16(bytes, 4);
+  node.lowest_version = get16(bytes, 6);
+  node.name = bytes.substr(kFixed, name_size);
+  node.extra = bytes.substr(extra_at + 2, extra_size);
+  return size;
+}
+
 Bytes request_body(const EpmdAliveRequest& request) {
-  require(request.name.size() <= kMaxEpmdName && request.extra.size() <= kMaxEpmdExtra, "epmd name and extra within limits",
-          static_cast<long long>(request.name.size()), static_cast<long long>(request.extra.size()));
-  Bytes body;
-  body.push_back(static_cast<char>(ALIVE2_REQ));
-  put16(body, request.port);
-  body.push_back(static_cast<char>(request.type));
-  body.push_back(0);  // protocol: TCP over IPv4
-  put16(body, request.highest_version);
-  put16(body, request.lowest_version);
-  put16(body, static_cast<std::uint16_t>(request.name.size()));
-  body += request.name;
-  put16(body, static_cast<std::uint16_t>(request.extra.size()));
-  body += request.extra;
+  Bytes body(1, static_cast<char>(ALIVE2_REQ));
+  put_node(body, request);
   return body;
 }
 
@@ -63,20 +91,9 @@ void encode_answer(const EpmdAliveAnswer& answer, std::uint16_t highest_version,
 }
 
 void encode_answer(const EpmdPortAnswer& answer, Bytes& out) {
-  require(answer.name.size() <= kMaxEpmdName && answer.extra.size() <= kMaxEpmdExtra, "epmd name and extra within limits",
-          static_cast<long long>(answer.name.size()), static_cast<long long>(answer.extra.size()));
   out.push_back(static_cast<char>(PORT2_RESP));
   out.push_back(static_cast<char>(answer.result));
-  if (answer.result != 0) return;
-  put16(out, answer.port);
-  out.push_back(static_cast<char>(answer.type));
-  out.push_back(0);  // protocol: TCP over IPv4
-  put16(out, answer.highest_version);
-  put16(out, answer.lowest_version);
-  put16(out, static_cast<std::uint16_t>(answer.name.size()));
-  out += answer.name;
-  put16(out, static_cast<std::uint16_t>(answer.extra.size()));
-  out += answer.extra;
+  if (answer.result == 0) put_node(out, answer);
 }
 
 void encode_answer(const EpmdNamesAnswer& answer, Bytes& out) {
@@ -103,31 +120,20 @@ Result<std::optional<EpmdAliveAnswer>> EpmdAliveReader::feed(BytesView bytes) {
 }
 
 Result<std::optional<EpmdPortAnswer>> EpmdPortReader::feed(BytesView bytes) {
-  constexpr std::size_t kFixed = 12;  // tag, result, port, type, protocol, versions, name length
-  constexpr std::size_t kLargest = kFixed + kMaxEpmdName + 2 + kMaxEpmdExtra;
+  constexpr std::size_t kHead = 2;  // tag, result
+  constexpr std::size_t kLargest = kHead + 10 + kMaxEpmdName + 2 + kMaxEpmdExtra;
   buffer_.append(bytes.substr(0, kLargest + 1));
   if (buffer_.empty()) return std::optional<EpmdPortAnswer>();
   if (byte_at(buffer_, 0) != PORT2_RESP) return unexpected("PORT2_RESP (119)", buffer_);
-  if (buffer_.size() < 2) return std::optional<EpmdPortAnswer>();
+  if (buffer_.size() < kHead) return std::optional<EpmdPortAnswer>();
   EpmdPortAnswer answer;
   answer.result = byte_at(buffer_, 1);
   if (answer.result != 0) return std::optional(answer);
-  if (buffer_.size() < kFixed) return std::optional<EpmdPortAnswer>();
-  answer.port = get16(buffer_, 2);
-  answer.type = byte_at(buffer_, 4);
-  answer.highest_version = get16(buffer_, 6);
-  answer.lowest_version = get16(buffer_, 8);
-  const std::size_t name_size = get16(buffer_, 10);
-  if (name_size > kMaxEpmdName) return Error{"epmd: PORT2_RESP with a name of " + std::to_string(name_size) + " bytes"};
-  const std::size_t extra_at = kFixed + name_size;
-  if (buffer_.size() < extra_at + 2) return std::optional<EpmdPortAnswer>();
-  const std::size_t extra_size = get16(buffer_, extra_at);
-  if (extra_size > kMaxEpmdExtra) return Error{"epmd: PORT2_RESP with " + std::to_string(extra_size) + " bytes of extra"};
-  const std::size_t size = extra_at + 2 + extra_size;
-  if (buffer_.size() < size) return std::optional<EpmdPortAnswer>();
-  if (buffer_.size() > size) return unexpected("nothing after PORT2_RESP", BytesView(buffer_).substr(size));
-  answer.name = buffer_.substr(kFixed, name_size);
-  answer.extra = buffer_.substr(extra_at + 2, extra_size);
+  const BytesView rest = BytesView(buffer_).substr(kHead);
+  const auto size = read_node(rest, "PORT2_RESP", answer);
+  if (!size) return Error{size.error()};
+  if (*size == 0) return std::optional<EpmdPortAnswer>();
+  if (rest.size() > *size) return unexpected("nothing after PORT2_RESP", rest.substr(*size));
   return std::optional(std::move(answer));
 }
 
@@ -180,26 +186,12 @@ Result<EpmdNamesAnswer> EpmdNamesReader::closed() {
 namespace {
 
 Result<std::optional<EpmdRequest>> decode_alive_request(BytesView body) {
-  constexpr std::size_t kFixed = 11;  // tag, port, type, protocol, versions, name length
-  if (body.size() < kFixed + 2) return unexpected("an ALIVE2_REQ of 13 bytes or more", body);
   EpmdAliveRequest request;
-  request.port = get16(body, 1);
-  const std::uint8_t type = byte_at(body, 3);
-  if (type != 77 && type != 72) return Error{"epmd: ALIVE2_REQ with node type " + std::to_string(type) + ", expected 77 or 72"};
-  request.type = static_cast<EpmdNodeType>(type);
-  request.highest_version = get16(body, 5);
-  request.lowest_version = get16(body, 7);
-  const std::size_t name_size = get16(body, 9);
-  if (name_size == 0 || name_size > kMaxEpmdName || body.size() < kFixed + name_size + 2) {
-    return Error{"epmd: ALIVE2_REQ of " + std::to_string(body.size()) + " bytes with a name of " + std::to_string(name_size)};
-  }
-  const std::size_t extra_size = get16(body, kFixed + name_size);
-  if (extra_size > kMaxEpmdExtra || body.size() != kFixed + name_size + 2 + extra_size) {
-    return Error{"epmd: ALIVE2_REQ of " + std::to_string(body.size()) + " bytes with " + std::to_string(extra_size) +
-                 " bytes of extra"};
-  }
-  request.name = body.substr(kFixed, name_size);
-  request.extra = body.substr(kFixed + name_size + 2);
+  const auto size = read_node(body.substr(1), "ALIVE2_REQ", request);
+  if (!size) return Error{size.error()};
+  if (*size != body.size() - 1 || request.name.empty()) return unexpected("an ALIVE2_REQ whose lengths fit, with a name", body);
+  if (request.type != EpmdNodeType::normal && request.type != EpmdNodeType::hidden)
+    return Error{"epmd: ALIVE2_REQ with node type " + std::to_string(static_cast<int>(request.type)) + ", expected 77 or 72"};
   return std::optional<EpmdRequest>(std::move(request));
 }
 

@@ -19,6 +19,9 @@
 namespace supervisorring {
 namespace {
 
+constexpr std::chrono::seconds kMinTickTime{1};     // a tick goes out four times in it
+constexpr std::chrono::seconds kMaxTickTime{3600};  // a peer that is lost for an hour is lost
+
 // Why a node cannot start.
 struct Refusal {
   ExitStatus status;
@@ -44,6 +47,8 @@ std::variant<Settings, Refusal> check(const cnode_options& options) {
   if (!level) return usage("log level '" + options.log_level + "': expected debug, info, notice, warning or error");
   settings.log_level = *level;
   if (options.otp != 0 && options.otp != 25 && options.otp != 26) return usage("placement format " + std::to_string(options.otp) + ": expected 25 or 26");
+  if (options.tick_time < kMinTickTime || options.tick_time > kMaxTickTime)
+    return usage("tick time " + std::to_string(options.tick_time.count()) + " s: expected " + std::to_string(kMinTickTime.count()) + " to " + std::to_string(kMaxTickTime.count()));
   if (options.listen.empty()) {
     settings.listen = default_listen_address(*name);
   } else {
@@ -61,6 +66,7 @@ std::variant<Settings, Refusal> check(const cnode_options& options) {
   settings.node.cookie = *cookie;
   settings.node.epmd_port = *port;
   settings.node.published = options.published;
+  settings.node.tick_time = options.tick_time;
   std::random_device random;
   settings.node.seed = static_cast<std::uint64_t>(random()) << 32 | random();
   settings.node.creation = 4 + random() % 0xfffffff0u;  // below 4 are those of old nodes
@@ -102,7 +108,7 @@ struct cnode::Impl {
 
 int cnode::Impl::run(const Settings& settings) {
   const std::string path = options.data_dir.empty() ? "data/" + settings.name.whole() : options.data_dir;
-  const auto files = DataDirectory::open(path);
+  auto files = DataDirectory::open(path);
   if (!files) return refuse({ExitStatus::data_dir, files.error()});
   auto kept = read_ring_files(*files);
   if (!kept) return refuse({ExitStatus::data_dir, kept.error()});
@@ -142,10 +148,11 @@ int cnode::Impl::run(const Settings& settings) {
       write_log(LogLevel::notice, "signal " + std::to_string(signal) + ": leaving; a second one ends at once");
       leave(false);
     });
-    status = driver.run(*the_node, &*files);
+    status = driver.run(*the_node, &*files, &pool);
     node = nullptr;
     composition = nullptr;
     all_returned = pool.shut_down(std::chrono::milliseconds(1000));  // before what the strands use goes
+    all_returned = driver.wait_for_children(std::chrono::milliseconds(all_returned ? 1000 : 0)) && all_returned;
     the_node.reset();                                                // its processes refer to the composition
   }
   if (!all_returned) write_log(LogLevel::warning, "ending although the code of a child has not returned");

@@ -62,6 +62,17 @@ Result<DataDirectory> DataDirectory::open(const std::string& path) {
   return DataDirectory(path, std::move(directory), std::move(lock));
 }
 
+Result<bool> DataDirectory::look_again() {
+  struct stat named {}, held {};
+  const bool same = ::stat(path_.c_str(), &named) == 0 && ::fstat(directory_.get(), &held) == 0 && named.st_dev == held.st_dev && named.st_ino == held.st_ino;
+  if (same) return true;
+  auto other = open(path_);
+  if (!other) return Error{other.error()};
+  directory_ = std::move(other->directory_);
+  lock_ = std::move(other->lock_);
+  return false;
+}
+
 Result<std::optional<Bytes>> DataDirectory::read(const std::string& name) const {
   if (auto bad = check_name(name)) return *bad;
   const std::string full = path_ + "/" + name;

@@ -20,6 +20,10 @@ class DataDirectory {
   // Creates what is missing of `path` (mode 0700) and locks it.
   static Result<DataDirectory> open(const std::string& path);
 
+  // Before a write of a running program: true, the path still leads to this directory; false, it led elsewhere or nowhere (moved,
+  // deleted, replaced), and what it leads to is open and locked now, created where it was missing. Error: it cannot be.
+  Result<bool> look_again();
+
   const std::string& path() const { return path_; }
   // The whole file; nullopt when there is none.
   Result<std::optional<Bytes>> read(const std::string& name) const;

@@ -1,5 +1,8 @@
 #include "io/driver.h"
 
+#include <sys/prctl.h>
+
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <thread>
@@ -8,11 +11,29 @@
 #include <utility>
 #include <vector>
 
+#include "io/baton.h"
 #include "io/listener.h"
 #include "io/port_stream.h"
 #include "io/tcp_connection.h"
 
 namespace supervisorring {
+namespace {
+
+thread_local bool running_a_child = false;  // this thread, by run_quick_children()
+
+// Something worth doing as long as it paid lately; tried again every so often when it did not.
+class Habit {
+ public:
+  bool now() { return credit_ > 0 || ++refusals_ % io_limits::kTryEvery == 0; }
+  void it_did() { credit_ = std::min(credit_ + 2, io_limits::kMostCredit); }
+  void it_did_not() { credit_ = std::max(credit_ - 1, 0); }
+
+ private:
+  int credit_ = 0;
+  unsigned refusals_ = 0;
+};
+
+}  // namespace
 
 struct Driver::Impl final : TcpConnection::Owner {
   explicit Impl(DriverOptions given)
@@ -29,8 +50,15 @@ struct Driver::Impl final : TcpConnection::Owner {
   }
 
   // ---- the loop ---------------------------------------------------------------------------------
-  int run(Node& the_node, const DataDirectory* the_files);
+  int run(Node& the_node, DataDirectory* the_files, ThreadWorkerPool* the_pool);
+  Baton::Loop loop();
   void run_batch(bool may_block);
+  bool look_at_busy();
+  void gather_more();
+  void read_busy();
+  void note_busy(ConnectionId);
+  bool run_quick_children();
+  void wake_workers();  // any thread
   void finish();
   void arm_timer(std::optional<Instant> next);
   void wait_signal(const std::function<void(int)>& handle);
@@ -66,7 +94,10 @@ struct Driver::Impl final : TcpConnection::Owner {
   std::vector<char> buffer;
 
   Node* node = nullptr;
-  const DataDirectory* files = nullptr;
+  DataDirectory* files = nullptr;
+  ThreadWorkerPool* pool = nullptr;
+  Baton baton;
+  bool started = false;
   std::unordered_map<ConnectionId, std::shared_ptr<TcpConnection>> connections;
   std::optional<PortStream> port;  // drop-in
   Bytes port_came;                 // read before the node ran
@@ -74,6 +105,9 @@ struct Driver::Impl final : TcpConnection::Owner {
   std::vector<std::shared_ptr<TcpConnection>> unwritten;  // have queued bytes of this step
   ConnectionId next_accepted = 2;
   std::size_t batch_bytes = 0;
+  std::vector<std::shared_ptr<TcpConnection>> busy;  // brought something in this batch or the one before
+  unsigned looks = 0;
+  Habit looking_pays, gathering_pays;
   std::optional<Instant> armed;
   bool refused = false;  // said that the limit of connections is reached
   bool halting = false;
@@ -83,13 +117,23 @@ struct Driver::Impl final : TcpConnection::Owner {
 
 // ---- the loop -------------------------------------------------------------------------------------
 
-int Driver::Impl::run(Node& the_node, const DataDirectory* the_files) {
+int Driver::Impl::run(Node& the_node, DataDirectory* the_files, ThreadWorkerPool* the_pool) {
   node = &the_node;
   files = the_files;
-  if (port) port->start(); else listener.start();
-  node->start(now());
-  if (!port_came.empty()) node->port_received(std::exchange(port_came, {}), now());
-  flush();
+  pool = the_pool;
+  if (pool != nullptr) pool->keep_quick();
+  baton.run([this] { return loop(); });
+  return status;
+}
+
+Baton::Loop Driver::Impl::loop() {
+  ::prctl(PR_SET_TIMERSLACK, io_limits::kTimerSlack);  // of this thread: gather_more() pauses for less than the usual slack
+  if (!std::exchange(started, true)) {
+    if (port) port->start(); else listener.start();
+    node->start(now());
+    if (!port_came.empty()) node->port_received(std::exchange(port_came, {}), now());
+    flush();
+  }
   while (!halting) {
     const auto next = node->next_timeout();
     const bool due = next && *next <= now().now;
@@ -99,21 +143,91 @@ int Driver::Impl::run(Node& the_node, const DataDirectory* the_files) {
       arm_timer(next);
     }
     run_batch(!due);
+    if (!run_quick_children()) return Baton::Loop::lost;
     flush();
   }
   finish();
-  return status;
+  return Baton::Loop::done;
 }
 
-// Runs what is ready, waiting for the first when it may block. When a batch brought much, the senders are probably
-// about to send more: one yield lets them, and their calls share the write that follows. A lone caller never pays for it.
+// Runs the turns of quick children, and what they want done, for a limited time; what is left then goes to the pool's threads.
+// False: one of them did not return in time, and another thread runs the loop.
+bool Driver::Impl::run_quick_children() {
+  if (pool == nullptr) return true;
+  auto strand = pool->take_quick();
+  if (strand == nullptr) return true;
+  auto time = std::chrono::steady_clock::now();
+  const auto until = time + io_limits::kQuickTurns;
+  while (strand != nullptr && time < until) {
+    for (; strand != nullptr && time < until; strand = pool->take_quick()) {
+      const Baton::Ticket ticket = baton.lend();
+      running_a_child = true;
+      time = pool->run_quick(std::move(strand), time);
+      running_a_child = false;
+      if (!baton.reclaim(ticket)) {
+        wake_workers();
+        return false;
+      }
+    }
+    node->workers_ready(now());
+    if (strand == nullptr) strand = pool->take_quick();
+  }
+  if (strand != nullptr) pool->schedule(std::move(strand));
+  pool->give_up_quick();
+  return true;
+}
+
+// Runs what is ready, waiting for the first when it may block.
 void Driver::Impl::run_batch(bool may_block) {
-  int handlers = may_block ? static_cast<int>(io.run_one()) : 0;
   batch_bytes = 0;
-  while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
-  if (batch_bytes < io_limits::kBusyBatch) return;
-  std::this_thread::yield();
-  while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
+  if (!may_block || !look_at_busy()) {
+    busy.clear();
+    int handlers = may_block ? static_cast<int>(io.run_one()) : 0;
+    while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
+  }
+  if (batch_bytes > 0) gather_more();
+}
+
+// Connections that brought something a moment ago are read without asking the io_context, which costs three system calls and a sleep
+// more, and for some looks before the thread sleeps; every so often all others get their turn. True: a batch has been read.
+bool Driver::Impl::look_at_busy() {
+  if (busy.empty() || ++looks % io_limits::kAllEvery == 0) return false;
+  if (!looking_pays.now()) return false;
+  for (int look = 0; look < io_limits::kLooksBeforeSleep && !wake_pending.load(std::memory_order_relaxed); ++look) {
+    read_busy();
+    if (batch_bytes > 0) {
+      looking_pays.it_did();
+      return true;
+    }
+    std::this_thread::yield();
+  }
+  looking_pays.it_did_not();
+  return false;
+}
+
+// Many callers send many small packets. A pause lets them gather, so that they are read at once and their answers share one write: the
+// longer, the more there was already; none for what a single caller sends, and none where nothing came in the last ones.
+void Driver::Impl::gather_more() {
+  if (batch_bytes < io_limits::kGatherFrom || !gathering_pays.now()) return;
+  const std::size_t before = batch_bytes;
+  std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(io_limits::kGatherPerByte * static_cast<std::int64_t>(before), io_limits::kGatherAtMost));
+  read_busy();
+  if (batch_bytes >= before + before / 8) gathering_pays.it_did();
+  else gathering_pays.it_did_not();
+}
+
+void Driver::Impl::read_busy() {
+  for (std::size_t i = 0; i < busy.size(); ++i) {
+    const auto connection = busy[i];  // reading may take it out of the list
+    connection->read_now();
+  }
+}
+
+void Driver::Impl::note_busy(ConnectionId id) {
+  for (const auto& connection : busy)
+    if (connection->id() == id) return;
+  if (busy.size() == io_limits::kBusyConnections) return;
+  if (auto connection = find(id)) busy.push_back(std::move(connection));
 }
 
 void Driver::Impl::finish() {
@@ -127,6 +241,14 @@ void Driver::Impl::finish() {
   for (auto& [id, connection] : connections) connection->abort();
   connections.clear();
   if (port) port->drain(deadline);
+}
+
+void Driver::Impl::wake_workers() {
+  if (wake_pending.exchange(true)) return;
+  asio::post(io, [this] {
+    wake_pending.store(false);
+    if (node != nullptr && !halting) node->workers_ready(now());
+  });
 }
 
 void Driver::Impl::arm_timer(std::optional<Instant> next) {
@@ -188,7 +310,10 @@ void Driver::Impl::perform(PauseReading& effect) {
 void Driver::Impl::perform(PersistFile& effect) {
   if (files == nullptr) return;
   const Instant since = now().now;
-  if (const auto error = files->write(effect.name, effect.content)) node->file_failed(effect.name, *error, now());
+  const auto same = files->look_again();
+  if (same && !*same) node->data_directory_changed(now());
+  if (const auto error = same ? files->write(effect.name, effect.content) : std::optional(Error{same.error()})) node->file_failed(effect.name, *error, now());
+  else node->file_written(effect.name, now());
   slow_disk(effect.name, since);
 }
 
@@ -238,12 +363,14 @@ void Driver::Impl::opened(ConnectionId id) {
 
 void Driver::Impl::received(ConnectionId id, BytesView bytes) {
   batch_bytes += bytes.size();
+  note_busy(id);
   node->bytes_received(id, bytes, now());
 }
 
 void Driver::Impl::written(ConnectionId id, std::size_t count) { node->bytes_written(id, count, now()); }
 
 void Driver::Impl::failed(ConnectionId id, const std::string& why) {
+  std::erase_if(busy, [id](const auto& connection) { return connection->id() == id; });
   connections.erase(id);
   if (halting) return;
   if (opening.erase(id) > 0) return node->connection_failed(id, Error{why}, now());
@@ -278,18 +405,16 @@ void Driver::on_signal(std::function<void(int)> handle) {
   impl_->wait_signal(handle);
 }
 
-int Driver::run(Node& node, const DataDirectory* files) { return impl_->run(node, files); }
+int Driver::run(Node& node, DataDirectory* files, ThreadWorkerPool* pool) { return impl_->run(node, files, pool); }
+bool Driver::wait_for_children(std::chrono::milliseconds grace) { return impl_->baton.wait_for_lost(grace); }
 
 void Driver::post(std::function<void()> work) {
   asio::post(impl_->io, [impl = impl_.get(), work = std::move(work)] { if (!impl->halting) work(); });
 }
 
+// What a child does that run_quick_children() runs is performed there.
 void Driver::wake_workers() {
-  if (impl_->wake_pending.exchange(true)) return;
-  asio::post(impl_->io, [impl = impl_.get()] {
-    impl->wake_pending.store(false);
-    if (impl->node != nullptr && !impl->halting) impl->node->workers_ready(now());
-  });
+  if (!running_a_child) impl_->wake_workers();
 }
 
 void Driver::stop(int status, const std::string& why) {

@@ -108,7 +108,7 @@ MembershipConfig ring_config(const PortAttach& attach, KeptRing kept, std::uint6
 
 ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions& options, LogLevel level, const worker_registry& registry, Bytes rest) {
   const std::string path = attach->data_dir.value_or("data/" + std::string(attach->node.atom_name()));
-  const auto files = open_directory(path, attach->generation > 1);
+  auto files = open_directory(path, attach->generation > 1);
   if (!files) return refuse(ExitStatus::data_dir, files.error());
   auto kept = read_ring_files(*files);
   if (!kept) return refuse(ExitStatus::data_dir, kept.error());
@@ -132,9 +132,10 @@ ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions&
     composition_config.port = attach;
     Composition composition(*node, registry, runtime, std::move(composition_config));
     driver.use_port(STDIN_FILENO, STDOUT_FILENO, std::move(rest), [](const std::string&) { std::_Exit(0); });
-    status = driver.run(*node, &*files);
+    status = driver.run(*node, &*files, &pool);
     running = nullptr;
     all_returned = pool.shut_down(std::chrono::milliseconds(100));
+    all_returned = driver.wait_for_children(std::chrono::milliseconds(all_returned ? 100 : 0)) && all_returned;
     node.reset();
   }
   if (!all_returned) std::_Exit(status);  // a child's thread still uses what a normal end would destroy

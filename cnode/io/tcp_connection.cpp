@@ -68,6 +68,12 @@ void TcpConnection::handle_readable(const error_code& error) {
   wait_readable();
 }
 
+void TcpConnection::read_now() {
+  if (state_ != State::open || shut_) return;
+  for (int i = 0; i < io_limits::kReadsPerTurn; ++i)
+    if (!read_once()) break;
+}
+
 bool TcpConnection::read_once() {
   if (state_ == State::over || (paused_ && state_ == State::open)) return false;
   const std::span<char> buffer = owner_.read_buffer();

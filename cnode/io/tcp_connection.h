@@ -36,10 +36,12 @@ class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
   TcpConnection(Owner& owner, asio::io_context& io, ConnectionId id);        // to be opened
   TcpConnection(Owner& owner, tcp::socket socket, ConnectionId id);          // accepted
 
+  ConnectionId id() const { return id_; }
   void open(const std::string& host, std::uint16_t port);
   void start();                                // accepted: begins to read
   void queue(Bytes bytes);
   void flush();                                // writes what is queued
+  void read_now();                             // what has come, without waiting for the io_context to say so; nothing unless it is open
   void pause(bool paused);
   void close(std::chrono::milliseconds linger);
   void abort();                                // at once; tells nobody

@@ -1,6 +1,5 @@
 #include "node/api.h"
 
-#include "node/api_status.h"
 #include "node/sup_manager.h"
 
 namespace supervisorring {
@@ -159,7 +158,6 @@ void define_supervisorring(Node& node, const State& state) {
     if (!a[0].is_atom()) return done(RpcError{atom("error"), atom("badarg")});
     ask_everybody(ctx, state, a[0], atom("count_children"), [done](ProcessContext&, std::vector<Term> lists) { done(summed(lists)); });
   });
-  define("status_text", 0, [state](ProcessContext& ctx, std::vector<Term>, RpcDone done) { done(Term::binary(status_text(ctx, *state))); });
 }
 
 void define_elixir_supervisor(Node& node, const State& state) {

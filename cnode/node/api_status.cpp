@@ -1,7 +1,5 @@
 #include "node/api_status.h"
 
-#include <cstdio>
-
 namespace supervisorring {
 
 namespace {
@@ -67,28 +65,6 @@ Term status_term(ProcessContext& context, const SupervisionState& state) {
                     {atom("supervisors"), Term::list(std::move(supervisors))},
                     {atom("stuck"), stuck_of(state, context.time().now)},
                     {atom("peers"), Term::map(std::move(peers))}});
-}
-
-std::string status_text(ProcessContext& context, const SupervisionState& state) {
-  const auto names = [](const std::vector<Term>& nodes) {
-    std::string out;
-    for (const Term& node : nodes) out += (out.empty() ? "" : " ") + std::string(node.atom_name());
-    return out.empty() ? "(none)" : out;
-  };
-  std::string out = "node     " + std::string(context.node_name().atom_name()) + "\nup       " + names(state.ring.up()) + "\nmembers  " + names(state.ring.nodes()) + "\n";
-  if (!state.ring.settled()) out += "not settled: no child is started until another member has answered\n";
-  if (state.ring.leaving()) out += "leaving: children are being handed over\n";
-  for (const auto& [name, sup] : state.supervisors) {
-    out += "supervisor " + to_text(sup->name) + ": " + phase_name(sup->phase);
-    out += ", " + std::to_string(sup->local ? sup->local->active() : 0) + " of " + std::to_string(sup->manager ? sup->manager->known_children() : 0) + " children run here";
-    if (!sup->why.empty()) out += "\n  " + sup->why;
-    if (sup->manager)
-      for (const auto& [id, what] : sup->manager->pending(kMaxPendingInStatus)) out += "\n  " + to_text(id, 100) + ": " + what;
-    out += "\n";
-  }
-  for (const StuckChild& stuck : state.native.stuck_children())
-    out += "stuck " + to_text(stuck.pid) + " (" + to_text(stuck.module) + "): dead, but its callback has not returned\n";
-  return out;
 }
 
 }  // namespace supervisorring

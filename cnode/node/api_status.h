@@ -12,6 +12,5 @@ inline constexpr std::size_t kMaxPendingInStatus = 100;  // of one supervisor; t
 // #{node, up, members, settled, leaving, otp, supervisors => [#{name, state, why, children, active, known, ...counts, pending => [{Id, Text}]}],
 //   stuck => [#{pid, name, module, reason, seconds}], peers => #{Node => cnode | legacy | unknown}}
 Term status_term(ProcessContext&, const SupervisionState&);
-std::string status_text(ProcessContext&, const SupervisionState&);
 
 }  // namespace supervisorring

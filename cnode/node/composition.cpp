@@ -109,7 +109,10 @@ void Composition::Impl::leave(ProcessContext& context, bool forget) {
 }
 
 Term Composition::Impl::status(ProcessContext& context) const {
-  return with_program_status(supervision.status(context), node, *view.ring(), {context.time().now - started, config.published, config.force, cannot_run});
+  const Membership* const membership = nano_ring.membership();
+  return with_program_status(supervision.status(context), node, *view.ring(),
+                             {context.time().now, context.time().now - started, config.published, config.force, cannot_run,
+                              membership == nullptr ? std::vector<Term>() : membership->other_format()});
 }
 
 Composition::Composition(Node& node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig config)

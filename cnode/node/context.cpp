@@ -87,8 +87,8 @@ void Context::exit(const Term& reason) {
 }
 
 void Context::log(LogLevel level, std::string text) { kernel_.log(level, std::move(text)); }
-void Context::persist(const std::string& name, Bytes content) { kernel_.effects.emplace_back(PersistFile{name, std::move(content)}); }
-void Context::remove_file(const std::string& name) { kernel_.effects.emplace_back(RemoveFile{name}); }
+void Context::persist(const std::string& name, Bytes content) { kernel_.files.write(name, std::move(content)); }
+void Context::remove_file(const std::string& name) { kernel_.files.remove(name); }
 void Context::halt(int status, const std::string& why) { kernel_.halt(status, why); }
 void Context::connect(const Term& node) {
   if (kernel_.port) return kernel_.port->connect(self_, node);

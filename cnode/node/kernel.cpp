@@ -11,8 +11,8 @@ namespace supervisorring {
 Kernel::Kernel(NodeConfig config_in, WorkerPool* workers_in)
     : config(std::move(config_in)), workers(workers_in),
       identity(check_node_name(config.name) ? atom(config.name) : atom("nonode@nohost"), config.creation),
-      processes(identity), signals(*this), calls(*this), connections(*this), epmd(*this), port(config.port ? std::make_unique<PortLink>(*this, *config.port) : nullptr),
-      random_state_(config.seed) {
+      processes(identity), signals(*this), calls(*this), connections(*this), epmd(*this), files(*this),
+      port(config.port ? std::make_unique<PortLink>(*this, *config.port) : nullptr), random_state_(config.seed) {
   define_builtin_functions(*this);
 }
 
@@ -179,7 +179,7 @@ std::optional<Instant> Kernel::next_timeout() const {
   if (halted_) return std::nullopt;
   if (!queue.empty() || connections.has_lost()) return time.now;
   std::optional<Instant> next = timers.next();
-  for (const auto& other : {connections.next_timeout(), epmd.next_timeout(), port ? port->next_timeout() : std::nullopt}) {
+  for (const auto& other : {connections.next_timeout(), epmd.next_timeout(), files.next_timeout(), port ? port->next_timeout() : std::nullopt}) {
     if (other && (!next || *other < *next)) next = other;
   }
   return next;

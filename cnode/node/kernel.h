@@ -16,6 +16,7 @@
 #include "node/epmd_client.h"
 #include "node/function_table.h"
 #include "node/identity.h"
+#include "node/kept_files.h"
 #include "node/node.h"
 #include "node/process_table.h"
 #include "node/run_queue.h"
@@ -47,6 +48,7 @@ class Kernel {
   FunctionTable functions;
   Connections connections;
   EpmdClient epmd;
+  KeptFiles files;
   const std::unique_ptr<PortLink> port;  // drop-in: instead of connections and epmd; else null
 
   std::uint64_t random();

@@ -149,7 +149,7 @@ void NanoRingProcess::perform(ProcessContext& context, membership::Publish& effe
 
 void NanoRingProcess::perform(ProcessContext&, membership::Removed&) { removed_ = tell_removed_ = true; }
 
-void NanoRingProcess::perform(ProcessContext& context, membership::Refused& effect) { context.halt(to_int(ExitStatus::join_refused), effect.why); }
+void NanoRingProcess::perform(ProcessContext& context, membership::Refused& effect) { context.halt(to_int(ExitStatus::join_refused), "not joining: " + effect.why); }
 
 void NanoRingProcess::perform(ProcessContext& context, membership::Left&) {
   if (shared_->hooks.left) return shared_->hooks.left(context);

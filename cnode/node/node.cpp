@@ -64,8 +64,16 @@ void Node::connection_closed(ConnectionId id, const std::string& why, Time now) 
   impl_->step();
 }
 
+void Node::file_written(const std::string& name, Time now) {
+  if (impl_->begin(now)) impl_->files.handle_written(name);
+}
+
 void Node::file_failed(const std::string& name, const Error& error, Time now) {
-  if (impl_->begin(now)) impl_->log(LogLevel::error, "the file " + name + " could not be written: " + error.text);
+  if (impl_->begin(now)) impl_->files.handle_failed(name, error.text);
+}
+
+void Node::data_directory_changed(Time now) {
+  if (impl_->begin(now)) impl_->files.handle_directory_changed();
 }
 
 void Node::workers_ready(Time now) {
@@ -83,6 +91,7 @@ void Node::timeout(Time now) {
   impl_->fire_timers();
   impl_->connections.handle_timeout();
   impl_->epmd.handle_timeout();
+  impl_->files.handle_timeout();
   if (impl_->port) impl_->port->handle_timeout();
   impl_->step();
 }
@@ -115,6 +124,7 @@ bool Node::registered_with_epmd() const { return impl_->epmd.registered(); }
 std::vector<Term> Node::connected_nodes() const {
   return impl_->port ? impl_->port->connected() : impl_->connections.connected();
 }
+std::vector<UnwrittenFile> Node::unwritten_files() const { return impl_->files.unwritten(); }
 std::size_t Node::process_count() const { return impl_->processes.size(); }
 
 }  // namespace supervisorring

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "node/effect.h"
+#include "node/kept_files.h"
 #include "node/process.h"
 #include "supervisorring/result.h"
 #include "supervisorring/time.h"
@@ -64,7 +65,9 @@ class Node {
   void bytes_received(ConnectionId, BytesView, Time);
   void bytes_written(ConnectionId, std::size_t count, Time);   // of what SendBytes handed over
   void connection_closed(ConnectionId, const std::string& why, Time);  // by the peer or by a fault
-  void file_failed(const std::string& name, const Error&, Time);       // a PersistFile that did not work
+  void file_written(const std::string& name, Time);                    // a PersistFile
+  void file_failed(const std::string& name, const Error&, Time);       // a PersistFile or RemoveFile that did not work
+  void data_directory_changed(Time);              // it is not the one of the writes before
   void workers_ready(Time);                       // the worker pool has something in its outbox
   void timeout(Time);                             // next_timeout() has come
   void port_received(BytesView, Time);            // drop-in: from the BEAM, cut anywhere
@@ -87,6 +90,7 @@ class Node {
   const Term& name() const;
   bool registered_with_epmd() const;
   std::vector<Term> connected_nodes() const;
+  std::vector<UnwrittenFile> unwritten_files() const;
   std::size_t process_count() const;
 
  private:

@@ -30,6 +30,19 @@ std::unordered_map<Term, double> ring_shares(const Ring& ring) {
   return shares;
 }
 
+namespace {
+
+Term unwritten(const Node& node, Instant now) {
+  std::vector<Term> files;
+  for (const UnwrittenFile& file : node.unwritten_files()) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - file.since).count();
+    files.push_back(Term::map({{atom("file"), binary(file.name)}, {atom("why"), binary(file.why)}, {atom("seconds"), integer(seconds)}}));
+  }
+  return Term::list(std::move(files));
+}
+
+}  // namespace
+
 Term with_program_status(const Term& supervision, const Node& node, const Ring& ring, const ProgramStatus& program) {
   const auto pairs = supervision.pairs();
   std::vector<Term::Pair> all(pairs.begin(), pairs.end());
@@ -41,6 +54,8 @@ Term with_program_status(const Term& supervision, const Node& node, const Ring& 
   all.emplace_back(atom("published"), Term::boolean(program.published));
   all.emplace_back(atom("forced"), Term::boolean(program.forced));
   all.emplace_back(atom("cannot_run"), binary(program.cannot_run));
+  all.emplace_back(atom("unwritten"), unwritten(node, program.now));
+  all.emplace_back(atom("other_format"), Term::list(program.other_format));
   all.emplace_back(atom("connected"), Term::list(node.connected_nodes()));
   all.emplace_back(atom("shares"), Term::map(std::move(shares)));
   return Term::map(std::move(all));

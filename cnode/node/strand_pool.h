@@ -6,6 +6,9 @@
 // Implementations: thread_worker_pool.h (threads), inline_worker_pool.h (runs when asked; for tests and the simulator).
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,6 +25,19 @@ class Strand {
   // One turn, on a thread of the pool. No exception leaves it.
   virtual Next run_turn() = 0;
   virtual bool wants_own_thread() const { return false; }
+
+  // How its turns went lately, kept by who runs them. A strand is quick when the last ones were short.
+  bool is_quick() const { return short_turns_.load(std::memory_order_relaxed) >= kQuickFrom; }
+  void note_turn(std::chrono::nanoseconds took) {
+    const auto before = short_turns_.load(std::memory_order_relaxed);
+    if (took > kLongTurn) short_turns_.store(took > 10 * kLongTurn ? 0 : before / 2, std::memory_order_relaxed);
+    else if (before < 2 * kQuickFrom) short_turns_.store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr std::uint8_t kQuickFrom = 8;
+  static constexpr std::chrono::microseconds kLongTurn{100};
+  std::atomic<std::uint8_t> short_turns_{0};
 };
 
 class StrandPool : public WorkerPool {
@@ -29,7 +45,7 @@ class StrandPool : public WorkerPool {
   // `wake` is called, from any thread, when the ready list becomes non-empty, and not again until take_ready().
   explicit StrandPool(std::function<void()> wake) : wake_(std::move(wake)) {}
 
-  // Any thread. REQUIRES: the strand is neither scheduled nor running.
+  // The node's thread. REQUIRES: the strand is neither scheduled nor running.
   virtual void schedule(std::shared_ptr<Strand> strand) = 0;
 
   // Any thread: the process `pid` has results to perform.

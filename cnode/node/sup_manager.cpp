@@ -12,6 +12,19 @@ namespace supervisorring {
 namespace {
 
 const Term& tick() { static const Term message = atom("$manager_timeout"); return message; }
+// The children that a handler's list names. With one that is malformed (`fault`) nobody knows what the list leaves out: it adds only.
+void take_list(std::vector<ChildSpec>& children, const Term& list, std::string& fault) {
+  std::vector<ChildSpec> named;
+  std::unordered_set<Term> ids;
+  for (const Term& each : list.elements()) {
+    auto checked = check_child_spec(each, std::nullopt);
+    if (auto* spec = std::get_if<ChildSpec>(&checked)) ids.insert(spec->id), named.push_back(std::move(*spec));
+    else if (fault.empty()) fault = to_text(each, 200) + " is no child spec: " + to_text(std::get<Term>(checked), 200);
+  }
+  if (!fault.empty()) std::ranges::copy_if(children, std::back_inserter(named), [&ids](const ChildSpec& last) { return !ids.contains(last.id); });
+  children = std::move(named);
+}
+
 const Term& refresh() { static const Term message = atom("$refresh_handlers"); return message; }
 
 }  // namespace
@@ -21,8 +34,11 @@ void ManagerProcess::started(ProcessContext& context) {
   sup_->manager_box.open(context.self());
   if (all_->beam) {
     sup_->manager->set_native([all = all_](const ChildSpec& spec) { return all->can_start(spec); });
-    for (const Term& module : sup_->handlers)
-      if (const Term* const kept = all_->beam->kept(tuple(atom("handler"), sup_->name, module))) handler_lists_[std::string(module.atom_name())] = read_specs(*kept);
+    for (const Term& module : sup_->handlers) {
+      std::string fault;  // was told of when the list came
+      const Term* const kept = all_->beam->kept(tuple(atom("handler"), sup_->name, module));
+      if (kept != nullptr) take_list(sup_->handler_lists[std::string(module.atom_name())], *kept, fault);
+    }
   }
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
@@ -135,10 +151,10 @@ void ManagerProcess::handle_ring(ProcessContext& context) {
 
 void ManagerProcess::refresh_handlers(ProcessContext& context) {
   if (const auto* local = std::get_if<LocalDefinition>(&sup_->definition.source)) {
-    if (!local->handler) return;
-    handler_lists_[""] = local->handler->get_all();
+    if (local->handler) sup_->handler_lists[""] = local->handler->get_all();
     return handlers_answered(context);
   }
+  if (sup_->handlers.empty()) return handlers_answered(context);
   if (handlers_asked_ > 0) {
     refresh_again_ = true;
     return;
@@ -147,16 +163,7 @@ void ManagerProcess::refresh_handlers(ProcessContext& context) {
   for (const Term& module : sup_->handlers) {
     ++handlers_asked_;
     context.erpc(remote.node, module, atom("get_all"), {}, kHandlerTimeout, [this, module](ProcessContext& ctx, CallResult answer) {
-      if (answer.ok && answer.value.is_proper_list()) {
-        handler_lists_[std::string(module.atom_name())] = read_specs(answer.value);
-        const std::size_t malformed = answer.value.size() - handler_lists_[std::string(module.atom_name())].size();
-        if (malformed > 0 && malformed_[module] != answer.value)
-          ctx.log(LogLevel::warning, std::to_string(malformed) + " of the children of " + to_text(module) + ":get_all() are no child specs and are left out: " + to_text(answer.value, 300));
-        malformed_[module] = malformed > 0 ? answer.value : Term();
-        if (all_->beam) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
-      } else {
-        ctx.log(LogLevel::warning, "the children of " + to_text(module) + ":get_all() are not known now, the last list holds: " + to_text(answer.value, 200));
-      }
+      handler_answered(ctx, module, answer);
       if (--handlers_asked_ > 0) return;
       handlers_answered(ctx);
       if (std::exchange(refresh_again_, false)) refresh_handlers(ctx);
@@ -165,14 +172,38 @@ void ManagerProcess::refresh_handlers(ProcessContext& context) {
   }
 }
 
-void ManagerProcess::handlers_answered(ProcessContext& context) {
-  if (!handler_lists_.empty()) {
-    sup_->dynamic_children.clear();
-    for (const auto& [module, children] : handler_lists_) sup_->dynamic_children.insert(sup_->dynamic_children.end(), children.begin(), children.end());
+void ManagerProcess::handler_answered(ProcessContext& context, const Term& module, const CallResult& answer) {
+  const std::string name(module.atom_name());
+  std::string fault;
+  if (!answer.ok) {
+    fault = to_text(answer.value, 200);
+  } else if (!answer.value.is_proper_list()) {
+    fault = "expected a list of child specs, got " + to_text(answer.value, 200);
+  } else {
+    take_list(sup_->handler_lists[name], answer.value, fault);
+    if (all_->beam) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
   }
+  const std::string before = std::exchange(handler_faults_[name], fault);
+  if (fault == before) return;
+  const std::string what = "children of " + to_text(sup_->name) + ": " + to_text(module) + ":get_all()";
+  if (fault.empty()) context.log(LogLevel::notice, what + " answers again");
+  else context.log(LogLevel::warning, what + ": " + fault + "; its last list holds");
+}
+
+void ManagerProcess::handlers_answered(ProcessContext& context) {
+  sup_->dynamic_children.clear();
+  for (const auto& [module, children] : sup_->handler_lists) sup_->dynamic_children.insert(sup_->dynamic_children.end(), children.begin(), children.end());
   std::vector<ChildSpec> all = sup_->static_children;
   all.insert(all.end(), sup_->dynamic_children.begin(), sup_->dynamic_children.end());
   sup_->manager->set_children(std::move(all), context.time().now);
+  if (all_handlers_answered()) sup_->manager->all_are_named(context.time().now);
+}
+
+bool ManagerProcess::all_handlers_answered() const {
+  return std::ranges::all_of(sup_->handlers, [this](const Term& module) {
+    const auto fault = handler_faults_.find(std::string(module.atom_name()));
+    return fault != handler_faults_.end() && fault->second.empty();
+  });
 }
 
 namespace {

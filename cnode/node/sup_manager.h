@@ -6,7 +6,8 @@
 //
 // In drop-in start_link on the BEAM returns when the first sync is done, as the original's does: what comes after the supervisor in a tree may call its children.
 //
-// Keeps the list of dynamic children: asked for at each ring change and every kHandlerInterval; the last list holds while the handler is away.
+// Keeps the list of dynamic children: asked for at each ring change and every kHandlerInterval. While a handler is away, raises or answers
+// no list, its last list holds; a list with a malformed spec is added to the last one. One line says so, one that it is over.
 #pragma once
 
 #include <deque>
@@ -42,7 +43,9 @@ class ManagerProcess : public Process {
   void handle_ring(ProcessContext&);
   void look_at_peers(ProcessContext&);
   void refresh_handlers(ProcessContext&);
+  void handler_answered(ProcessContext&, const Term& module, const CallResult& answer);
   void handlers_answered(ProcessContext&);
+  bool all_handlers_answered() const;
   void perform(ProcessContext&);
   void perform_one(ProcessContext&, const MgrEffect&);
   void start(ProcessContext&, const MgrStart&);
@@ -60,8 +63,7 @@ class ManagerProcess : public Process {
   std::deque<Term> recent_refs_;
   std::unordered_set<Term> recent_ref_set_;
   LegacyClosures closures_{sup_->name, [this](ProcessContext& context, const Term& request) { handle_onnode(context, request); }, all_->beam != nullptr};
-  std::map<std::string, std::vector<ChildSpec>> handler_lists_;  // by module
-  std::unordered_map<Term, Term> malformed_;                     // by module: the last list that had malformed specs, which are told of once
+  std::map<std::string, std::string> handler_faults_;            // by module: why its last list holds
   std::size_t handlers_asked_ = 0;                               // answers still to come
   bool refresh_again_ = false;
   std::optional<Instant> timer_at_;

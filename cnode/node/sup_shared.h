@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "node/native_process.h"
@@ -16,6 +15,7 @@
 #include "node/sup_post.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
+#include "sup/ordered_table.h"
 #include "sup/supervisor.h"
 #include "supervisorring/factory.h"
 
@@ -53,7 +53,8 @@ struct SupervisorState {
   // Child manager's process.
   std::unique_ptr<ChildManager> manager;    // from the first start on; lives on while the local supervisor restarts
   PostBox manager_box;
-  std::vector<ChildSpec> dynamic_children;  // the last list of the handlers
+  std::map<std::string, std::vector<ChildSpec>> handler_lists;  // by module: what each handler said last
+  std::vector<ChildSpec> dynamic_children;  // all of them
 
   // Drop-in: what the local supervisor takes over when it starts.
   std::vector<PortChild> takeover;
@@ -85,7 +86,7 @@ struct SupervisionState {
   const worker_registry& workers;
   NativeRuntime& native;
   std::map<std::string, std::shared_ptr<SupervisorState>> supervisors;  // by name
-  std::unordered_map<Term, PeerInfo> peers;                              // the peer process writes
+  OrderedTable<Term, PeerInfo> peers;                                      // the peer process writes
   PostBox peer_box;
   PostBox super_sup_box;
   Beam* beam = nullptr;  // drop-in only; not owned

@@ -61,6 +61,5 @@ bool Supervision::any_child_runs() const {
 }
 
 Term Supervision::status(ProcessContext& context) const { return status_term(context, *state_); }
-std::string Supervision::status_text(ProcessContext& context) const { return supervisorring::status_text(context, *state_); }
 
 }  // namespace supervisorring

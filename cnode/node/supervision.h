@@ -33,7 +33,6 @@ class Supervision {
   // True while any child runs here (the placement format must not change then).
   bool any_child_runs() const;
   Term status(ProcessContext&) const;               // api_status.h
-  std::string status_text(ProcessContext&) const;
   const std::shared_ptr<SupervisionState>& state() const { return state_; }
 
  private:

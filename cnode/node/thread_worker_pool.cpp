@@ -4,7 +4,8 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
-#include <thread>
+#include <optional>
+#include <utility>
 
 namespace supervisorring {
 namespace {
@@ -23,16 +24,23 @@ struct ThreadWorkerPool::Queue {
   std::weak_ptr<Strand> only;  // set for a queue of one strand: its thread ends with it
   Strand* key = nullptr;       // of it in own_queues
   bool for_one = false;
+  std::condition_variable filled_or_stop;  // of the lookout
+  bool lookout_sleeps = false;
+  std::uint64_t taken = 0;        // turns begun
+  unsigned stand_ins = 0;         // more threads than there should be, and as many are held
+  std::uint64_t stood_in = 0;     // ever
 
   void push(std::shared_ptr<Strand> strand) {
-    bool wake;
+    bool wake, wake_lookout;
     {
       std::lock_guard lock(mutex);
       strands.push_back(std::move(strand));
       size.store(strands.size(), std::memory_order_release);
       wake = sleeping > 0;
+      wake_lookout = std::exchange(lookout_sleeps, false);
     }
     if (wake) work_or_stop.notify_one();
+    if (wake_lookout) filled_or_stop.notify_one();
   }
 };
 
@@ -51,6 +59,7 @@ struct ThreadWorkerPool::Shared {
 ThreadWorkerPool::ThreadWorkerPool(unsigned threads, std::function<void()> wake)
     : StrandPool(std::move(wake)), shared_(std::make_shared<Shared>()), common_(std::make_shared<Queue>()) {
   for (unsigned i = 0; i < threads; ++i) start_thread(common_);
+  lookout_ = std::thread(&ThreadWorkerPool::look_out, this);
 }
 
 ThreadWorkerPool::~ThreadWorkerPool() { shut_down(std::chrono::seconds(1)); }
@@ -66,8 +75,32 @@ void ThreadWorkerPool::start_thread(const std::shared_ptr<Queue>& queue) {
   std::thread(&ThreadWorkerPool::work, shared_, queue).detach();
 }
 
+// Wakes at most ten times a second while there is work, and not at all without.
+void ThreadWorkerPool::look_out() {
+  Queue& queue = *common_;
+  std::unique_lock lock(queue.mutex);
+  while (!shared_->stopping) {
+    if (queue.strands.empty()) {
+      queue.lookout_sleeps = true;
+      queue.filled_or_stop.wait(lock, [&] { return shared_->stopping || !queue.strands.empty(); });
+      queue.lookout_sleeps = false;
+    }
+    const std::uint64_t taken = queue.taken;
+    if (queue.filled_or_stop.wait_for(lock, kPatience, [&] { return shared_->stopping.load(); })) return;
+    if (queue.strands.empty() || queue.taken != taken || queue.stand_ins >= kMaxStandIns) continue;
+    ++queue.stand_ins;
+    ++queue.stood_in;
+    lock.unlock();
+    start_thread(common_);
+    lock.lock();
+  }
+}
+
 void ThreadWorkerPool::schedule(std::shared_ptr<Strand> strand) {
-  if (!strand->wants_own_thread()) return common_->push(std::move(strand));
+  if (!strand->wants_own_thread()) {
+    if (keeps_quick_ && strand->is_quick()) return quick_.push_back(std::move(strand));
+    return common_->push(std::move(strand));
+  }
   std::shared_ptr<Queue> queue;
   bool fresh = false;
   {
@@ -90,10 +123,15 @@ void ThreadWorkerPool::schedule(std::shared_ptr<Strand> strand) {
 void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queue> queue) {
   const auto ended = [&] { return queue->for_one && queue->only.expired(); };
   std::shared_ptr<Strand> strand;
+  std::optional<std::uint64_t> stood_in;  // when the last turn began
   while (!shared->stopping) {
     for (int i = 0; i < kLooksBeforeSleep && queue->size.load(std::memory_order_acquire) == 0; ++i) std::this_thread::yield();
     {
       std::unique_lock lock(queue->mutex);
+      if (queue->stand_ins > 0 && stood_in && *stood_in != queue->stood_in) {  // this one was held, and another one stands in
+        --queue->stand_ins;
+        break;
+      }
       while (queue->strands.empty() && !shared->stopping && !ended()) {
         ++queue->sleeping;
         if (queue->for_one) queue->work_or_stop.wait_for(lock, std::chrono::seconds(1));  // nobody tells that the strand is gone
@@ -103,9 +141,14 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
       if (queue->strands.empty() || shared->stopping) break;
       strand = std::move(queue->strands.front());
       queue->strands.pop_front();
+      ++queue->taken;
+      stood_in = queue->stood_in;
       queue->size.store(queue->strands.size(), std::memory_order_release);
     }
-    if (strand->run_turn() == Strand::Next::again) queue->push(std::move(strand));
+    const auto start = std::chrono::steady_clock::now();
+    const Strand::Next next = strand->run_turn();
+    strand->note_turn(std::chrono::steady_clock::now() - start);
+    if (next == Strand::Next::again) queue->push(std::move(strand));
     strand.reset();
   }
   std::lock_guard lock(shared->mutex);
@@ -114,6 +157,25 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
   }
   --shared->threads;
   shared->thread_ended.notify_all();
+}
+
+std::shared_ptr<Strand> ThreadWorkerPool::take_quick() {
+  if (quick_.empty()) return nullptr;
+  std::shared_ptr<Strand> strand = std::move(quick_.front());
+  quick_.pop_front();
+  return strand;
+}
+
+std::chrono::steady_clock::time_point ThreadWorkerPool::run_quick(std::shared_ptr<Strand> strand, std::chrono::steady_clock::time_point now) {
+  const Strand::Next next = strand->run_turn();
+  const auto end = std::chrono::steady_clock::now();
+  strand->note_turn(end - now);
+  if (next == Strand::Next::again) common_->push(std::move(strand));
+  return end;
+}
+
+void ThreadWorkerPool::give_up_quick() {
+  for (auto& strand : std::exchange(quick_, {})) common_->push(std::move(strand));
 }
 
 unsigned ThreadWorkerPool::running_threads() const {
@@ -132,8 +194,10 @@ bool ThreadWorkerPool::shut_down(std::chrono::milliseconds grace) {
     if (const auto queue = known.lock()) {
       std::lock_guard queue_lock(queue->mutex);
       queue->work_or_stop.notify_all();
+      queue->filled_or_stop.notify_all();
     }
   }
+  lookout_.join();
   lock.lock();
   shared_->shut_down_worked = shared_->thread_ended.wait_for(lock, grace, [this] { return shared_->threads == 0; });
   return shared_->shut_down_worked;

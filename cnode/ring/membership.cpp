@@ -81,6 +81,7 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
     return refuse_input("gossip of " + to_text(sender) + ": the ring would hold more than " + std::to_string(kMaxLwwNames) + " names", time);
   }
   const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
+  if (phase_ == Phase::asking) note_earlier_life(gossip.nodes);
   nodes_.merge(gossip.nodes);
   up_.merge(gossip.up);
   if (sender != self_ && (nodes_.entries().contains(sender) || up_.entries().contains(sender))) {
@@ -162,6 +163,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
   if (phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
   if (phase_ == Phase::aside && up_.is_member(self_)) put_self_back(time);
   if (up_text.empty()) return;
+  std::erase_if(other_format_, [this](const Term& node) { return !up_.is_member(node); });
   std::vector<Term> come;
   for (const Term& member : last_up_) {
     if (member != self_ && !std::binary_search(before.begin(), before.end(), member, [](const Term& a, const Term& b) { return compare(a, b) < 0; })) {

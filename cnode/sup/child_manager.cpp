@@ -42,8 +42,38 @@ void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
   replan(now, false);
 }
 
+void ChildManager::all_are_named(Instant now) {
+  if (!local_ || leaving_ || !settled_) return;
+  std::vector<Supervisor::View> ended;
+  std::unordered_map<Term, Unnamed> unnamed;
+  local_->for_each([&](const Supervisor::View& view) {
+    const Term& id = view.spec.id;
+    const auto entry = entries_.find(id);
+    if (entry != entries_.end() && entry->second.wanted) return;
+    const auto known = unnamed_.find(id);
+    Unnamed one = known == unnamed_.end() ? Unnamed{now, false} : known->second;
+    one.unwanted = one.unwanted || ring_changed_;
+    unnamed.emplace(id, one);
+    const bool at_rest = view.state == Supervisor::ChildState::running || view.state == Supervisor::ChildState::down;
+    if (one.unwanted && at_rest && now - one.since >= kUnnamedGrace && !out_.contains(id) && !in_by_id_.contains(id)) ended.push_back(view);
+  });
+  unnamed_ = std::move(unnamed);
+  ring_changed_ = false;
+  for (const Supervisor::View& view : ended) end_unnamed(view);
+  pump(now);
+}
+
+void ChildManager::end_unnamed(const Supervisor::View& view) {
+  const Term& id = view.spec.id;
+  end_requested(id);
+  if (view.state == Supervisor::ChildState::down) return effects_.push_back(MgrDelete{id});
+  report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + " is named by no handler any more: stopped");
+  effects_.push_back(MgrStop{id});
+}
+
 void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
   note_ring_change(now);
+  ring_changed_ = true;
   full_ring_ = std::move(ring);
   if (format_ != format) {
     format_ = format;

@@ -6,7 +6,8 @@
 // state; a failed move is tried again, with back-off; a child that another member of ours may still run is asked for before
 // it is started afresh, so that its state arrives; nothing is done for children whose owner did not change.
 //
-// Keys are hashed once: the digest of each id is kept.
+// Keys are hashed once: the digest of each id is kept. Children are started, asked for and offered in the order in which they became known, members in
+// the order of their first hello or of their names: nothing follows the order of a hash table.
 //
 // sans-IO: inputs are method calls with the time; take_effects() says what is to be done. It reads the local supervisor's
 // table (supervisor.h) and never changes it: starts and stops are effects. The protocol of a move: peer_messages.h.
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include "ring/ring_view.h"
+#include "sup/ordered_table.h"
 #include "sup/peer_messages.h"
 #include "sup/supervisor.h"
 
@@ -41,6 +43,7 @@ inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child t
 inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
 inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when asked for
 inline constexpr Duration kViewsDiffer = std::chrono::seconds(5);  // after a ring change: members may not have the same view of it yet
+inline constexpr Duration kUnnamedGrace = std::chrono::seconds(5);  // start_child tells the handler of a child when it runs already
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
 inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 
@@ -51,6 +54,10 @@ enum class PeerKind : std::uint8_t {
   by_hand,   // the same, beside a BEAM: children go to it as to a legacy member
   lacks_it,  // a member of ours that does not
   legacy,    // has not announced itself: a BEAM member
+};
+
+struct NameOrder {
+  bool operator()(const Term& a, const Term& b) const { return compare(a, b) < 0; }
 };
 
 // A move, by the member that began it and its number.
@@ -95,6 +102,9 @@ class ChildManager {
   void attach(const Supervisor* local, Instant now);
   // All children there should be: static ones and those of the handlers. Ids that were not known before are placed.
   void set_children(std::vector<ChildSpec> children, Instant now);
+  // The children given last are all there are: every handler has answered. As the original's sync, the first of these after a change
+  // of the ring ends what runs here and is named by nobody; what is not named for a moment only (kUnnamedGrace) by a later one.
+  void all_are_named(Instant now);
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // The ring as it is now. `leaving`: hand everything over.
@@ -169,6 +179,7 @@ class ChildManager {
     int unanswered = 0;
     Instant again_at;
   };
+  struct Unnamed { Instant since; bool unwanted; };  // unwanted: the ring has changed since
   // hope: none when the owner cannot run it, as far as it says. when_asked: the owner was not ready, and asks for the child when it is.
   enum class Hope : bool { none, some };
   struct Retry { Duration delay{}; Instant at{}; Instant since{}; std::string why; Hope hope = Hope::some; bool when_asked = false; };
@@ -177,6 +188,7 @@ class ChildManager {
   Entry& entry_for(const ChildSpec& spec);
   void adopt_running();
   void replan(Instant now, bool ring_change);
+  void end_unnamed(const Supervisor::View& view);
   void place(const Term& id, Entry&, Instant now, bool ring_change);
   void place_here(const Term& id, Entry&, const std::optional<Term>& owner_before, Instant now, bool ring_change);
   void place_elsewhere(const Term& id, Entry&, Instant now);
@@ -244,24 +256,26 @@ class ChildManager {
   bool settled_ = false;
   bool leaving_ = false;
   Instant leaving_since_{};
-  std::unordered_map<Term, PeerKind> peers_;
-  std::unordered_set<Term> gone_;               // members that are up and not connected
-  std::unordered_set<Term> leaving_peers_;
+  OrderedTable<Term, PeerKind> peers_;
+  std::set<Term, NameOrder> gone_;             // members that are up and not connected
+  std::set<Term, NameOrder> leaving_peers_;
 
-  std::unordered_map<Term, Entry> entries_;
+  OrderedTable<Term, Entry> entries_;
   std::deque<Term> to_start_;                   // ids
   std::unordered_set<Term> queued_to_start_;    // the same
   std::unordered_set<Term> starting_;
   std::deque<Term> to_move_;
   std::unordered_set<Term> queued_to_move_;
-  std::unordered_map<Term, MoveOut> out_;       // by id
+  OrderedTable<Term, MoveOut> out_;             // by id
   std::unordered_map<std::uint64_t, Term> out_ids_;
-  std::unordered_map<MoveKey, MoveIn, MoveKeyHash> in_;
-  std::unordered_map<Term, MoveKey> in_by_id_;
+  OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;
+  OrderedTable<Term, MoveKey> in_by_id_;
   std::deque<std::pair<MoveKey, Term>> arrived_;  // what was taken here lately: move, pid
-  std::unordered_map<Term, Ask> asks_;
-  std::unordered_map<Term, std::vector<Term>> asks_to_send_;  // by member
-  std::unordered_map<Term, Retry> retries_;     // by id
+  OrderedTable<Term, Ask> asks_;
+  OrderedTable<Term, std::vector<Term>> asks_to_send_;  // by member
+  OrderedTable<Term, Retry> retries_;           // by id
+  std::unordered_map<Term, Unnamed> unnamed_;   // children in the supervisor's table that were not wanted at the last all_are_named()
+  bool ring_changed_ = false;                   // since the last all_are_named()
   Instant next_sweep_{};
   Instant views_differ_until_{};
   bool views_differ_ = false;                   // at the change that is being planned for: the one before was a moment ago

@@ -27,7 +27,7 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
-  out_.emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + kMoveStepTimeout});
+  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + kMoveStepTimeout});
   out_ids_.emplace(number, id);
   if (hand) effects_.push_back(MgrHand{target, view->spec});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
@@ -93,7 +93,16 @@ void ChildManager::finish_move(const Term& id, Instant now) {
 }
 
 void ChildManager::forwarded(const Term& id, Instant now) { finish_move(id, now); }
-void ChildManager::stopped(const Term& id, Instant now) { finish_move(id, now); }
+// At the end of a move, or because nobody named it; then it may have been named again meanwhile.
+void ChildManager::stopped(const Term& id, Instant now) {
+  if (out_.contains(id)) return finish_move(id, now);
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end()) return;
+  if (!entry->second.wanted) return void(entries_.erase(entry));
+  entry->second.seen_here = false;
+  place(id, entry->second, now, false);
+  pump(now);
+}
 
 void ChildManager::handed(const Term& id, const Result<Term>& result, Instant now) {
   const auto it = out_.find(id);

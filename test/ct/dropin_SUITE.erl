@@ -20,7 +20,7 @@
          a_request_that_programs_die_of_is_given_up/1, when_the_lease_ends_children_stop_before_acks/1,
          a_child_that_ends_without_a_program_is_restarted/1, a_line_of_the_program_is_logged/1,
          nothing_is_left_when_the_application_stops/1, unknown_messages_stop_nothing/1,
-         a_killed_relay_has_the_program_replaced/1]).
+         a_killed_relay_has_the_program_replaced/1, a_killed_owner_starts_anew/1]).
 
 -export([members_share_children/1, programs_killed_under_load/1, legacy_members_are_replaced_under_load/1,
          a_data_directory_has_one_owner/1, handlers_that_do_not_answer/1, an_intensity_that_is_exceeded_ends_it/1,
@@ -52,7 +52,7 @@ groups() ->
                  when_the_lease_ends_children_stop_before_acks,
                  a_child_that_ends_without_a_program_is_restarted, a_line_of_the_program_is_logged,
                  nothing_is_left_when_the_application_stops, unknown_messages_stop_nothing,
-                 a_killed_relay_has_the_program_replaced]},
+                 a_killed_relay_has_the_program_replaced, a_killed_owner_starts_anew]},
      {members, [], [members_share_children, programs_killed_under_load,
                     legacy_members_are_replaced_under_load, a_data_directory_has_one_owner,
                     handlers_that_do_not_answer, an_intensity_that_is_exceeded_ends_it,
@@ -386,15 +386,30 @@ unknown_messages_stop_nothing(Config) ->
         {ok, _} = supervisor([beam_child:spec(a)]),
         await([a]),
         Names = ['Elixir.NanoRing', 'Elixir.Supervisorring.App.Sup.SuperSup', supervisorring_peer,
-                 'Elixir.BeamSup.GlobalSup', ?SUP, 'Elixir.BeamSup.ChildManager', supervisorring_port,
+                 ?SUP, 'Elixir.BeamSup.ChildManager', supervisorring_port,
                  supervisorring_estate, a],
+        Nobody = spawn(fun() -> ok end),
         Pids = [whereis(Name) || Name <- Names],
         [Name ! Message || Name <- Names,
-                           Message <- [hello, {'$gen_cast', what}, {'EXIT', self(), why}, {'$supervisorring', what},
+                           Message <- [hello, {'$gen_cast', what}, {'EXIT', Nobody, why}, {'$supervisorring', what},
                                        {'$gen_call', nobody, what}, {make_ref(), what}, [], {}, 17],
                            Name =/= a],
         timer:sleep(300),
         ?assertEqual(Pids, [whereis(Name) || Name <- Names])
+    end).
+
+%% Its program, which is stopped, must not keep the successor from the data directory.
+a_killed_owner_starts_anew(Config) ->
+    on(Config, fun() ->
+        {ok, _} = supervisor([beam_child:spec(a)]),
+        await([a]),
+        A = whereis(a),
+        Before = program_pid(),
+        stop_program(),
+        exit(whereis(supervisorring_port), kill),
+        eventually(fun() -> ring_cluster:is_ready() end, 5000),
+        ?assertEqual("", os:cmd("ps -o pid= -p " ++ Before)),
+        ?assertEqual([{a, A, worker, [beam_child]}], supervisor:which_children(?SUP))
     end).
 
 a_killed_relay_has_the_program_replaced(Config) ->
@@ -432,6 +447,20 @@ members_share_children(Config) ->
          ok = supervisorring:delete_child(?MIXED, Id),
          ?assertEqual([], ?MIXED:get_all())
      end) || Member <- Members, Id <- [x1, x2, x3]],
+    %% A client of theirs.
+    Client = ring_cluster:start_beam("share_client"),
+    ring_cluster:legacy_modules(Client),
+    in(Client, fun() ->
+        _ = application:load(supervisorring),
+        application:set_env(supervisorring, members, Nodes),
+        [?assertEqual(Owner, supervisorring:exec(?MIXED, Id, fun erlang:node/0))
+         || {Id, Owner} <- [{Id, supervisorring:find(?MIXED, Id)} || Id <- [m1, m2, m3, m4]]],
+        {ok, Pid} = supervisorring:start_child(?MIXED, 'Elixir.MixedSup':counter(x4)),
+        ?assertEqual(Pid, supervisorring:whereis_name({?MIXED, x4})),
+        ?assertMatch(#{active := 13}, supervisorring:count_children(?MIXED)),
+        ok = supervisorring:terminate_child(?MIXED, x4),
+        ok = supervisorring:delete_child(?MIXED, x4)
+    end),
     %% A BEAM that dies: the others have its children.
     [_, #{node := N2} = M2, M3] = Members,
     catch in(M3, fun() -> erlang:halt(0) end),

@@ -10,6 +10,7 @@
 -export([every_exit_reason_arrives_as_it_is/1, an_exit_normal_does_nothing/1,
          a_cpp_exception_is_the_reason_of_all_who_look/1, a_cut_connection_is_noconnection_and_heals/1,
          both_connect_at_once_many_times/1, a_frozen_program_is_dropped_in_time/1,
+         a_frozen_beam_is_dropped_in_time/1, a_program_that_was_held_up_keeps_its_connections/1,
          a_short_tick_time_keeps_an_idle_connection/1]).
 -export([large_messages_both_ways/1, any_term_comes_back_as_it_went/1, chosen_terms_come_back_as_they_went/1]).
 
@@ -33,7 +34,7 @@ all() ->
      every_exit_reason_arrives_as_it_is, an_exit_normal_does_nothing,
      a_cpp_exception_is_the_reason_of_all_who_look, a_cut_connection_is_noconnection_and_heals,
      both_connect_at_once_many_times, a_frozen_program_is_dropped_in_time,
-     a_short_tick_time_keeps_an_idle_connection,
+     a_frozen_beam_is_dropped_in_time, a_program_that_was_held_up_keeps_its_connections, a_short_tick_time_keeps_an_idle_connection,
      large_messages_both_ways, any_term_comes_back_as_it_went, chosen_terms_come_back_as_they_went].
 
 init_per_suite(Config) ->
@@ -295,22 +296,78 @@ meet(Node, Other, Times) ->
 
 %% A BEAM with a tick time of 4 s gives a program up that stops, and speaks to it again afterwards.
 a_frozen_program_is_dropped_in_time(Config) ->
-    #{node := Node} = Program = ring_cluster:start_ringnode("frozen"),
+    #{node := DevNode} = proplists:get_value(dev, Config),
+    #{node := Node} = Program = ring_cluster:start_ringnode("frozen", ["--supervisor", ?SUP ++ atom_to_list(DevNode)]),
     Beam = ring_cluster:start_beam("impatient", ["-kernel", "net_ticktime", "4"]),
     in(Beam, fun() ->
-        pong = net_adm:ping(Node),
-        Ref = monitor(process, {rex, Node}),
-        pong = net_adm:ping(Node),
+        process_flag(trap_exit, true),
+        all_children_answer(Node),
+        Pid = pid_of(Node, c1),
+        Refs = [monitor(process, Pid), monitor(process, {rex, Node})],
+        true = link(Pid),
+        gen_server:call(Pid, get),
         ring_cluster:signal(Program, "STOP"),
-        {Micros, Why} = timer:tc(fun() -> receive {'DOWN', Ref, _, _, W} -> W after 15000 -> nothing end end),
+        {Micros, Why} = timer:tc(fun() -> receive {'EXIT', Pid, W} -> W after 15000 -> nothing end end),
         ring_cluster:signal(Program, "CONT"),
         ?assertEqual(noconnection, Why),
+        ?assertEqual([noconnection, noconnection], [down(Ref) || Ref <- Refs]),
         ?assert(Micros < 8000000),
         ring_cluster:eventually(fun() -> net_adm:ping(Node) =:= pong end, 10000)
     end),
     ring_cluster:kill(Program),
-    ring_cluster:stop_beam(Beam),
-    is_list(Config).
+    ring_cluster:stop_beam(Beam).
+
+%% The other way round: the program's children that watch a process of a BEAM hear that the connection is lost.
+a_frozen_beam_is_dropped_in_time(Config) ->
+    #{node := DevNode} = proplists:get_value(dev, Config),
+    #{node := Node} = Program = watcher("patient", ["--tick-time", "4"], DevNode),
+    #{node := Frozen} = Beam = ring_cluster:start_beam("frozen_beam", ["-kernel", "net_ticktime", "4"]),
+    OsPid = in(Beam, fun os:getpid/0),
+    [Pid, ByName] = [in(Beam, fun() -> whereis(Name) end) || Name <- [rex, net_kernel]],
+    on_dev(Config, fun() ->
+        ring_cluster:eventually(fun() -> is_list(gen_server:call({w1, Node}, told)) end, 10000),
+        Ref = gen_server:call({w1, Node}, {monitor, Pid}),
+        NameRef = gen_server:call({w1, Node}, {monitor, {net_kernel, Frozen}}),
+        ok = gen_server:call({w1, Node}, {link, ByName}),
+        timer:sleep(5000),
+        ?assertEqual([], gen_server:call({w1, Node}, told)),
+        os:cmd("kill -STOP " ++ OsPid),
+        {Micros, ok} = timer:tc(fun() ->
+            ring_cluster:eventually(fun() -> length(gen_server:call({w1, Node}, told)) end, 3, 15000)
+        end),
+        os:cmd("kill -CONT " ++ OsPid),
+        ?assertEqual(lists:sort([{'DOWN', Ref, process, Pid, noconnection},
+                                 {'DOWN', NameRef, process, {net_kernel, Frozen}, noconnection},
+                                 {'EXIT', ByName, noconnection}]),
+                     lists:sort(gen_server:call({w1, Node}, told))),
+        ct:log("given up after ~p ms", [Micros div 1000]),
+        ?assert(Micros > 2500000),
+        ?assert(Micros < 6000000)
+    end),
+    ring_cluster:eventually(fun() -> in(Beam, fun() -> net_adm:ping(Node) end) end, pong, 10000),
+    ?assertMatch({match, _}, re:run(ring_cluster:log(Program), "frozen_beam@127.0.0.1.*silent for 4")),
+    ring_cluster:kill(Program),
+    ring_cluster:stop_beam(Beam).
+
+%% Stopped for longer than its own tick time, beside a BEAM with a longer one: the BEAM's ticks wait to be read.
+a_program_that_was_held_up_keeps_its_connections(Config) ->
+    #{node := DevNode} = proplists:get_value(dev, Config),
+    #{node := Node} = Program = watcher("held_up", ["--tick-time", "2"], DevNode),
+    on_dev(Config, fun() ->
+        ring_cluster:eventually(fun() -> is_list(gen_server:call({w1, Node}, told)) end, 10000),
+        gen_server:call({w1, Node}, {monitor, self()}),
+        ring_cluster:signal(Program, "STOP"),
+        timer:sleep(4000),
+        ring_cluster:signal(Program, "CONT"),
+        ?assertEqual([], gen_server:call({w1, Node}, told))
+    end),
+    ring_cluster:kill(Program).
+
+%% A program with one child that watches others: {w1, Node}.
+watcher(Name, Args, DevNode) ->
+    Argument = "={specs,[{w1,{gen_server,start_link,[{local,w1},watcher,[],[]]},permanent,2000,worker,[watcher]}]}",
+    ring_cluster:start_ringnode(Name, Args ++ ["--workers", ring_cluster:odd_workers(),
+                                               "--supervisor", "watchers=my_sup@" ++ atom_to_list(DevNode) ++ Argument]).
 
 %% Nobody says anything for three of its tick times: the program answers its ticks.
 a_short_tick_time_keeps_an_idle_connection(Config) ->

@@ -4,10 +4,12 @@
 
 -export([all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([a_name_without_host_is_refused/1, a_cookie_that_others_can_read_is_refused/1,
-         a_bare_elixir_name_is_refused_with_a_hint/1, without_epmd_it_does_not_start/1,
+         a_bare_elixir_name_is_refused_with_a_hint/1, a_tick_time_out_of_range_is_refused/1,
+         without_epmd_it_does_not_start/1,
          an_unusable_data_directory_is_refused/1, a_data_directory_in_use_is_refused/1,
          missing_workers_are_refused/1]).
 -export([status_shows_the_node/1, a_node_that_does_not_answer_is_said/1, leave_ends_the_node/1,
+         a_ring_file_that_cannot_be_written_is_shown_and_written_later/1,
          place_agrees_with_the_legacy_placement/1, place_names_the_lines_that_are_no_terms/1,
          its_version_is_printed/1]).
 
@@ -21,10 +23,11 @@
 
 all() ->
     [a_name_without_host_is_refused, a_cookie_that_others_can_read_is_refused,
-     a_bare_elixir_name_is_refused_with_a_hint, without_epmd_it_does_not_start,
+     a_bare_elixir_name_is_refused_with_a_hint, a_tick_time_out_of_range_is_refused,
+     without_epmd_it_does_not_start,
      an_unusable_data_directory_is_refused, a_data_directory_in_use_is_refused,
      missing_workers_are_refused, status_shows_the_node, a_node_that_does_not_answer_is_said,
-     leave_ends_the_node, place_agrees_with_the_legacy_placement,
+     leave_ends_the_node, a_ring_file_that_cannot_be_written_is_shown_and_written_later, place_agrees_with_the_legacy_placement,
      place_names_the_lines_that_are_no_terms, its_version_is_printed].
 
 init_per_suite(Config) ->
@@ -54,6 +57,9 @@ a_cookie_that_others_can_read_is_refused(Config) ->
 
 a_bare_elixir_name_is_refused_with_a_hint(_Config) ->
     refused(?USAGE, "'Elixir.MySup'", args() ++ ["--supervisor", "MySup=my_sup@dev@127.0.0.1"]).
+
+a_tick_time_out_of_range_is_refused(_Config) ->
+    [refused(?USAGE, "--tick-time", args() ++ ["--tick-time", Time]) || Time <- ["0", "-1", "3601", "soon"]].
 
 without_epmd_it_does_not_start(_Config) ->
     {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
@@ -96,21 +102,46 @@ refused(Status, Why, Args) ->
 
 status_shows_the_node(_Config) ->
     #{node := Node} = ring_cluster:start_ringnode("shown"),
-    {0, Text} = command(["status", "--name", atom_to_list(Node),
+    {0, Text} = ring_cluster:command(["status", "--name", atom_to_list(Node),
                          "--cookie-file", ring_cluster:cookie_file()]),
     ?assertMatch({match, _}, re:run(Text, atom_to_list(Node))),
     ?assertMatch({match, _}, re:run(Text, "1 of 1 up")).
 
 a_node_that_does_not_answer_is_said(_Config) ->
-    {?NO_ANSWER, Text} = command(["status", "--name", "nobody@127.0.0.1",
+    {?NO_ANSWER, Text} = ring_cluster:command(["status", "--name", "nobody@127.0.0.1",
                                   "--cookie-file", ring_cluster:cookie_file()]),
     ?assertMatch({match, _}, re:run(Text, "nobody@127.0.0.1")).
 
 leave_ends_the_node(_Config) ->
     #{node := Node} = Program = ring_cluster:start_ringnode("leaver"),
-    {0, _} = command(["leave", "--name", atom_to_list(Node),
+    {0, _} = ring_cluster:command(["leave", "--name", atom_to_list(Node),
                       "--cookie-file", ring_cluster:cookie_file()]),
     ?assertEqual(0, ring_cluster:await_exit(Program, 10000)).
+
+%% While it runs, its data directory is taken away and a file put in its place.
+a_ring_file_that_cannot_be_written_is_shown_and_written_later(_Config) ->
+    #{node := Node} = Program = ring_cluster:start_ringnode("lost_disk"),
+    Dir = ring_cluster:data_dir("lost_disk"),
+    Beam = ring_cluster:start_beam("changer"),
+    File = filename:join(Dir, "ring"),
+    ring_cluster:eventually(fun() -> filelib:is_regular(File) end, 5000),
+    ok = file:rename(Dir, Dir ++ ".moved"),
+    ok = file:write_file(Dir, "in its place"),
+    add_node(Beam, Node, 'one@127.0.0.1'),
+    ring_cluster:eventually(fun() -> is_list(string:find(ring_cluster:status(Node), "NOT WRITTEN")) end, 5000),
+    ct:log("~ts", [ring_cluster:status(Node)]),
+    add_node(Beam, Node, 'two@127.0.0.1'),
+    ?assertEqual(pong, ring_cluster:in(Beam, fun() -> net_adm:ping(Node) end)),
+    ok = file:delete(Dir),
+    ring_cluster:eventually(fun() -> string:find(ring_cluster:status(Node), "NOT WRITTEN") end, nomatch, 20000),
+    {ok, Bytes} = file:read_file(File),
+    ?assertMatch([_, 'one@127.0.0.1', 'two@127.0.0.1'], ring_view:members(binary_to_term(Bytes))),
+    Log = ring_cluster:log(Program),
+    [?assertMatch([_], binary:matches(Log, Line))
+     || Line <- [<<"the file ring is not written: cannot create the data directory">>, <<"the file ring is written again">>]].
+
+add_node(Beam, Node, Name) ->
+    ok = ring_cluster:in(Beam, fun() -> gen_server:cast({'Elixir.NanoRing', Node}, {add_node, Name}) end).
 
 place_agrees_with_the_legacy_placement(Config) ->
     Nodes = ['a@127.0.0.1', 'b@127.0.0.1', 'c@127.0.0.1'],
@@ -132,13 +163,8 @@ place_names_the_lines_that_are_no_terms(Config) ->
     ?assertMatch({match, _}, re:run(Text, "a@127.0.0.1\tfour")).
 
 its_version_is_printed(_Config) ->
-    {0, Text} = command(["--version"]),
+    {0, Text} = ring_cluster:command(["--version"]),
     ?assertMatch({match, _}, re:run(Text, "ringnode [0-9]+\\.[0-9]+")).
-
-command(Args) ->
-    Program = ring_cluster:run_ringnode("command", Args),
-    Status = ring_cluster:await_exit(Program, 20000),
-    {Status, ring_cluster:log(Program)}.
 
 %% `ringnode place` with Text as its standard input.
 place(Config, Nodes, Text) ->

@@ -9,11 +9,11 @@
 
 -export([start/1, stop/0, mark/0, stop_since/1]).
 -export([start_epmd/0, stop_epmd/0, epmd_names/0, epmd_port/0]).
--export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, kill/1, signal/2,
-         await_exit/2, log/1]).
+-export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, odd_workers/0, kill/1,
+         signal/2, await_exit/2, log/1, command/1, status/1]).
 -export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, start_dropin/2, stop_beam/1,
          in/2, in/3]).
--export([program_pid/0, is_ready/0, legacy_modules/1]).
+-export([program_pid/0, is_ready/0, legacy_modules/1, outcome/1]).
 -export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1,
          children_file/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
@@ -107,6 +107,16 @@ run_args(Name) ->
 run_ringnode(Name, Args) ->
     call({start, Name, executable(), Args}).
 
+%% A shared object of the classes in odd_worker.cpp, compiled as a user would.
+-spec odd_workers() -> file:filename().
+odd_workers() ->
+    Source = filename:join([root(), "test", "ct", "odd_worker.cpp"]),
+    Object = filename:join(call(dir), "libodd_worker.so"),
+    Include = filename:join([root(), "cnode", "include"]),
+    Built = os:cmd(lists:join(" ", ["g++ -std=c++20 -shared -fPIC -I", Include, Source, "-o", Object, "2>&1"])),
+    filelib:is_regular(Object) orelse error({not_built, Built}),
+    Object.
+
 -spec executable() -> file:filename().
 executable() ->
     filename:join([root(), "priv", "ringnode"]).
@@ -141,6 +151,19 @@ await_exit(#{port := Port} = Program, TimeoutMs) ->
 log(#{log := File}) ->
     {ok, Text} = file:read_file(File),
     Text.
+
+%% Runs the program to its end: its exit status, and what it printed.
+-spec command([string()]) -> {non_neg_integer(), binary()}.
+command(Args) ->
+    Program = run_ringnode("command", Args),
+    Status = await_exit(Program, 20000),
+    {Status, log(Program)}.
+
+%% What `ringnode status` prints about a node.
+-spec status(node()) -> string().
+status(Node) ->
+    {0, Text} = command(["status", "--name", atom_to_list(Node), "--cookie-file", cookie_file()]),
+    binary_to_list(Text).
 
 -spec start_beam(string()) -> beam().
 start_beam(Name) ->
@@ -233,7 +256,21 @@ in(Beam, Fun) ->
 
 -spec in(beam(), fun(() -> Result), timeout()) -> Result.
 in(#{peer := Peer}, Fun, TimeoutMs) ->
-    peer:call(Peer, erlang, apply, [Fun, []], TimeoutMs).
+    case peer:call(Peer, ?MODULE, outcome, [Fun], TimeoutMs) of
+        {ok, Result} -> Result;
+        {Class, Reason, Stack} -> raise(Class, Reason, Stack)
+    end.
+
+%% For in/3: peer:call/5 takes what a fun raises with arguments in its stack for a result.
+-spec outcome(fun(() -> term())) -> {ok, term()} | {error | exit | throw, term(), list()}.
+outcome(Fun) ->
+    try {ok, Fun()}
+    catch Class:Reason:Stack -> {Class, Reason, Stack}
+    end.
+
+raise(Class, Reason, Stack) ->
+    _ = erlang:raise(Class, Reason, [{M, F, A, []} || {M, F, A, _} <- Stack, is_integer(A)]),
+    error({Class, Reason, Stack}).
 
 %% Waits until Fun() is true.
 -spec eventually(fun(() -> boolean()), timeout()) -> ok.

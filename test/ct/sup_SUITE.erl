@@ -6,7 +6,8 @@
 -export([every_counter_runs_on_its_owner/1, a_child_that_crashes_starts_again/1,
          a_started_child_is_remembered_by_the_handler/1, a_child_without_handler_is_refused/1,
          terminate_restart_and_delete_answer_as_otp/1, children_are_listed_and_counted/1,
-         the_local_supervisor_answers_as_otp/1, malformed_specs_answer_otps_terms/1]).
+         the_local_supervisor_answers_as_otp/1, malformed_specs_answer_otps_terms/1,
+         one_of_a_thousand_starts_the_child/1]).
 -export([children_of_a_killed_node_run_elsewhere/1, children_come_home_with_their_state/1,
          a_join_at_the_start_loses_no_count/1,
          a_graceful_leave_loses_nothing/1, a_late_supervisor_source_is_waited_for/1]).
@@ -24,6 +25,7 @@ all() ->
      a_started_child_is_remembered_by_the_handler, a_child_without_handler_is_refused,
      terminate_restart_and_delete_answer_as_otp, children_are_listed_and_counted,
      the_local_supervisor_answers_as_otp, malformed_specs_answer_otps_terms,
+     one_of_a_thousand_starts_the_child,
      children_of_a_killed_node_run_elsewhere, children_come_home_with_their_state,
      a_join_at_the_start_loses_no_count, a_graceful_leave_loses_nothing, a_late_supervisor_source_is_waited_for,
      a_node_without_the_factory_is_refused_at_join, a_child_that_nothing_can_start_is_named,
@@ -215,6 +217,46 @@ malformed_specs_answer_otps_terms(Config) ->
              ?assertEqual({Spec, Expected}, {Spec, ask(N1, start_child, [?SUP, Spec])})
          end || Spec <- Specs]
     end).
+
+%% Clients on four BEAMs ask all members at once to start the same id, one after the other for ids of each owner.
+one_of_a_thousand_starts_the_child(Config) ->
+    Nodes = nodes_of(Config),
+    Clients = [ring_cluster:start_beam("client" ++ integer_to_list(N)) || N <- lists:seq(1, 4)],
+    [in(Client, fun() -> [pong = net_adm:ping(Node) || Node <- Nodes] end) || Client <- Clients],
+    [begin
+         Spec = my_sup:counter(Id),
+         At = erlang:system_time(millisecond) + 1000,
+         {Micros, Answers} = timer:tc(fun() -> at_once([fun() -> in(Client, fun() -> ask_250(Nodes, Spec, At) end) end || Client <- Clients]) end),
+         [{ok, Pid}] = [Answer || {ok, _} = Answer <- Answers],
+         ?assertEqual([{error, {already_started, Pid}}], lists:usort(Answers -- [{ok, Pid}])),
+         ?assertEqual(1000, length(Answers)),
+         ?assertEqual(Owner, node(Pid)),
+         ct:log("~p on ~p: 1000 answers ~p ms after the start", [Id, Owner, Micros div 1000 - 1000]),
+         on_dev(Config, fun() ->
+             ?assertEqual([Pid], [P || {I, P, _, _} <- ask(hd(Nodes), which_children, [?SUP]), I =:= Id]),
+             ?assertEqual([Spec], [S || S <- my_sup:get_all(), element(1, S) =:= Id])
+         end)
+     end || {Id, Owner} <- one_id_of_each(Config, Nodes)],
+    [ring_cluster:stop_beam(Client) || Client <- Clients].
+
+one_id_of_each(Config, Nodes) ->
+    Ids = [list_to_atom("contended" ++ integer_to_list(N)) || N <- lists:seq(1, 100)],
+    Owners = on_dev(Config, fun() -> lists:zip(Ids, ring_view:owners(hd(Nodes), ?SUP, Ids)) end),
+    [{_, _} = lists:keyfind(Node, 2, Owners) || Node <- Nodes].
+
+%% 250 processes ask at that time, the members in turn.
+ask_250(Nodes, Spec, At) ->
+    at_once([fun() ->
+                 timer:sleep(max(0, At - erlang:system_time(millisecond))),
+                 [ask(lists:nth(N rem length(Nodes) + 1, Nodes), start_child, [?SUP, Spec])]
+             end || N <- lists:seq(1, 250)]).
+
+%% The lists that all of these answer, each in a process of its own, in one list.
+at_once(Funs) ->
+    Running = [spawn_monitor(fun() -> exit({answer, Fun()}) end) || Fun <- Funs],
+    lists:append([receive {'DOWN', Ref, process, Pid, {answer, Answer}} -> Answer;
+                          {'DOWN', Ref, process, Pid, Other} -> error(Other)
+                  after 60000 -> error(no_answer) end || {Pid, Ref} <- Running]).
 
 %% Nodes that go and come
 

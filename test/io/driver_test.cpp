@@ -156,7 +156,7 @@ TEST_F(DriverTest, AProcessWithoutDescriptorsGoesOnAcceptingWhenItHasSomeAgain) 
 
 TEST_F(DriverTest, FilesAreWrittenBeforeWhatAnnouncesThem) {
   TemporaryDirectory temporary;
-  const auto files = DataDirectory::open(temporary.path());
+  auto files = DataDirectory::open(temporary.path());
   ASSERT_TRUE(files);
   RunningNode a("a@127.0.0.1", epmd_.port(), &*files);
   ASSERT_TRUE(eventually([&] { return a.registered(); }));
@@ -166,16 +166,36 @@ TEST_F(DriverTest, FilesAreWrittenBeforeWhatAnnouncesThem) {
   EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(temporary.path("ring")); }));
 }
 
-TEST_F(DriverTest, AFileThatCannotBeWrittenIsReportedAndTheNodeLives) {
+TEST_F(DriverTest, AFileThatCannotBeWrittenIsReportedAndWrittenAsSoonAsItCan) {
   TemporaryDirectory temporary;
-  const auto files = DataDirectory::open(temporary.path("gone"));
+  auto files = DataDirectory::open(temporary.path("gone"));
   ASSERT_TRUE(files);
   std::filesystem::remove_all(temporary.path("gone"));
+  temporary.file("gone", "a file in its place");
   RunningNode a("a@127.0.0.1", epmd_.port(), &*files);
   ASSERT_TRUE(eventually([&] { return a.registered(); }));
   a.run([](ProcessContext& context) { context.persist("ring", "content"); });
-  EXPECT_TRUE(eventually([&] { return a.logged().find("cannot write " + temporary.path("gone/ring")) != std::string::npos; })) << a.logged();
+  EXPECT_TRUE(eventually([&] { return a.logged().find("the file ring is not written: cannot create the data directory " + temporary.path("gone")) != std::string::npos; })) << a.logged();
+  std::filesystem::remove(temporary.path("gone"));
+  EXPECT_TRUE(eventually([&] { return temporary.read("gone/ring") == "content"; }));
+  EXPECT_TRUE(eventually([&] { return a.logged().find("the file ring is written again") != std::string::npos; })) << a.logged();
   EXPECT_FALSE(a.ended());
+}
+
+// A directory that was moved away took every later ring with it: the next start found an old one, or none.
+TEST_F(DriverTest, AllFilesComeIntoADirectoryThatTookTheOldOnesPlace) {
+  TemporaryDirectory temporary;
+  auto files = DataDirectory::open(temporary.path("data"));
+  ASSERT_TRUE(files);
+  RunningNode a("a@127.0.0.1", epmd_.port(), &*files);
+  ASSERT_TRUE(eventually([&] { return a.registered(); }));
+  a.run([](ProcessContext& context) { context.persist("facts", "known"); context.persist("ring", "old"); });
+  EXPECT_TRUE(eventually([&] { return temporary.read("data/ring") == "old"; }));
+  std::filesystem::rename(temporary.path("data"), temporary.path("moved"));
+  a.run([](ProcessContext& context) { context.persist("ring", "new"); });
+  EXPECT_TRUE(eventually([&] { return temporary.read("data/ring") == "new" && temporary.read("data/facts") == "known"; }));
+  EXPECT_EQ(temporary.read("moved/ring"), "old");
+  EXPECT_FALSE(DataDirectory::open(temporary.path("data")));  // locked
 }
 
 TEST_F(DriverTest, AMessageLargerThanEveryBufferArrivesWhole) {

@@ -15,7 +15,7 @@ namespace supervisorring::testing {
 
 class RunningNode {
  public:
-  RunningNode(const std::string& name, std::uint16_t epmd_port, const DataDirectory* files = nullptr, std::size_t max_connections = 100)
+  RunningNode(const std::string& name, std::uint16_t epmd_port, DataDirectory* files = nullptr, std::size_t max_connections = 100)
       : driver_(DriverOptions{.max_connections = max_connections, .log = [this](LogLevel, const std::string& text) { log(text); }}) {
     port_ = driver_.listen("127.0.0.1", 0).value();
     NodeConfig config;

@@ -36,6 +36,26 @@ class Counter : public gen_server {
   std::int64_t count_ = 0;
 };
 
+std::string spec_text(const std::string& id) {
+  return "{" + id + ", {gen_server, start_link, [{local, " + id + "}, counter, " + id + ", []]}, permanent, 2000, worker, [counter]}";
+}
+
+// Names what all members' handlers name.
+class Handler : public ChildHandler {
+ public:
+  explicit Handler(std::shared_ptr<const std::set<std::string>> named) : named_(std::move(named)) {}
+  std::vector<ChildSpec> get_all() override {
+    std::vector<ChildSpec> specs;
+    for (const std::string& id : *named_) specs.push_back(std::get<ChildSpec>(check_child_spec(parse_term(spec_text(id)).value(), std::nullopt)));
+    return specs;
+  }
+  Term add(const ChildSpec&) override { return atom("ok"); }
+  Term del(const Term&) override { return atom("ok"); }
+
+ private:
+  std::shared_ptr<const std::set<std::string>> named_;
+};
+
 std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
 
 }  // namespace
@@ -62,7 +82,7 @@ std::vector<std::string> SimCluster::ids() const {
 Term SimCluster::specs() const {
   std::string specs;
   for (const std::string& id : ids())
-    specs += (specs.empty() ? "" : ", ") + ("{" + id + ", {gen_server, start_link, [{local, " + id + "}, counter, " + id + ", []]}, permanent, 2000, worker, [counter]}");
+    specs += (specs.empty() ? "" : ", ") + spec_text(id);
   return parse_term("{ok, {{one_for_one, 10, 5}, [" + specs + "]}}").value();
 }
 
@@ -73,6 +93,7 @@ SupervisorDefinition SimCluster::definition() const {
   auto& checked = std::get<SupervisorInit>(init);
   local.flags = checked.flags;
   local.children = std::move(checked.children);
+  local.handler = std::make_shared<Handler>(named_);
   return {atom(kSupervisor), std::move(local)};
 }
 

@@ -1,6 +1,7 @@
 // SimCluster: whole members, each everything that `ringnode run` is but its sockets, clock, files and threads, on a SimNetwork.
 //
-// Every member runs the supervisor `counters` of native counters, defined in C++ or read from the node dev@h. One thread, virtual
+// Every member runs the supervisor `counters` of native counters, defined in C++ or read from the node dev@h. Its handler, one for
+// all members, names the counters of name() as well. One thread, virtual
 // time, one seed, one run.
 //
 // What a member's program would do about its files it does too: one that cannot be understood is kept as <name>.damaged.
@@ -68,6 +69,10 @@ class SimCluster {
   std::optional<std::int64_t> increment(const std::string& from, const std::string& id);
   std::vector<std::string> ids() const;
 
+  // The handler names one more counter, or one less, when it is asked next.
+  void name(const std::string& id) { named_->insert(id); }
+  void unname(const std::string& id) { named_->erase(id); }
+
  private:
   struct Member {
     explicit Member(std::function<void()> wake) : pool(std::move(wake)), runtime(pool) {}
@@ -95,6 +100,7 @@ class SimCluster {
   std::optional<std::int64_t> ask(const std::string& from, const std::string& id, const char* request);
 
   SimClusterOptions options_;
+  std::shared_ptr<std::set<std::string>> named_ = std::make_shared<std::set<std::string>>();
   SimNetwork net_;
   std::map<std::string, std::unique_ptr<Member>> members_;
   std::vector<Unanswered> unanswered_;  // questions for the definition

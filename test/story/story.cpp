@@ -24,11 +24,13 @@ class Teller {
   void begin(std::uint64_t seed);
   void show();
   void increment(std::istringstream& words);
+  void name(std::istringstream& words, bool add);
 
   void note(const std::string& node, const Effect& effect);
   void write(const std::string& node, const std::string& text);
 
   std::unique_ptr<SimCluster> cluster_;
+  std::set<std::string> named_;  // ever
   std::string out_;
   bool quiet_ = false;
 };
@@ -39,6 +41,7 @@ std::string Teller::tell(const std::string& story) {
     if (line.starts_with("    ")) continue;  // the trace of an earlier run
     out_ += line + "\n";
     if (line.starts_with("> ")) command(line.substr(2));
+    else if (!line.empty() && !line.starts_with("#")) fail(line, "prose (#), a command (>) or a trace");  // a merge's marks were taken for prose once
   }
   quiet_ = true;
   cluster_.reset();
@@ -61,6 +64,7 @@ void Teller::command(const std::string& line) {
   }
   if (!cluster_) begin(1);
   if (verb == "increment") return increment(words);
+  if (verb == "name" || verb == "unname") return name(words, verb == "name");
   words >> a >> b >> c;
   if (verb == "start") return cluster_->start(a, b == "join" ? c : "");
   if (verb == "crash") return cluster_->crash(a);
@@ -86,6 +90,13 @@ void Teller::increment(std::istringstream& words) {
   out_ += "    " + answers.substr(answers.empty() ? 0 : 1) + "\n";
 }
 
+void Teller::name(std::istringstream& words, bool add) {
+  for (std::string id; words >> id;) {
+    if (add) cluster_->name(id), named_.insert(id);
+    else cluster_->unname(id);
+  }
+}
+
 // For each member: who it counts up, and the counters that it owns with their counts, as it sees them itself.
 void Teller::show() {
   const bool was_quiet = std::exchange(quiet_, true);
@@ -93,7 +104,9 @@ void Teller::show() {
     std::string line = "    " + short_name(name) + " up:";
     for (const std::string& member : cluster_->up(name)) line += " " + short_name(member);
     line += " | owns:";
-    for (const std::string& id : cluster_->ids()) {
+    std::vector<std::string> ids = cluster_->ids();
+    ids.insert(ids.end(), named_.begin(), named_.end());
+    for (const std::string& id : ids) {
       if (cluster_->owner(name, id) != name) continue;
       const auto count = cluster_->count(name, id);
       line += " " + id + "=" + (count ? std::to_string(*count) : "?");

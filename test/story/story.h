@@ -8,6 +8,7 @@
 //   > start NAME [join NAME]       > crash NAME     > leave NAME
 //   > cut NAME NAME                > heal NAME NAME
 //   > advance N ms                 > increment NAME ID...   NAME asks      > show
+//   > name ID...                   > unname ID...     what the supervisor's handler names besides c1 to c12
 //   > quiet | > trace              leaves out, or shows again, messages and effects (log lines are always shown)
 #pragma once
 

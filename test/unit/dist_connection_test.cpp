@@ -241,6 +241,20 @@ TEST_F(ConnectionPair, ASilentPeerIsDroppedAfterTheTickTime) {
   EXPECT_EQ(a->fault(), ConnectionFault::silent);
 }
 
+TEST_F(ConnectionPair, AfterBeingHeldUpAPeerHasItsWholeTickTimeAgain) {
+  bring_up();
+  now += 10min;
+  a->timeout(now, told_a);
+  EXPECT_TRUE(a->up());
+  const Instant begin = now;
+  while (!a->closed()) {
+    a->take_output(now);
+    now = *a->next_timeout();
+    a->timeout(now, told_a);
+  }
+  EXPECT_EQ(now - begin, 60s);
+}
+
 TEST_F(ConnectionPair, APeerThatWeDoNotReadFromIsNotSilent) {
   bring_up();
   a->reading_paused(true, now);

@@ -35,6 +35,19 @@ class Blocked : public gen_server {
   }
 };
 
+void close_gate() {
+  std::lock_guard lock(gate_mutex);
+  gate_open = false;
+  waiting_at_gate = 0;
+}
+void open_gate() {
+  {
+    std::lock_guard lock(gate_mutex);
+    gate_open = true;
+  }
+  gate.notify_all();
+}
+
 // What the driver does: sleeps until the pool wakes it.
 class Driver {
  public:
@@ -106,33 +119,44 @@ TEST(ThreadWorkerPool, AKilledStrandIsReleasedWhenItsCallbackReturnsAndOthersRun
   EXPECT_FALSE(stuck->is_released());
   const auto other = make_strand<Tally>(pool, 2, released);
   for (std::vector<ChildAction> done; done.empty(); done = other->take_actions()) std::this_thread::yield();
-  {
-    std::lock_guard lock(gate_mutex);
-    gate_open = true;
-  }
-  gate.notify_all();
+  open_gate();
   while (!stuck->is_released()) std::this_thread::yield();
   EXPECT_TRUE(pool.shut_down(10s));
   EXPECT_EQ(released->pids, std::vector<Term>{pid_number(1)});
 }
 
-TEST(ThreadWorkerPool, ShutDownSaysWhenSomeCodeDoesNotReturn) {
-  {
-    std::lock_guard lock(gate_mutex);
-    gate_open = false;
+// On a machine of two processors, whose pool has one thread, one child that did not return kept all the others waiting.
+TEST(ThreadWorkerPool, WhileCodeDoesNotReturnOtherThreadsStandInForItsOwn) {
+  close_gate();
+  Driver driver;
+  ThreadWorkerPool pool(1, driver.waker());
+  const auto released = std::make_shared<ReleasedChildren>();
+  const auto other = make_strand<Tally>(pool, 3, released);
+  while (other->take_actions().empty()) std::this_thread::yield();
+  const std::shared_ptr<ChildStrand> stuck[] = {make_strand<Blocked>(pool, 1, released), make_strand<Blocked>(pool, 2, released)};
+  for (const auto& each : stuck) each->push({ChildEvent::Kind::message, 0, 0, atom("wait")});
+  while (waiting_at_gate < 2) std::this_thread::yield();
+  for (int i = 0; i < 3; ++i) {
+    other->push({ChildEvent::Kind::message, 0, 0, parse_term("{'$gen_call', {caller, tag}, hello}").value()});
+    while (other->take_actions().empty()) std::this_thread::yield();
   }
-  waiting_at_gate = 0;
+  EXPECT_EQ(pool.running_threads(), 3u);
+  open_gate();
+  while (pool.running_threads() > 1) std::this_thread::yield();
+  other->push({ChildEvent::Kind::message, 0, 0, parse_term("{'$gen_call', {caller, tag}, hello}").value()});
+  while (other->take_actions().empty()) std::this_thread::yield();
+  EXPECT_TRUE(pool.shut_down(10s));
+}
+
+TEST(ThreadWorkerPool, ShutDownSaysWhenSomeCodeDoesNotReturn) {
+  close_gate();
   Driver driver;
   ThreadWorkerPool pool(1, driver.waker());
   const auto stuck = make_strand<Blocked>(pool, 1, std::make_shared<ReleasedChildren>());
   stuck->push({ChildEvent::Kind::message, 0, 0, atom("wait")});
   while (waiting_at_gate == 0) std::this_thread::yield();
   EXPECT_FALSE(pool.shut_down(10ms));
-  {
-    std::lock_guard lock(gate_mutex);
-    gate_open = true;
-  }
-  gate.notify_all();
+  open_gate();
   while (pool.running_threads() > 0) std::this_thread::yield();  // the pool may go only when nobody runs in it
 }
 

@@ -39,6 +39,7 @@ struct cnode_options {
   int otp = 0;                           // placement format: 25 (and below) or 26 (and above); 0: learnt from the cluster
   bool force = false;                    // join although this node cannot run what the cluster runs
   std::chrono::milliseconds join_timeout{5000};  // how long a silent member of the ring file is waited for
+  std::chrono::seconds tick_time{60};    // a node from which nothing comes for so long is given up; the same on every node (net_ticktime)
   bool published = false;                // visible in nodes(); otherwise hidden
   std::uint16_t epmd_port = 0;           // 0: the environment's ERL_EPMD_PORT, else 4369
   std::string log_level = "info";        // debug, info, notice, warning or error; lines go to stderr

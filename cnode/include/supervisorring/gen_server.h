@@ -16,7 +16,8 @@
 //
 // Threads. The object is made, called and destroyed on its strand: one callback at a time, in the order of the messages, but not
 // always on the same thread (unless WorkerOptions::own_thread). It needs no locks. A callback may take as long as it likes: only
-// this child waits. The services below may be called from callbacks only (init included, the constructor not: std::logic_error).
+// this child waits (others that share its threads at most a tenth of a second). The services below may be called from callbacks only (init
+// included, the constructor not: std::logic_error).
 //
 // Exits. An exception that leaves a callback ends the child: the exit reason is {cpp_exception, <<"what()">>}, or the reason
 // given when an Exit is thrown. terminate() is then called with it, as after stop().

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "node/native_process.h"
@@ -16,6 +15,7 @@
 #include "node/sup_post.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
+#include "sup/ordered_table.h"
 #include "sup/supervisor.h"
 #include "supervisorring/factory.h"
 
@@ -86,7 +86,7 @@ struct SupervisionState {
   const worker_registry& workers;
   NativeRuntime& native;
   std::map<std::string, std::shared_ptr<SupervisorState>> supervisors;  // by name
-  std::unordered_map<Term, PeerInfo> peers;                              // the peer process writes
+  OrderedTable<Term, PeerInfo> peers;                                      // the peer process writes
   PostBox peer_box;
   PostBox super_sup_box;
   Beam* beam = nullptr;  // drop-in only; not owned

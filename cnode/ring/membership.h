@@ -151,6 +151,7 @@ class Membership {
   void found_contact(const Term& node, Time);
   void lost_contact(const std::string& why, Time);
   void enter_when_allowed(Time);
+  void note_earlier_life(const LwwSet& nodes);
   void enter(Time);
   void knock(Time);
   void confirm();
@@ -207,6 +208,7 @@ class Membership {
   std::vector<Term> formats_awaited_;                // guarding: up members that have not said how they hash
   std::optional<Term> first_with_format_;            // guarding: the first that said it; the others must say the same
   bool guard_passed_ = false;
+  bool named_before_ = false;                        // the ring names this member, which remembers nothing of it
   bool confirming_ = false;                          // entering: acked, and asked who else is up by now
   Duration knock_back_off_ = kFirstBackOff;
 

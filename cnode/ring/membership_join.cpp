@@ -104,6 +104,7 @@ void Membership::candidate_answered(const Term& node, RingSet set, const Term& a
     refuse_input("the ring of " + to_text(node) + " holds too many names", time);
     return candidate_round_over(node, candidate, time);
   }
+  note_earlier_life(*candidate.nodes);
   nodes_.merge(*candidate.nodes);
   up_.merge(*candidate.up);
   found_contact(node, time);
@@ -216,11 +217,18 @@ void Membership::enter_when_allowed(Time time) {
   if (phase_ == Phase::guarding && guard_passed_ && formats_awaited_.empty()) enter(time);
 }
 
+// Somebody may know a removal that ended the earlier life and that the contact has missed. The own clock may be behind, so this life is made later
+// than all that the contact does know.
+void Membership::note_earlier_life(const LwwSet& nodes) {
+  if (!config_.ring_file && nodes.is_member(self_)) named_before_ = true;
+}
+
 void Membership::enter(Time time) {
   if (!nodes_.is_member(self_) && !joins()) return tell_removed("another member removed it (del_node) while it was away");
   phase_ = Phase::entering;
   confirming_ = false;
-  if (!nodes_.is_member(self_)) nodes_.put(self_, time.wall);
+  if (std::exchange(named_before_, false)) nodes_.put(self_, time.wall, std::max(nodes_.newest(), up_.newest()));
+  else if (!nodes_.is_member(self_)) nodes_.put(self_, time.wall);
   up_.put(self_, time.wall);  // newer than whatever the others know of an earlier life
   sets_changed("joining by " + to_text(contact_), time);
   knock(time);

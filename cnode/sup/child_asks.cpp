@@ -34,7 +34,7 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
   ask.again_at = now + (off_the_ring ? kWhoRunsItOffTheRing : kWhoRunsItTimeout);
   if (off_the_ring) ask.unanswered = kMaxUnansweredAsks;  // it may as well be dead: asked once
   for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
-  asks_.emplace(id, std::move(ask));
+  asks_.try_emplace(id, std::move(ask));
 }
 
 void ChildManager::send_asks() {

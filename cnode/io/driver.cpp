@@ -129,7 +129,6 @@ int Driver::Impl::run(Node& the_node, DataDirectory* the_files, ThreadWorkerPool
 Baton::Loop Driver::Impl::loop() {
   ::prctl(PR_SET_TIMERSLACK, io_limits::kTimerSlack);  // of this thread: gather_more() pauses for less than the usual slack
   if (!std::exchange(started, true)) {
-    if (port) port->start(); else listener.start();
     node->start(now());
     if (!port_came.empty()) node->port_received(std::exchange(port_came, {}), now());
     flush();

@@ -6,7 +6,7 @@ export MIX_REBAR3 ?= /usr/bin/rebar3
 # Hex is never asked: the project has no dependency from there.
 export HEX_OFFLINE = 1
 
-.PHONY: all setup priv erl demo demo-stop test test-cpp test-erl test-elixir bench asan tsan fuzz sim clean
+.PHONY: all setup priv erl demo demo-stop test test-cpp test-erl test-elixir test-dependency lint bench asan tsan fuzz sim clean
 
 all: setup erl
 
@@ -32,7 +32,7 @@ demo: setup erl
 demo-stop:
 	@test/demo/demo.sh stop
 
-test: setup erl test-cpp test-erl test-elixir
+test: setup erl test-cpp test-erl test-elixir test-dependency
 
 test-cpp: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -44,6 +44,15 @@ test-erl: erl
 test-elixir: erl
 	@cd test/legacy && mix test
 	@cd test/elixir && mix test
+
+# Small projects that have this one as a dependency: rebar3 (_checkouts, git) and Mix (path, git), built as releases and run.
+test-dependency: erl
+	@test/dependency/run.sh
+
+# Cross references and Dialyzer over the Erlang modules. The first run makes Dialyzer's table, which takes minutes.
+lint: erl
+	@rebar3 xref
+	@rebar3 dialyzer
 
 bench: setup erl
 	@cmake --build $(BUILD) -j $(JOBS)

@@ -1,4 +1,4 @@
-%% Where a supervisor's dynamic children are remembered.
+%% @doc Where a supervisor's dynamic children are remembered.
 %%
 %% A supervisor whose init/1 names {dyn_child_handler, Module} among its specs has, beside
 %% the children written there, those that Module:get_all/0 answers. match/1 says which ids

@@ -1,11 +1,13 @@
-%% A supervisor whose children are spread over the members of a ring: the behaviour, and
+%% @doc A supervisor whose children are spread over the members of a ring: the behaviour, and
 %% the calls to it.
 %%
-%% This facade only delegates. On a BEAM without a program of its own every call is
-%% carried out by one of the configured members (supervisorring_client), which also says
-%% how a call ends when no member can be asked.
+%% This facade only delegates. On a member, a BEAM with the program beside it, calls are
+%% answered by the program, and what is a user's own code (functions given to exec,
+%% handlers) runs here. On a client every call is carried out by one of the configured
+%% members (supervisorring_client), which also says how a call ends when none can be asked.
+%% supervisorring_config says what makes a node a client.
 %%
-%% {via, supervisorring, {Sup, Id}} addresses a running child in gen_server:call/2,3 and
+%% `{via, supervisorring, {Sup, Id}}' addresses a running child in gen_server:call/2,3 and
 %% the like. Such names are looked up, never registered: a child is registered by being
 %% started by its supervisor.
 -module(supervisorring).
@@ -14,7 +16,10 @@
 -export([find/2, exec/3, exec/4, exec/5]).
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
+-export([status/0, leave/0, leave/1]).
 -export([whereis_name/1, register_name/2, unregister_name/1, send/2]).
+%% Asked of members by clients.
+-export([whereis/2]).
 
 -export_type([sup/0, id/0, child_spec/0, child_name/0, counts/0]).
 
@@ -26,78 +31,137 @@
                     supervisors := non_neg_integer(), workers := non_neg_integer()}.
 
 -callback init(Args :: term()) ->
-    {ok, {{supervisor:strategy(), MaxR :: non_neg_integer(), MaxT :: pos_integer()},
-          [child_spec() | {dyn_child_handler, module()}]}}.
+    {ok, {{supervisor:strategy(), MaxR :: non_neg_integer(), MaxT :: pos_integer()}
+          | supervisor:sup_flags(),
+          [child_spec() | {dyn_child_handler, module()}]}}
+    | ignore.
 -callback migrate({id(), worker | supervisor, [module()] | dynamic},
                   Old :: pid(), New :: pid()) -> term().
 -optional_callbacks([migrate/3]).
 
-%% A supervisor runs on members; this node has no program that could be one.
--spec start_link({local, sup()}, module(), term()) -> {error, no_program}.
-start_link({local, Sup}, Module, _Args) when is_atom(Sup), is_atom(Module) ->
-    {error, no_program}.
+-define(EXEC_TIMEOUT_MS, 30000).
+-define(EXEC_RETRIES, 3).
+-define(LEAVE_TIMEOUT_MS, 60000).
 
-%% The member that owns the child, whether or not such a child exists.
+%% @doc Starts the supervisor on this member, linked to the caller, and the children that
+%% belong here. `Module:init(Args)' says what they are. A client has no supervisors:
+%% `{error, no_program}'.
+-spec start_link({local, sup()}, module(), term()) -> {ok, pid()} | ignore | {error, term()}.
+start_link({local, Sup}, Module, Args) when is_atom(Sup), is_atom(Module) ->
+    case is_member() of
+        true -> supervisorring_global:start_link(Sup, Module, Args);
+        false -> {error, no_program}
+    end.
+
+%% @doc The member that owns the child, whether or not such a child exists.
 -spec find(sup(), id()) -> node().
 find(Sup, Id) ->
-    supervisorring_client:ask(find, [Sup, Id]).
+    case whereis(Sup) of
+        undefined -> ask(find, [Sup, Id]);
+        _ -> found(supervisorring_ring:owner(Sup, Id), Sup, Id)
+    end.
 
-%% A function can run only where there is a BEAM; Node, the owner, is a C++ program.
--spec exec(sup(), id(), fun(() -> term())) -> {error, {no_beam, node()}}.
+%% Some ids are placed by the program only.
+found(undecided, Sup, Id) -> ask(find, [Sup, Id]);
+found(Node, _Sup, _Id) -> Node.
+
+%% @doc The same as `exec(Sup, Id, Fun, 30000, 3)'.
+-spec exec(sup(), id(), fun(() -> term())) -> term().
 exec(Sup, Id, Fun) ->
-    exec(Sup, Id, Fun, 30000).
+    exec(Sup, Id, Fun, ?EXEC_TIMEOUT_MS).
 
--spec exec(sup(), id(), fun(() -> term()), timeout()) -> {error, {no_beam, node()}}.
+%% @doc The same as `exec(Sup, Id, Fun, Timeout, 3)'.
+-spec exec(sup(), id(), fun(() -> term()), timeout()) -> term().
 exec(Sup, Id, Fun, Timeout) ->
-    exec(Sup, Id, Fun, Timeout, 3).
+    exec(Sup, Id, Fun, Timeout, ?EXEC_RETRIES).
 
--spec exec(sup(), id(), fun(() -> term()), timeout(), Retries :: non_neg_integer()) ->
-          {error, {no_beam, node()}}.
-exec(Sup, Id, Fun, _Timeout, _Retries) when is_function(Fun, 0) ->
-    {error, {no_beam, find(Sup, Id)}}.
+%% @doc Runs Fun on the member that owns the child, and again when no answer comes in time, up
+%% to Retries times in all; then exits with `ring_unable_to_exec_fun'. `{error, {no_beam, Node}}':
+%% the owner is a C++ program.
+-spec exec(sup(), id(), fun(() -> term()), timeout(), Retries :: non_neg_integer()) -> term().
+exec(Sup, Id, Fun, Timeout, Retries) when is_function(Fun, 0) ->
+    case is_member() of
+        true -> supervisorring_member:exec(Sup, Id, Fun, Timeout, Retries);
+        false -> supervisorring_client:exec(Sup, Id, Fun, Timeout, Retries)
+    end.
 
-%% Starts the child on its owner and has the supervisor's handler for its id remember it.
-%% {error, {cannot_match_handler, Id}}: no handler of the supervisor matches the id.
--spec start_child(sup(), child_spec()) -> {ok, pid()} | {error, term()}.
+%% @doc Starts the child on its owner and has the supervisor's handler for its id remember it.
+%% `{error, {cannot_match_handler, Id}}': no handler of the supervisor matches the id.
+-spec start_child(sup(), child_spec()) -> {ok, pid()} | {term(), pid()} | {error, term()}.
 start_child(Sup, Spec) ->
-    supervisorring_client:change(start_child, [Sup, Spec]).
+    case is_member() of
+        true -> supervisorring_member:start_child(Sup, Spec);
+        false -> supervisorring_client:change(start_child, [Sup, Spec])
+    end.
 
-%% Stops the child on its owner only: a change of the ring starts it again.
+%% @doc Stops the child on its owner only: a change of the ring starts it again.
 -spec terminate_child(sup(), id()) -> ok | {error, term()}.
 terminate_child(Sup, Id) ->
-    supervisorring_client:change(terminate_child, [Sup, Id]).
+    change(terminate_child, [Sup, Id]).
 
-%% Forgets a terminated child, in the supervisor's handler too.
--spec delete_child(sup(), id()) -> ok | {error, term()}.
+%% @doc Forgets a terminated child, in the supervisor's handler too.
+-spec delete_child(sup(), id()) -> ok | {error, term()} | term().
 delete_child(Sup, Id) ->
-    supervisorring_client:change(delete_child, [Sup, Id]).
+    case is_member() of
+        true -> supervisorring_member:delete_child(Sup, Id);
+        false -> supervisorring_client:change(delete_child, [Sup, Id])
+    end.
 
+%% @doc Starts a terminated child again, on its owner.
 -spec restart_child(sup(), id()) -> {ok, pid()} | {error, term()}.
 restart_child(Sup, Id) ->
-    supervisorring_client:change(restart_child, [Sup, Id]).
+    change(restart_child, [Sup, Id]).
 
-%% The children of all up members.
+%% @doc The children of all up members.
 -spec which_children(sup()) ->
           [{id(), pid() | undefined | restarting, worker | supervisor, [module()] | dynamic}].
 which_children(Sup) ->
-    supervisorring_client:ask(which_children, [Sup]).
+    ask(which_children, [Sup]).
 
+%% @doc How many children all up members have.
 -spec count_children(sup()) -> counts().
 count_children(Sup) ->
-    supervisorring_client:ask(count_children, [Sup]).
+    ask(count_children, [Sup]).
 
+%% @doc What the program of this member sees: members, shares, children, moves.
+-spec status() -> term().
+status() ->
+    ask(status, []).
+
+%% @doc The same as `leave(false)'.
+-spec leave() -> ok.
+leave() ->
+    leave(false).
+
+%% @doc Has this member leave the ring, its children handed over; with `true' for good.
+-spec leave(Forget :: boolean()) -> ok.
+leave(Forget) when is_boolean(Forget) ->
+    supervisorring_port:leave(Forget, ?LEAVE_TIMEOUT_MS).
+
+%% @doc The pid of a running child, for `{via, supervisorring, {Sup, Id}}'.
 -spec whereis_name(child_name()) -> pid() | undefined.
 whereis_name({Sup, Id}) ->
-    supervisorring_client:ask(whereis, [Sup, Id]).
+    case is_member() of
+        true -> supervisorring_member:whereis_child(Sup, Id);
+        false -> supervisorring_client:ask(whereis, [Sup, Id])
+    end.
 
+%% @private
+-spec whereis(sup(), id()) -> pid() | undefined.
+whereis(Sup, Id) ->
+    whereis_name({Sup, Id}).
+
+%% @doc Refused: a child has its name by being started by its supervisor.
 -spec register_name(child_name(), pid()) -> no.
 register_name({_Sup, _Id}, Pid) when is_pid(Pid) ->
     no.
 
+%% @doc Does nothing.
 -spec unregister_name(child_name()) -> ok.
 unregister_name({_Sup, _Id}) ->
     ok.
 
+%% @doc Sends a message to a running child; exits with badarg where there is none.
 -spec send(child_name(), Message) -> pid() | no_return() when Message :: term().
 send(Name, Message) ->
     case whereis_name(Name) of
@@ -107,3 +171,18 @@ send(Name, Message) ->
             Pid ! Message,
             Pid
     end.
+
+ask(Function, Args) ->
+    case is_member() of
+        true -> supervisorring_member:request(Function, Args);
+        false -> supervisorring_client:ask(Function, Args)
+    end.
+
+change(Function, Args) ->
+    case is_member() of
+        true -> supervisorring_member:request(Function, Args);
+        false -> supervisorring_client:change(Function, Args)
+    end.
+
+is_member() ->
+    whereis(supervisorring_estate) =/= undefined.

@@ -16,7 +16,7 @@
 %%   {unknown_outcome, Node} a change was sent to Node, and no answer came
 -module(supervisorring_client).
 
--export([ask/2, change/2]).
+-export([ask/2, change/2, exec/5]).
 
 -define(APP, supervisorring).
 %% A question is answered from what the member knows, or from one round of its peers.
@@ -31,6 +31,23 @@ ask(Function, Args) ->
 -spec change(Function :: atom(), Args :: [term()]) -> term().
 change(Function, Args) ->
     try_members(candidates(), change, Function, Args, []).
+
+%% Has the owner of the child run Fun, as supervisorring:exec/5: on a BEAM only.
+-spec exec(supervisorring:sup(), supervisorring:id(), fun(() -> term()), timeout(),
+           Retries :: non_neg_integer()) -> term().
+exec(_Sup, _Id, _Fun, _Timeout, 0) ->
+    exit(ring_unable_to_exec_fun);
+exec(Sup, Id, Fun, Timeout, Retries) ->
+    Owner = ask(find, [Sup, Id]),
+    try
+        erpc:call(Owner, supervisorring, exec, [Sup, Id, Fun, Timeout, 1], infinity)
+    catch
+        error:{exception, undef, [{supervisorring, exec, _, _} | _]} -> {error, {no_beam, Owner}};
+        exit:{exception, ring_unable_to_exec_fun} -> exec(Sup, Id, Fun, Timeout, Retries - 1);
+        exit:{exception, Reason} -> exit(Reason);
+        error:{erpc, notsup} -> {error, {no_beam, Owner}};
+        error:{erpc, noconnection} -> exec(Sup, Id, Fun, Timeout, Retries - 1)
+    end.
 
 try_members([], _Kind, Function, Args, Tried) ->
     Reason = case lists:keymember(noproc, 2, Tried) of

@@ -6,6 +6,7 @@
 #include "cli/admin_commands.h"
 #include "cli/place_command.h"
 #include "cli/run_command.h"
+#include "io/port_program.h"
 #include "supervisorring/version.h"
 
 namespace supervisorring {
@@ -44,6 +45,14 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   return run;
 }
 
+CLI::App* add_port(CLI::App& app, PortOptions& options) {
+  CLI::App* port = app.add_subcommand("port", "beside a BEAM, started by the application supervisorring: it talks over standard input and output");
+  port->add_option("--workers", options.workers, "shared object with C++ children; may be repeated")->take_all()->allow_extra_args(false);
+  port->add_option("--threads", options.threads, "threads for C++ children (default: one less than there are processors)")->check(CLI::Range(1, 1024));
+  port->add_option("--log-level", options.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
+  return port;
+}
+
 CLI::App* add_place(CLI::App& app, PlaceOptions& options) {
   CLI::App* place = app.add_subcommand("place", "read Erlang terms, one a line, print which member owns each");
   place->add_option("--members", options.members, "the up members: a@h,b@h")->required();
@@ -61,6 +70,7 @@ int main_with(int argc, char** argv) {
   });
 
   RunOptions run_options;
+  PortOptions port_options;
   PlaceOptions place_options;
   AdminOptions status_options;
   AdminOptions leave_options;
@@ -68,6 +78,7 @@ int main_with(int argc, char** argv) {
   bool forget = false;
   std::chrono::milliseconds wait{60'000};
   const CLI::App* run_command = add_run(app, run_options);
+  const CLI::App* port_command = add_port(app, port_options);
   const CLI::App* place_command = add_place(app, place_options);
   CLI::App* status_command = app.add_subcommand("status", "print what a running node sees: members, children, moves");
   add_admin_flags(*status_command, status_options);
@@ -84,6 +95,7 @@ int main_with(int argc, char** argv) {
     return app.exit(error) == 0 ? to_int(ExitStatus::ok) : to_int(ExitStatus::usage);
   }
   if (*run_command) return to_int(run(std::move(run_options)));
+  if (*port_command) return to_int(run_port(port_options));
   if (*place_command) return to_int(place(place_options, std::cin, std::cout, std::cerr));
   if (*status_command) return to_int(print_status(status_options, as_term, std::cout, std::cerr));
   return to_int(leave(leave_options, forget, wait, std::cout, std::cerr));

@@ -150,9 +150,11 @@ Timestamp newer_than_all(const LwwSet::Stamps& stamps, std::chrono::microseconds
 
 }  // namespace
 
-void LwwSet::put(const Term& element, std::chrono::microseconds wall) {
+void LwwSet::put(const Term& element, std::chrono::microseconds wall, const std::optional<Timestamp>& after) {
   Stamps& stamps = entries_[element];
-  stamps.added = newer_than_all(stamps, wall);
+  Timestamp at = newer_than_all(stamps, wall);
+  if (after && at <= *after) at = after->next();
+  stamps.added = at;
 }
 
 void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
@@ -178,6 +180,12 @@ bool LwwSet::is_member(const Term& element) const {
   return std::none_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
     return entry.second.removed && *entry.second.removed > *found->second.added && compare(entry.first, element) == 0;
   });
+}
+
+std::optional<Timestamp> LwwSet::newest() const {
+  std::optional<Timestamp> newest;
+  for (const auto& [element, stamps] : entries_) newest = std::max({newest, stamps.added, stamps.removed});
+  return newest;
 }
 
 std::vector<Term> LwwSet::members() const {

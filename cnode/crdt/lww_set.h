@@ -83,12 +83,14 @@ class LwwSet {
   explicit LwwSet(const LwwStruct& received);
 
   // Adds or removes with the time of day, or the first timestamp after the newest known for `element` where that is later.
-  void put(const Term& element, std::chrono::microseconds wall);
+  // `after`: later than this too.
+  void put(const Term& element, std::chrono::microseconds wall, const std::optional<Timestamp>& after = std::nullopt);
   void remove(const Term& element, std::chrono::microseconds wall);
   // Takes the newest of both. True when anything became newer.
   bool merge(const LwwSet& other);
 
   bool is_member(const Term& element) const;
+  std::optional<Timestamp> newest() const;               // of all elements
   // In descending order of terms, as LWWElemSet.to_list/1 gives.
   std::vector<Term> members() const;
   std::size_t names() const { return entries_.size(); }  // elements ever used

@@ -13,6 +13,7 @@
 
 #include "io/baton.h"
 #include "io/listener.h"
+#include "io/port_stream.h"
 #include "io/tcp_connection.h"
 
 namespace supervisorring {
@@ -98,6 +99,8 @@ struct Driver::Impl final : TcpConnection::Owner {
   Baton baton;
   bool started = false;
   std::unordered_map<ConnectionId, std::shared_ptr<TcpConnection>> connections;
+  std::optional<PortStream> port;  // drop-in
+  Bytes port_came;                 // read before the node ran
   std::unordered_set<ConnectionId> opening;  // asked for by the node, not yet open
   std::vector<std::shared_ptr<TcpConnection>> unwritten;  // have queued bytes of this step
   ConnectionId next_accepted = 2;
@@ -119,7 +122,6 @@ int Driver::Impl::run(Node& the_node, DataDirectory* the_files, ThreadWorkerPool
   files = the_files;
   pool = the_pool;
   if (pool != nullptr) pool->keep_quick();
-  listener.start();
   baton.run([this] { return loop(); });
   return status;
 }
@@ -128,6 +130,7 @@ Baton::Loop Driver::Impl::loop() {
   ::prctl(PR_SET_TIMERSLACK, io_limits::kTimerSlack);  // of this thread: gather_more() pauses for less than the usual slack
   if (!std::exchange(started, true)) {
     node->start(now());
+    if (!port_came.empty()) node->port_received(std::exchange(port_came, {}), now());
     flush();
   }
   while (!halting) {
@@ -236,6 +239,7 @@ void Driver::Impl::finish() {
   while (!connections.empty() && std::chrono::steady_clock::now() < deadline) io.run_one_until(deadline);
   for (auto& [id, connection] : connections) connection->abort();
   connections.clear();
+  if (port) port->drain(deadline);
 }
 
 void Driver::Impl::wake_workers() {
@@ -286,6 +290,7 @@ void Driver::Impl::perform(OpenConnection& effect) {
 }
 
 void Driver::Impl::perform(SendBytes& effect) {
+  if (effect.id == kPortConnection && port) return port->write(std::move(effect.bytes));
   const auto connection = find(effect.id);
   if (!connection) return;  // has gone; the node is told or knows
   connection->queue(std::move(effect.bytes));
@@ -297,6 +302,7 @@ void Driver::Impl::perform(CloseConnection& effect) {
 }
 
 void Driver::Impl::perform(PauseReading& effect) {
+  if (effect.id == kPortConnection && port) return port->pause(effect.paused);
   if (const auto connection = find(effect.id)) connection->pause(effect.paused);
 }
 
@@ -381,6 +387,15 @@ Driver::Driver(DriverOptions options) : impl_(std::make_unique<Impl>(std::move(o
 Driver::~Driver() = default;
 
 Result<std::uint16_t> Driver::listen(const std::string& address, std::uint16_t port) { return impl_->listener.listen(address, port); }
+
+void Driver::use_port(int in, int out, Bytes came, std::function<void(const std::string&)> closed) {
+  const auto received = [impl = impl_.get()](BytesView bytes) {
+    impl->batch_bytes += bytes.size();
+    impl->node->port_received(bytes, now());
+  };
+  impl_->port.emplace(impl_->io, in, out, std::span<char>(impl_->buffer), PortStream::Handlers{received, std::move(closed)});
+  impl_->port_came = std::move(came);
+}
 
 void Driver::on_signal(std::function<void(int)> handle) {
   std::signal(SIGPIPE, SIG_IGN);

@@ -35,6 +35,9 @@ class Driver {
   // SIGTERM and SIGINT call `handle` on the node's thread instead of ending the program. Before run().
   void on_signal(std::function<void(int signal)> handle);
 
+  // Drop-in: the link to the BEAM, in place of listen(). `came`: what was read already. `closed`: the link has ended; on the node's thread. Before run().
+  void use_port(int in, int out, Bytes came, std::function<void(const std::string& why)> closed);
+
   // Starts the node and blocks until it halts; returns its status. `files`: null keeps nothing on disk. `pool`, where the node's children
   // run: its quick strands are run by the node's thread; may be null. Once.
   int run(Node& node, DataDirectory* files, ThreadWorkerPool* pool = nullptr);

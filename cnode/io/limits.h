@@ -39,6 +39,8 @@ inline constexpr std::chrono::milliseconds kLinger{2000};
 inline constexpr std::chrono::milliseconds kHaltLinger{1000};
 // Pause after an accept that found no free descriptor or memory.
 inline constexpr std::chrono::milliseconds kAcceptPause{100};
+// Bytes for the BEAM that wait because the pipe is full. It reads as fast as it can; a program that has this much to say is stuck in a loop.
+inline constexpr std::size_t kPortBacklog = 256u << 20;
 // A file of the data directory. The ring file of 1,000 members with two timestamps each is below 200 KiB.
 inline constexpr std::size_t kFileBytes = 64 * 1024 * 1024;
 // A write to disk that took longer is worth a line: it held up the acks of a gossip round (legacy members allow 100 ms).

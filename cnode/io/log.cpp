@@ -16,8 +16,8 @@ constexpr std::array<std::string_view, 5> kNames = {"debug", "info", "notice", "
 
 struct Log {
   std::mutex mutex;  // guards both: start and stop against writers of other threads
-  std::shared_ptr<spdlog::details::thread_pool> thread;
   std::shared_ptr<spdlog::async_logger> logger;
+  std::shared_ptr<spdlog::details::thread_pool> thread;  // below the logger: goes first
   LogLevel level = LogLevel::info;
 };
 
@@ -62,8 +62,8 @@ void write_log(LogLevel level, const std::string& text) {
 void stop_log() {
   Log& log = the_log();
   std::lock_guard guard(log.mutex);
+  log.thread.reset();  // its destructor drains the queue, and joins the thread before what that writes with goes
   log.logger.reset();
-  log.thread.reset();  // its destructor drains the queue
 }
 
 }  // namespace supervisorring

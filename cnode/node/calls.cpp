@@ -1,6 +1,7 @@
 #include "node/calls.h"
 
 #include "node/kernel.h"
+#include "node/port_link.h"
 #include "node/rpc.h"
 
 namespace supervisorring {
@@ -35,6 +36,10 @@ void Calls::call(ProcessEntry& self, const Term& to, const Term& request, CallOp
   watch.kind = WatchKind::call;
   watch.then = std::move(then);
   begin(self, key, options.timeout);
+  if (kernel_.signals.outside(to)) {
+    self.watching.emplace(key, std::move(watch));
+    return kernel_.port->call(key, to, request, options.timeout);
+  }
   kernel_.signals.monitor(self, key, ref, to, std::move(watch));
   const bool remote_pid = to.is_pid() && !(to.node() == kernel_.identity.node());
   const bool remote_name = to.is_tuple(2) && !(to[1] == kernel_.identity.node());
@@ -53,6 +58,10 @@ void Calls::erpc(ProcessEntry& self, const Term& node, const Term& module, const
   watch.kind = WatchKind::erpc;
   watch.then = std::move(then);
   begin(self, key, timeout);
+  if (kernel_.port) {
+    self.watching.emplace(key, std::move(watch));
+    return kernel_.port->erpc(key, node, module, function, std::move(arguments), timeout);
+  }
   if (node == kernel_.identity.node()) {
     const auto worker = kernel_.spawn(
         std::make_unique<RpcProcess>(kernel_, RpcMode::erpc_call, module, function, Term::list(std::move(arguments)), ref), {});
@@ -111,6 +120,12 @@ void Calls::handle_timeout(PidNumber owner, RefKey key) {
   finish(*self, key, {false, watch->second.kind == WatchKind::call ? timeout : tuple(atom("erpc"), timeout)});
 }
 
+void Calls::handle_answer(RefKey key, CallResult result) {
+  const auto owner = aliases_.find(key);
+  ProcessEntry* const self = owner == aliases_.end() ? nullptr : kernel_.processes.find(owner->second);
+  if (self != nullptr && self->watching.contains(key)) finish(*self, key, std::move(result));
+}
+
 void Calls::handle_spawn_reply(const SpawnReply& message) {
   const auto key = kernel_.identity.key_of(message.request_id);
   ProcessEntry* const self = kernel_.processes.find_pid(message.to);
@@ -128,6 +143,7 @@ void Calls::handle_spawn_reply(const SpawnReply& message) {
 void Calls::abandon(ProcessEntry& self, RefKey key) {
   aliases_.erase(key);
   kernel_.timers.cancel(key);
+  if (kernel_.port) kernel_.port->cancel(key);
   kernel_.signals.demonitor(self, key, kernel_.identity.ref_of(key, RefKind::call));
 }
 

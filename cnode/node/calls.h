@@ -30,6 +30,8 @@ class Calls {
   // The monitor of the call or erpc `key` ended.
   void perform_down(ProcessEntry& self, RefKey key, const Term& reason);
   void handle_timeout(PidNumber owner, RefKey key);
+  // Drop-in: what the BEAM says of a call that it made for this node.
+  void handle_answer(RefKey key, CallResult result);
   void handle_spawn_reply(const SpawnReply& message);
   // The caller has ended.
   void abandon(ProcessEntry& self, RefKey key);

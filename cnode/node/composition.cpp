@@ -5,6 +5,7 @@
 #include "node/status.h"
 #include "node/exit_status.h"
 #include "node/nano_ring.h"
+#include "node/port_supervision.h"
 #include "node/supervision.h"
 
 namespace supervisorring {
@@ -25,6 +26,7 @@ struct Composition::Impl {
   RingView view;
   Supervision supervision;
   NanoRing nano_ring;
+  std::unique_ptr<PortSupervision> port;  // drop-in
   Instant started{};
   std::string cannot_run;      // what the join guard said last; empty: this node can run everything
   bool guard_asked = false;    // with --force: a question is under way
@@ -38,6 +40,10 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
       nano_ring(config.ring, view, hooks()) {
   nano_ring.add_to(node);
   define_functions();
+  if (config.port) {
+    port = std::make_unique<PortSupervision>(node, supervision, config.port, [this](ProcessContext& context, bool forget) { leave(context, forget); });
+    view.subscribe([this](const RingChange& change) { port->ring_changed(change); });
+  }
   for (auto& hook : config.on_ring_change) view.subscribe(std::move(hook));
   node.at_start([this](ProcessContext& context) {
     started = context.time().now;
@@ -53,6 +59,7 @@ NanoRingHooks Composition::Impl::hooks() {
   hooks.ring_changed = [this](ProcessContext& context) { supervision.ring_changed(context); };
   hooks.prepare_leave = [this](ProcessContext& context, NanoRingHooks::Then then) { supervision.prepare_leave(context, std::move(then)); };
   hooks.children_run = [this] { return supervision.any_child_runs(); };
+  if (config.port) hooks.sets_changed = [this](ProcessContext& context, const Membership& core) { port->sets_changed(context, core); };
   if (config.on_removed) hooks.removed = [this](ProcessContext&) { config.on_removed(); };
   return hooks;
 }

@@ -27,6 +27,7 @@ struct CompositionConfig {
   std::vector<std::function<void(const RingChange&)>> on_ring_change;
   std::function<void()> on_removed;  // empty: leaves, forgets and ends
   std::function<void()> on_started;
+  std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which the node lives, as in NodeConfig
 };
 
 class Composition {

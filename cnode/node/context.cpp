@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/kernel.h"
+#include "node/port_link.h"
 
 namespace supervisorring {
 
@@ -71,7 +72,9 @@ bool Context::is_alive(const Term& local_pid) const {
   return entry != nullptr && !entry->ending;
 }
 
-bool Context::is_connected(const Term& node) const { return kernel_.connections.is_connected(node); }
+bool Context::is_connected(const Term& node) const {
+  return kernel_.port ? kernel_.port->is_connected(node) : kernel_.connections.is_connected(node);
+}
 Term Context::make_ref() { return kernel_.identity.make_ref(RefKind::plain); }
 
 std::optional<Term> Context::spawn(std::unique_ptr<Process> process, SpawnOptions options) {
@@ -87,6 +90,15 @@ void Context::log(LogLevel level, std::string text) { kernel_.log(level, std::mo
 void Context::persist(const std::string& name, Bytes content) { kernel_.files.write(name, std::move(content)); }
 void Context::remove_file(const std::string& name) { kernel_.files.remove(name); }
 void Context::halt(int status, const std::string& why) { kernel_.halt(status, why); }
-void Context::connect(const Term& node) { kernel_.connections.connect(self_, node); }
+void Context::connect(const Term& node) {
+  if (kernel_.port) return kernel_.port->connect(self_, node);
+  kernel_.connections.connect(self_, node);
+}
+
+// A BEAM that this program comes to has been connected for a while.
+void Context::monitor_nodes() {
+  self_.monitors_nodes = true;
+  if (kernel_.port) kernel_.port->tell_connected(self_);
+}
 
 }  // namespace supervisorring

@@ -31,7 +31,7 @@ class Context final : public ProcessContext {
   void demonitor(const Term& reference) override;
   void exit_signal(const Term& to, const Term& reason) override;
   void trap_exit(TrapExit trap) override { self_.trap_exit = trap == TrapExit::yes; }
-  void monitor_nodes() override { self_.monitors_nodes = true; }
+  void monitor_nodes() override;
   bool register_name(const Term& name) override;
   std::optional<Term> whereis(const Term& name) const override;
   bool is_alive(const Term& local_pid) const override;

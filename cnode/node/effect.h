@@ -16,6 +16,8 @@ using ConnectionId = std::uint64_t;  // chosen by the node for those it opens (o
 
 // Open a TCP connection; answered by connection_opened or connection_failed.
 struct OpenConnection { ConnectionId id; std::string host; std::uint16_t port; };
+// The link to the BEAM in drop-in: open from the start, no OpenConnection or CloseConnection for it.
+inline constexpr ConnectionId kPortConnection = 0;
 // Bytes for a connection; all of one step's bytes for one connection are one effect, so one write.
 struct SendBytes { ConnectionId id; Bytes bytes; };
 // Close after the bytes handed over before have been written. Answered by nothing. Bytes that arrive later are dropped.

@@ -1,6 +1,7 @@
 #include "node/join_guard.h"
 
 #include "node/peer.h"
+#include "node/port_beam.h"
 #include "node/sup_global.h"
 
 namespace supervisorring {
@@ -17,6 +18,7 @@ constexpr std::string_view kSuffix = ".ChildManager";
 
 void JoinGuard::started(ProcessContext& context) {
   begun_ = context.time().now;
+  if (all_->beam && all_->beam->elixir) return answer_for_beam(context);
   until_ = begun_ + kHelloTimeout;
   reading_until_ = begun_ + kReadTimeout;
   handle_message(context, Term());
@@ -47,6 +49,7 @@ bool JoinGuard::reading() const {
 }
 
 void JoinGuard::ask_all(ProcessContext& context) {
+  if (all_->beam) return answer_for_beam(context);
   open_ = 1;
   for (const Term& node : members_) {
     const PeerInfo* peer = all_->peer(node);
@@ -119,6 +122,17 @@ void JoinGuard::start_again(ProcessContext& context) {
     context.log(LogLevel::notice, "supervisor " + to_text(found.name) + " ended here (" + it->second->why + ") and runs on " + to_text(found.member) + ": starting it again");
     spawn_global_sup(context, all_, it->second);
   }
+}
+
+void JoinGuard::answer_for_beam(ProcessContext& context) {
+  Term answer = tuple(atom("ok"), atom("true"));
+  for (const Term& node : members_) {
+    const PeerInfo* const peer = all_->peer(node);
+    if (all_->beam->elixir || (peer && peer->hello) || !context.is_connected(node)) continue;
+    answer = tuple(atom("error"), Term::binary(to_text(node) + " runs the Elixir library, which calls 'Elixir.Supervisor' on every member, and this BEAM has no Elixir"));
+  }
+  context.reply(from_, answer);
+  context.exit(atom("normal"));
 }
 
 void JoinGuard::answered(ProcessContext& context) {

@@ -9,6 +9,9 @@
 // What it finds also tells that a supervisor which ended on every member (super_sup.h) was started again by its parent elsewhere: then it is
 // started again here, or this node would own children of it that run nowhere.
 //
+// Beside a BEAM (drop-in) every child can run, so the only question is whether there are legacy members where that BEAM has no
+// 'Elixir.Supervisor': they call it, and it would hang them.
+//
 // One process a question; it ends with its answer: {ok, true} or {error, Text} to `from`.
 #pragma once
 
@@ -40,6 +43,7 @@ class JoinGuard : public Process {
   void ask_handler(ProcessContext&, const Term& node, std::size_t supervisor, const Term& module);
   void skip(ProcessContext&, const Term& node, const std::string& what, const Term& why);
   void start_again(ProcessContext&);  // supervisors that are down here and run elsewhere
+  void answer_for_beam(ProcessContext&);
   void answered(ProcessContext&);  // one question less; the last one gives the answer
 
   std::shared_ptr<SupervisionState> all_;

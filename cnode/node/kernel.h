@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@
 #include "node/timers.h"
 
 namespace supervisorring {
+
+class PortLink;
 
 class Kernel {
  public:
@@ -46,6 +49,7 @@ class Kernel {
   Connections connections;
   EpmdClient epmd;
   KeptFiles files;
+  const std::unique_ptr<PortLink> port;  // drop-in: instead of connections and epmd; else null
 
   std::uint64_t random();
   void log(LogLevel level, std::string text);

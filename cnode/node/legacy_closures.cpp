@@ -66,6 +66,7 @@ void LegacyClosures::run(ProcessContext& context, const Term& request) {
   const Term& from = request[2];
   const auto refuse = [&] { executed(context, from, error(tuple(atom("no_beam"), context.node_name()))); };
   const auto closure = read_legacy_closure(request[3]);
+  if (on_beam_ && (!closure || !closure->module.is_atom("supervisorring"))) return run_on_beam(context, request);
   if (!closure || !closure->module.is_atom("supervisorring")) return refuse();
   // The order of free variables is the compiler's.
   const auto sup = std::ranges::find(closure->free, sup_);
@@ -75,6 +76,11 @@ void LegacyClosures::run(ProcessContext& context, const Term& request) {
   if (operation == nullptr) return ask_sender(context, key, request);
   if (operation->is_nil()) return refuse();
   carry_out(context, *operation, closure->free[sup == closure->free.begin() ? 1 : 0], from);
+}
+
+void LegacyClosures::run_on_beam(ProcessContext& context, const Term& request) {
+  context.erpc(context.node_name(), atom("$beam"), atom("run"), {request[3], request[2][1]}, Duration::max(),
+               [from = request[2]](ProcessContext& ctx, CallResult answer) { executed(ctx, from, answer.ok ? answer.value : error(answer.value)); });
 }
 
 void LegacyClosures::ask_sender(ProcessContext& context, const std::string& key, const Term& request) {

@@ -4,7 +4,8 @@
 // manager; Fun is a closure of the module `supervisorring` over [Sup, Id] (start_child: [Sup, Spec]). Its external form says module, Uniq and Index,
 // not the function it was made in. The sender knows that: erlang:fun_info(Fun, name) there, e.g. {name, '-start_child/2-fun-0-'}. It is
 // asked once per module, Uniq and Index. Those four are carried out by the local supervisor, and its answer is the function's.
-// Any other function is answered {error, {no_beam, Node}}, never run elsewhere in silence.
+// Any other function is answered {error, {no_beam, Node}}, never run elsewhere in silence; in drop-in the BEAM runs it, in a process of its own, and one that
+// fails is answered {error, Why}. Even there the four are carried out here: the module `supervisorring` of that BEAM is ours, not the sender's.
 //
 // The caller tells its handler (add, del) after our answer; so the handlers' lists are read again soon after.
 // Does not look at the ring: the child manager passes on what belongs elsewhere, also when the ring changed while the sender was asked.
@@ -43,7 +44,7 @@ class LegacyClosures {
   using Dispatch = std::function<void(ProcessContext&, const Term& request)>;
 
   // `again`: takes the requests that waited for their sender's answer, as if they had come now. Process: the child manager's.
-  LegacyClosures(Term sup, Dispatch again) : sup_(std::move(sup)), again_(std::move(again)) {}
+  LegacyClosures(Term sup, Dispatch again, bool on_beam = false) : sup_(std::move(sup)), again_(std::move(again)), on_beam_(on_beam) {}
 
   // REQUIRES: `request` is {onnode, Id, {Pid, Ref}, Fun} with a pid and a reference, and Id belongs here.
   void run(ProcessContext&, const Term& request);
@@ -51,6 +52,7 @@ class LegacyClosures {
  private:
   struct Waiting { std::string key; Term request; };
 
+  void run_on_beam(ProcessContext&, const Term& request);
   void ask_sender(ProcessContext&, const std::string& key, const Term& request);
   void sender_answered(ProcessContext&, const std::string& key, const Term& node, const CallResult&);
   void carry_out(ProcessContext&, const Term& operation, const Term& argument, const Term& from);
@@ -60,6 +62,7 @@ class LegacyClosures {
 
   const Term sup_;
   const Dispatch again_;
+  const bool on_beam_;
   std::deque<std::pair<std::string, Term>> known_;  // key, operation; the oldest goes first
   std::deque<Waiting> waiting_;
   Instant handlers_read_at_{};

@@ -10,27 +10,30 @@ Term pid_of_started(const Term& result) {
 
 namespace {
 
-void migrate(ProcessContext& context, const SupervisorState& sup, const ChildSpec& spec, const Term& new_pid, std::function<void(ProcessContext&)> then) {
+void migrate(ProcessContext& context, const SupervisorState& sup, const ChildSpec& spec, const Term& new_pid, bool from_beam, std::function<void(ProcessContext&)> then) {
   const auto* remote = std::get_if<RemoteDefinition>(&sup.definition.source);
   const auto view = sup.local ? sup.local->find(spec.id) : std::nullopt;
   if (!remote || !view || view->state != Supervisor::ChildState::running || !new_pid.is_pid()) return then(context);
   const Term child = tuple(spec.id, to_tuple(spec)[4], spec.modules);
-  context.erpc(new_pid.node(), remote->module, atom("migrate"), {child, view->pid, new_pid}, kMigrateTimeout,
-               [id = spec.id, module = remote->module, new_pid, then = std::move(then)](ProcessContext& ctx, CallResult answer) {
+  const Term node = from_beam ? context.node_name() : new_pid.node();
+  context.erpc(node, remote->module, atom("migrate"), {child, view->pid, new_pid}, kMigrateTimeout,
+               [id = spec.id, module = remote->module, new_pid, node, then = std::move(then)](ProcessContext& ctx, CallResult answer) {
     if (!answer.ok)
-      ctx.log(LogLevel::warning, "child " + to_text(id, 200) + " runs on " + to_text(new_pid.node()) + " without its state: " + to_text(module) + ":migrate/3 there: " + to_text(answer.value, 200));
+      ctx.log(LogLevel::warning, "child " + to_text(id, 200) + " runs on " + to_text(new_pid.node()) + " without its state: " + to_text(module) + ":migrate/3 on " + to_text(node) + ": " + to_text(answer.value, 200));
     then(ctx);
   });
 }
 
 }  // namespace
 
-void hand_to_legacy(ProcessContext& context, std::shared_ptr<SupervisorState> sup, const ChildSpec& spec, const Term& node, HandedToLegacy then) {
-  context.erpc(node, atom("Elixir.Supervisor"), atom("start_child"), {sup->name, to_tuple(spec)}, kMoveStepTimeout - kMigrateTimeout,
-               [sup, spec, then = std::move(then)](ProcessContext& ctx, CallResult answer) {
+void hand_to_legacy(ProcessContext& context, std::shared_ptr<SupervisorState> sup, const ChildSpec& spec, const HandTo& to, HandedToLegacy then) {
+  const auto started = [sup, spec, from_beam = to.from_beam, then = std::move(then)](ProcessContext& ctx, CallResult answer) {
     if (!answer.ok) return then(ctx, Error{to_text(answer.value, 200)});
-    migrate(ctx, *sup, spec, pid_of_started(answer.value), [started = answer.value, then](ProcessContext& in) { then(in, started); });
-  });
+    migrate(ctx, *sup, spec, pid_of_started(answer.value), from_beam, [started = answer.value, then](ProcessContext& in) { then(in, started); });
+  };
+  constexpr Duration kTimeout = kMoveStepTimeout - kMigrateTimeout;
+  if (to.ours) return context.call(tuple(sup->name, to.node), tuple(atom("start_child"), to_wire(spec)), CallOptions{kTimeout}, started);
+  context.erpc(to.node, atom("Elixir.Supervisor"), atom("start_child"), {sup->name, to_tuple(spec)}, kTimeout, started);
 }
 
 }  // namespace supervisorring

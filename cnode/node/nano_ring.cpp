@@ -83,9 +83,19 @@ void NanoRingProcess::input(ProcessContext& context, const std::function<void(Me
   }
   performing_ = false;
   set_timer(context);
+  if (shared_->hooks.sets_changed) tell_sets(context);
   if (!std::exchange(tell_removed_, false)) return;
   if (shared_->hooks.removed) return shared_->hooks.removed(context);
   leave(context, Membership::Forget::yes);
+}
+
+void NanoRingProcess::tell_sets(ProcessContext& context) {
+  const Membership& core = *shared_->core;
+  if (!std::exchange(published_, false) && told_phase_ == core.phase() && told_nodes_ == core.node_set() && told_up_ == core.up_set()) return;
+  told_phase_ = core.phase();
+  told_nodes_ = core.node_set();
+  told_up_ = core.up_set();
+  shared_->hooks.sets_changed(context, core);
 }
 
 void NanoRingProcess::set_timer(ProcessContext& context) {
@@ -132,6 +142,7 @@ void NanoRingProcess::perform(ProcessContext& context, membership::RemoveFile& e
 void NanoRingProcess::perform(ProcessContext& context, membership::Publish& effect) {
   const auto ring = shared_->view.ring();
   if (!shared_->view.update(effect.state)) return;
+  published_ = true;
   if (ring != shared_->view.ring()) warn_of_shared_points(context);
   if (shared_->hooks.ring_changed) shared_->hooks.ring_changed(context);
 }

@@ -29,6 +29,8 @@ struct NanoRingHooks {
   std::function<void(ProcessContext&, Then then)> prepare_leave;
   // Does any child run here? Default: no.
   std::function<bool()> children_run;
+  // Either set has changed, if only a timestamp, or the view. Default: nothing.
+  std::function<void(ProcessContext&, const Membership&)> sets_changed;
   // Another member removed this one. Default: leave with forget.
   std::function<void(ProcessContext&)> removed;
   // The others have been told. Default: halt, with ExitStatus::removed after a removal, else ok.

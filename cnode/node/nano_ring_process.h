@@ -50,12 +50,16 @@ class NanoRingProcess : public Process {
   void perform(ProcessContext&, membership::Left&);
   void perform(ProcessContext&, membership::Log&);
   void set_timer(ProcessContext&);
+  void tell_sets(ProcessContext&);
   void warn_of_shared_points(ProcessContext&);
 
   std::shared_ptr<NanoRing::Shared> shared_;
   ProcessContext* context_ = nullptr;  // while in input(): where the core's references come from
   Term timer_;
   std::optional<Instant> timer_at_;
+  LwwSet told_nodes_, told_up_;        // as hooks.sets_changed was told last
+  bool published_ = false;             // the view has changed since
+  Membership::Phase told_phase_ = Membership::Phase::asking;
   std::deque<membership::Effect> pending_;
   bool performing_ = false;
   bool removed_ = false;

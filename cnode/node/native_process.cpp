@@ -91,7 +91,7 @@ void start_native(ProcessContext& context, NativeRuntime& runtime, NativeStart s
     }
   }
   if (!runtime.impl().ensure_janitor(context)) return then(context, NativeStartFailed{atom("system_limit")});
-  const SpawnOptions options{name, TrapExit::no, start.parent};
+  const SpawnOptions options{name, TrapExit::no, start.parent, start.proxy};
   const auto pid = context.spawn(std::make_unique<NativeChild>(runtime.impl(), std::move(start)), options);
   if (!pid) return then(context, NativeStartFailed{atom("system_limit")});
   context.call(*pid, control(runtime, "start"), {kForever},

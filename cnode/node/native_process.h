@@ -64,6 +64,7 @@ struct NativeStart {
   Term parent;                // the supervisor's pid: linked to the child; [] for none
   NativeHeld held = NativeHeld::no;  // yes: after init the child handles no message until release()
   Term replaces;              // a pid whose code may still run (stuck()): the start waits for its return; [] for none
+  Term proxy = {};            // drop-in: the pid of the BEAM process that stands for it
 };
 
 struct NativeStarted { Term pid; };

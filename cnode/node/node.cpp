@@ -1,6 +1,7 @@
 #include "node/node.h"
 
 #include "node/kernel.h"
+#include "node/port_link.h"
 #include "node/worker_pool.h"
 
 namespace supervisorring {
@@ -91,8 +92,21 @@ void Node::timeout(Time now) {
   impl_->connections.handle_timeout();
   impl_->epmd.handle_timeout();
   impl_->files.handle_timeout();
+  if (impl_->port) impl_->port->handle_timeout();
   impl_->step();
 }
+
+void Node::port_received(BytesView bytes, Time now) {
+  if (!impl_->begin(now)) return;
+  impl_->port->handle_bytes(bytes);
+  impl_->step();
+}
+
+void Node::on_port_input(std::function<void(ProcessContext&, const Term&)> handler) { impl_->port->on_input(std::move(handler)); }
+const RpcFunction* Node::function(const Term& module, const Term& name, std::size_t arity) const { return impl_->functions.find(module, name, arity); }
+void Node::log(LogLevel level, const std::string& text) { impl_->log(level, text); }
+void Node::order(const Term& order) { impl_->port->order(order); }
+void Node::stand_in(const Term& name, const Term& pid) { impl_->processes.stand_in(name, pid); }
 
 void Node::run(std::function<void(ProcessContext&)> what, Time now) {
   if (impl_->begin(now)) {
@@ -107,7 +121,9 @@ Effects Node::take_effects() { return impl_->take_effects(); }
 std::optional<Instant> Node::next_timeout() const { return impl_->next_timeout(); }
 const Term& Node::name() const { return impl_->identity.node(); }
 bool Node::registered_with_epmd() const { return impl_->epmd.registered(); }
-std::vector<Term> Node::connected_nodes() const { return impl_->connections.connected(); }
+std::vector<Term> Node::connected_nodes() const {
+  return impl_->port ? impl_->port->connected() : impl_->connections.connected();
+}
 std::vector<UnwrittenFile> Node::unwritten_files() const { return impl_->files.unwritten(); }
 std::size_t Node::process_count() const { return impl_->processes.size(); }
 

@@ -21,6 +21,7 @@
 
 namespace supervisorring {
 
+struct PortAttach;  // port_attach.h
 class WorkerPool;  // worker_pool.h: where native children run
 
 struct NodeConfig {
@@ -35,6 +36,8 @@ struct NodeConfig {
   Duration tick_time = std::chrono::seconds(60);       // net_ticktime: a silent peer is dropped after it
   Duration handshake_timeout = std::chrono::seconds(7);  // net_setuptime
   std::uint64_t seed = 1;                // of every random choice; the program takes it from the system
+  std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which this node lives; no cookie, port or epmd then
+  LogLevel port_log_level = LogLevel::info;  // drop-in: lines below it are not sent
 };
 
 // A function that rpc, erpc and rex can call: arguments in, value out, now or later.
@@ -67,8 +70,17 @@ class Node {
   void data_directory_changed(Time);              // it is not the one of the writes before
   void workers_ready(Time);                       // the worker pool has something in its outbox
   void timeout(Time);                             // next_timeout() has come
+  void port_received(BytesView, Time);            // drop-in: from the BEAM, cut anywhere
   // Runs `what` as if in a process of the node's own (spawn, send, call, define supervisors): for the embedding program.
   void run(std::function<void(ProcessContext&)> what, Time);
+
+  // ---- drop-in, on the node's thread -----------------------------------------------------------------
+  // What comes over the port and is not the node's own affair (port_link.h); before start().
+  void on_port_input(std::function<void(ProcessContext&, const Term& input)>);
+  void log(LogLevel, const std::string&);             // as a process of the node
+  void order(const Term&);                            // for the BEAM, in this step's frame
+  const RpcFunction* function(const Term& module, const Term& name, std::size_t arity) const;  // null: not defined
+  void stand_in(const Term& name, const Term& pid);   // processes of this name have this pid from here on
 
   // ---- outputs ----------------------------------------------------------------------------------
   Effects take_effects();

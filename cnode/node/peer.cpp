@@ -103,11 +103,11 @@ void PeerProcess::handle_ring(ProcessContext& context) {
 void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool answer) {
   PeerHello hello;
   hello.answer = answer;
-  hello.kind = atom("cnode");
+  hello.kind = atom(all_->beam ? "beam" : "cnode");
   for (const auto& [name, sup] : all_->supervisors)
     if (sup->runs()) hello.supervisors.push_back(sup->name);
   hello.otp = otp_of_hash_format(all_->ring.format());
-  hello.features = {atom("move"), atom("ask")};
+  hello.features = all_->beam ? std::vector<Term>{atom("ask")} : std::vector<Term>{atom("move"), atom("ask")};
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
   if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
@@ -180,8 +180,7 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
 void PeerProcess::tell_managers(ProcessContext& context, const Term& node) {
   const PeerInfo& peer = all_->peers.at(node);
   for (const auto& [name, sup] : all_->supervisors) {
-    const PeerKind kind = !peer.hello ? PeerKind::legacy
-                          : std::ranges::count(peer.hello->supervisors, sup->name) ? PeerKind::runs_it : PeerKind::lacks_it;
+    const PeerKind kind = peer.kind_for(sup->name);
     sup->manager_box.put(context, [sup = sup, node, kind](ProcessContext& ctx) { sup->manager->peer_is(node, kind, ctx.time().now); });
   }
 }

@@ -48,6 +48,7 @@ struct SpawnOptions {
   Term name;                        // an atom, or [] for none
   TrapExit trap_exit = TrapExit::no;
   Term link_to;                     // a pid linked before started(), or []
+  Term proxy = {};                  // drop-in: the pid of the BEAM process that stands for it (port_link.h), or []
 };
 
 struct CallOptions {

@@ -6,7 +6,7 @@
 
 namespace supervisorring {
 
-ProcessEntry* ProcessTable::add(std::unique_ptr<Process> process, const Term& name) {
+ProcessEntry* ProcessTable::add(std::unique_ptr<Process> process, const Term& name, const Term& proxy) {
   if (entries_.size() >= kMaxProcesses) return nullptr;
   if (name.is_atom() && (find_name(name) != nullptr || name.is_atom("undefined"))) return nullptr;
   while (next_ == 0 || entries_.contains(next_)) next_ = (next_ + 1) & ((1u << kPidNumberBits) - 1);
@@ -14,6 +14,12 @@ ProcessEntry* ProcessTable::add(std::unique_ptr<Process> process, const Term& na
   entry->number = next_;
   entry->pid = identity_.pid(next_);
   entry->process = std::move(process);
+  const auto stand_in = proxy.is_pid() || !name.is_atom() ? stand_ins_.end() : stand_ins_.find(name);
+  if (proxy.is_pid() || stand_in != stand_ins_.end()) {
+    entry->pid = proxy.is_pid() ? proxy : stand_in->second;
+    entry->bound = proxy.is_pid() ? ProcessEntry::Bound::proxy : ProcessEntry::Bound::relay;
+    bound_.insert_or_assign(entry->pid, next_);
+  }
   ProcessEntry* const added = entry.get();
   entries_.emplace(next_, std::move(entry));
   next_ = (next_ + 1) & ((1u << kPidNumberBits) - 1);
@@ -23,6 +29,9 @@ ProcessEntry* ProcessTable::add(std::unique_ptr<Process> process, const Term& na
 
 void ProcessTable::remove(ProcessEntry& entry) {
   unregister_name(entry);
+  // A relay's next process may have been bound to the same pid meanwhile.
+  const auto bound = entry.bound == ProcessEntry::Bound::no ? bound_.end() : bound_.find(entry.pid);
+  if (bound != bound_.end() && bound->second == entry.number) bound_.erase(bound);
   entries_.erase(entry.number);
 }
 

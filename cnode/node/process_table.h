@@ -29,6 +29,7 @@ struct Watch {
   WatchKind kind = WatchKind::monitor;
   std::uint64_t order = 0;
   Term target;                 // pid, name or {Name, Node} of another node; erpc: the node, then the pid of its worker
+  bool outside = false;        // drop-in: the BEAM holds it
   bool spawn_failed = false;   // erpc: the 'DOWN' on its way is the answer to the SPAWN_REQUEST
   CallContinuation then;       // call, erpc
 };
@@ -48,6 +49,7 @@ struct ProcessEntry {
   bool trap_exit = false;
   bool monitors_nodes = false;
   bool of_the_node = false;  // a service that every node has: `kill` does not end it
+  enum class Bound : std::uint8_t { no, relay, proxy } bound = Bound::no;  // drop-in: `pid` is a BEAM process's that stands for this one
   bool ending = false;  // ended() is running or has run
   std::optional<Term> exit_reason;  // set by ProcessContext::exit during a callback
   std::unordered_map<Term, LinkState> links;
@@ -60,7 +62,8 @@ class ProcessTable {
   explicit ProcessTable(Identity& identity) : identity_(identity) {}
 
   // A new entry under a new pid; nullptr when the name is taken or there are kMaxProcesses. The pointer lives until remove().
-  ProcessEntry* add(std::unique_ptr<Process> process, const Term& name);
+  // Its pid is `proxy` where that is one, else the name's stand-in.
+  ProcessEntry* add(std::unique_ptr<Process> process, const Term& name, const Term& proxy = Term());
   void remove(ProcessEntry& entry);
 
   // nullptr: no such process.
@@ -68,8 +71,15 @@ class ProcessTable {
     const auto found = entries_.find(number);
     return found == entries_.end() ? nullptr : found->second.get();
   }
-  ProcessEntry* find_pid(const Term& pid) {
+  // Of a process of this table, living or not; nullopt for every other pid.
+  std::optional<PidNumber> number_of(const Term& pid) const {
     const auto number = identity_.number_of(pid);
+    if (number || bound_.empty()) return number;
+    const auto found = bound_.find(pid);
+    return found == bound_.end() ? std::nullopt : std::optional(found->second);
+  }
+  ProcessEntry* find_pid(const Term& pid) {
+    const auto number = number_of(pid);
     return number ? find(*number) : nullptr;
   }
   ProcessEntry* find_name(const Term& name) {
@@ -81,6 +91,9 @@ class ProcessTable {
   bool register_name(ProcessEntry& entry, const Term& name);
   void unregister_name(ProcessEntry& entry);
 
+  // Drop-in: processes that are registered as `name` from here on have the pid of this BEAM process.
+  void stand_in(const Term& name, const Term& pid) { stand_ins_.insert_or_assign(name, pid); }
+
   std::size_t size() const { return entries_.size(); }
   std::vector<ProcessEntry*> in_order();  // by number: the same in every run
   std::vector<Term> names() const;        // in the order of terms
@@ -90,6 +103,8 @@ class ProcessTable {
   PidNumber next_ = 1;
   std::unordered_map<PidNumber, std::unique_ptr<ProcessEntry>> entries_;
   std::unordered_map<Term, ProcessEntry*> names_;
+  std::unordered_map<Term, Term> stand_ins_;
+  std::unordered_map<Term, PidNumber> bound_;  // by the pid of the BEAM process
 };
 
 }  // namespace supervisorring

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/kernel.h"
+#include "node/port_link.h"
 
 namespace supervisorring {
 namespace {
@@ -34,6 +35,7 @@ void Signals::link(ProcessEntry& self, const Term& pid) {
   const auto [place, added] = self.links.try_emplace(pid, LinkState{next_order()});
   if (!added && place->second.active()) return;
   place->second.unlink_id = 0;
+  if (outside(pid)) return kernel_.port->link(self.pid, pid);
   if (pid.node() == kernel_.identity.node()) {
     ProcessEntry* const other = kernel_.processes.find_pid(pid);
     if (other == nullptr || other->ending) {
@@ -49,6 +51,10 @@ void Signals::link(ProcessEntry& self, const Term& pid) {
 void Signals::unlink(ProcessEntry& self, const Term& pid) {
   const auto place = self.links.find(pid);
   if (place == self.links.end() || !place->second.active()) return;
+  if (outside(pid)) {
+    self.links.erase(place);
+    return kernel_.port->unlink(self.pid, pid);
+  }
   if (pid.node() == kernel_.identity.node()) {
     self.links.erase(place);
     if (ProcessEntry* const other = kernel_.processes.find_pid(pid)) other->links.erase(self.pid);
@@ -64,6 +70,15 @@ void Signals::unlink(ProcessEntry& self, const Term& pid) {
     self.links.erase(place);
     append_unlink(*out, self.pid, pid);
   }
+}
+
+// Drop-in: not in this program, so the BEAM's affair.
+bool Signals::outside(const Term& target) const {
+  if (!kernel_.port) return false;
+  if (target.is_pid()) return !kernel_.processes.number_of(target) && !kernel_.identity.number_of(target);
+  if (target.is_atom()) return kernel_.processes.find_name(target) == nullptr;
+  if (!target.is_tuple(2) || !target[0].is_atom() || !target[1].is_atom()) return false;
+  return !(target[1] == kernel_.identity.node()) || kernel_.processes.find_name(target[0]) == nullptr;
 }
 
 void Signals::monitor_local(ProcessEntry& self, RefKey key, const Term& ref, ProcessEntry* target, const Term& as,
@@ -85,6 +100,12 @@ bool Signals::understands_name_monitors(const Term& node) const {
 void Signals::monitor(ProcessEntry& self, RefKey key, const Term& ref, const Term& target, Watch watch) {
   watch.order = next_order();
   const Term& own_node = kernel_.identity.node();
+  if (outside(target)) {
+    watch.target = target;
+    watch.outside = true;
+    self.watching.emplace(key, std::move(watch));
+    return kernel_.port->monitor(self.number, key, target);
+  }
   if (target.is_atom()) {
     const Term object = tuple(target, own_node);
     watch.target = object;
@@ -116,7 +137,9 @@ void Signals::demonitor(ProcessEntry& self, RefKey key, const Term& ref) {
   const auto place = self.watching.find(key);
   if (place == self.watching.end()) return;
   const Term target = std::move(place->second.target);
+  const bool outside = place->second.outside;
   self.watching.erase(place);
+  if (outside) return kernel_.port->demonitor(key);
   if (!target.is_pid() && !target.is_tuple(2)) return;  // an erpc whose worker is not known yet, or nothing that can be watched
   if (node_of(target) == kernel_.identity.node()) {
     if (!target.is_pid()) return;
@@ -129,7 +152,8 @@ void Signals::demonitor(ProcessEntry& self, RefKey key, const Term& ref) {
 
 void Signals::exit_signal(const Term& from, const Term& to, const Term& reason) {
   if (!to.is_pid()) return;
-  if (const auto number = kernel_.identity.number_of(to)) {
+  if (kernel_.port && kernel_.port->take_exit_signal(from, to, reason)) return;
+  if (const auto number = kernel_.processes.number_of(to)) {
     kernel_.queue.push({SignalKind::exit, *number, 0, from, reason});
   } else if (!(to.node() == kernel_.identity.node())) {
     Bytes* const out = kernel_.connections.output_for(to.node(), Connect::yes);
@@ -147,6 +171,7 @@ void Signals::end(ProcessEntry& self, const Term& reason) {
   release_watches(self);
   tell_links(self, reason);
   tell_watchers(self, reason);
+  if (kernel_.port) kernel_.port->ended(self, reason);
   kernel_.processes.remove(self);
 }
 
@@ -168,7 +193,7 @@ void Signals::tell_links(ProcessEntry& self, const Term& reason) {
   for (const auto* item : in_order_of_creation(self.links)) {
     const auto& [pid, link] = *item;
     if (!link.active()) continue;
-    if (const auto number = kernel_.identity.number_of(pid)) {
+    if (const auto number = kernel_.processes.number_of(pid)) {
       kernel_.queue.push({SignalKind::link_exit, *number, 0, self.pid, reason});
     } else if (Bytes* const out = kernel_.connections.output_for(pid.node(), Connect::no)) {
       append_exit(*out, self.pid, pid, reason);
@@ -179,7 +204,7 @@ void Signals::tell_links(ProcessEntry& self, const Term& reason) {
 void Signals::tell_watchers(ProcessEntry& self, const Term& reason) {
   for (const auto* item : in_order_of_creation(self.watchers)) {
     const auto& [ref, watcher] = *item;
-    if (const auto number = kernel_.identity.number_of(watcher.pid)) {
+    if (const auto number = kernel_.processes.number_of(watcher.pid)) {
       const auto key = kernel_.identity.key_of(ref);
       if (key) kernel_.queue.push({SignalKind::down, *number, *key, watcher.as, reason});
     } else if (Bytes* const out = kernel_.connections.output_for(watcher.pid.node(), Connect::no)) {
@@ -226,12 +251,12 @@ void Signals::handle_unlink_id_ack(const UnlinkIdAck& message) {
 }
 
 void Signals::handle_exit(const Exit& message) {
-  const auto number = kernel_.identity.number_of(message.to);
+  const auto number = kernel_.processes.number_of(message.to);
   if (number) kernel_.queue.push({SignalKind::link_exit, *number, 0, message.from, message.reason});
 }
 
 void Signals::handle_exit2(const Exit2& message) {
-  const auto number = kernel_.identity.number_of(message.to);
+  const auto number = kernel_.processes.number_of(message.to);
   if (number) kernel_.queue.push({SignalKind::exit, *number, 0, message.from, message.reason});
 }
 
@@ -260,7 +285,7 @@ void Signals::handle_demonitor(const DemonitorP& message) {
 }
 
 void Signals::handle_monitor_exit(const MonitorPExit& message) {
-  const auto number = kernel_.identity.number_of(message.to);
+  const auto number = kernel_.processes.number_of(message.to);
   const auto key = kernel_.identity.key_of(message.reference);
   if (!number || !key) return;
   ProcessEntry* const self = kernel_.processes.find(*number);

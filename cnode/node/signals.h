@@ -52,6 +52,8 @@ class Signals {
   void perform_down(ProcessEntry& self, RefKey key, const Term& object, const Term& reason);
 
   std::uint64_t next_order() { return ++order_; }
+  // Drop-in: `target` (pid, name or {Name, Node}) is no process of this program.
+  bool outside(const Term& target) const;
 
  private:
   bool understands_name_monitors(const Term& node) const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "node/port_beam.h"
+
 namespace supervisorring {
 
 namespace {
@@ -19,6 +21,7 @@ void LocalSup::started(ProcessContext& context) {
   sup_->local = std::make_unique<Supervisor>(sup_->name, sup_->flags);
   sup_->local_process = this;
   sup_->local_box.open(context.self());
+  if (all_->beam) take_over(context);
 }
 
 void LocalSup::ended(ProcessContext&, const Term&) {
@@ -31,14 +34,11 @@ void LocalSup::ended(ProcessContext&, const Term&) {
 void LocalSup::handle_message(ProcessContext& context, const Term& message) {
   if (sup_->local_box.handle(context, message)) {
   } else if (message.is_tagged("$gen_call", 3)) {
-    const CallId id = next_call_++;
-    callers_[id] = message[1];
-    const Term& request = message[2];
-    if ((request.is_tagged("terminate_child", 2) || request.is_tagged("delete_child", 2)) && sup_->local->find(request[1]))
-      to_manager(context, [child = request[1]](ChildManager& manager, Instant) { manager.end_requested(child); });
-    sup_->local->call(id, message[2], context.time().now);
+    handle_call(context, message[1], message[2]);
   } else if (message.is_tagged("EXIT", 3)) {
     handle_exit(context, message[1], message[2]);
+  } else if (message.is_tagged("DOWN", 5) && all_->beam) {
+    handle_proxy_down(context, message[1]);
   } else if (message == tick()) {
     timer_at_.reset();
     sup_->local->timeout(context.time().now);
@@ -46,6 +46,23 @@ void LocalSup::handle_message(ProcessContext& context, const Term& message) {
     context.log(LogLevel::warning, to_text(sup_->name) + " received an unexpected message: " + to_text(message, 200));
   }
   perform(context);
+}
+
+void LocalSup::handle_call(ProcessContext& context, const Term& from, const Term& request) {
+  if (all_->beam && from.is_tuple(2)) {
+    const auto begun = begun_before(from[1]);
+    if (const Term* answer = std::get_if<Term>(&begun)) return context.reply(from, *answer);
+    if (const CallId* call = std::get_if<CallId>(&begun)) return void(callers_[*call] = from);
+  }
+  const CallId id = next_call_++;
+  callers_[id] = from;
+  note_end_requested(context, request);
+  sup_->local->call(id, request, context.time().now);
+}
+
+void LocalSup::note_end_requested(ProcessContext& context, const Term& request) {
+  if ((request.is_tagged("terminate_child", 2) || request.is_tagged("delete_child", 2)) && sup_->local->find(request[1]))
+    to_manager(context, [child = request[1]](ChildManager& manager, Instant) { manager.end_requested(child); });
 }
 
 void LocalSup::handle_exit(ProcessContext& context, const Term& pid, const Term& reason) {
@@ -80,6 +97,7 @@ void LocalSup::perform(ProcessContext& context) {
       else if (auto* e = std::get_if<SupEnd>(&effect)) context.exit(e->reason);
     }
   }
+  if (all_->beam) keep_changes(context);
   set_timer(context);
 }
 
@@ -92,6 +110,7 @@ void LocalSup::set_timer(ProcessContext& context) {
 
 void LocalSup::start(ProcessContext& context, const SupStart& start) {
   auto worker = all_->workers.resolve(start.spec.start);
+  if (!worker && all_->beam) return start_on_beam(context, start);
   const Instant now = context.time().now;
   if (!worker) {
     context.log(LogLevel::error, "child " + to_text(start.spec.id, 200) + " of " + to_text(sup_->name) + ": " + worker.error());
@@ -102,7 +121,11 @@ void LocalSup::start(ProcessContext& context, const SupStart& start) {
     native.held = NativeHeld::yes;
     held_[start.token] = Held{MoveKey{start.hold[0], static_cast<std::uint64_t>(start.hold[1].to_int64())}, Term()};
   }
-  const StartToken token = start.token;
+  if (all_->beam) return start_proxy(context, start, std::move(native));
+  start_here(context, start.token, std::move(native));
+}
+
+void LocalSup::start_here(ProcessContext& context, StartToken token, NativeStart native) {
   start_native(context, all_->native, std::move(native), [this, token](ProcessContext& ctx, NativeStartResult result) {
     start_answered(ctx, token, result);
     perform(ctx);
@@ -143,6 +166,7 @@ void LocalSup::abandon(ProcessContext& context, StartToken token) {
 }
 
 void LocalSup::exit_child(ProcessContext& context, const SupExitChild& exit) {
+  if (beam_pids_.contains(exit.pid)) return all_->beam->order(tuple(atom("exit_child"), sup_->name, exit.pid, exit.reason));
   const bool kill = exit.reason.is_atom("kill");
   if (!stopping_.insert(exit.pid).second) {
     if (kill) context.exit_signal(exit.pid, exit.reason);
@@ -157,6 +181,7 @@ void LocalSup::exit_child(ProcessContext& context, const SupExitChild& exit) {
 }
 
 void LocalSup::answer(ProcessContext& context, CallId call, const Term& value) {
+  if (all_->beam) tags_.erase(call);
   if (const auto caller = callers_.find(call); caller != callers_.end()) {
     context.reply(caller->second, value);
     callers_.erase(caller);

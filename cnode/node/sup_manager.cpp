@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/legacy_hand.h"
+#include "node/port_beam.h"
 #include "node/sup_local.h"
 #include "sup/join_check.h"
 
@@ -31,20 +32,27 @@ const Term& refresh() { static const Term message = atom("$refresh_handlers"); r
 void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager_box.open(context.self());
+  if (all_->beam) {
+    sup_->manager->set_native([all = all_](const ChildSpec& spec) { return all->can_start(spec); });
+    for (const Term& module : sup_->handlers) {
+      std::string fault;  // was told of when the list came
+      const Term* const kept = all_->beam->kept(tuple(atom("handler"), sup_->name, module));
+      if (kept != nullptr) take_list(sup_->handler_lists[std::string(module.atom_name())], *kept, fault);
+    }
+  }
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
-  handle_ring(context);
+  handle_ring(context);  // asks the handlers, too
   handlers_answered(context);
-  refresh_handlers(context);
   context.send_after(kHandlerInterval, context.self(), refresh());
+  if (sup_->up_until) context.send_after(kFirstSyncTimeout, context.self(), tick());
   perform(context);
 }
 
 void ManagerProcess::look_at_peers(ProcessContext& context) {
   const Instant now = context.time().now;
   for (const auto& [node, peer] : all_->peers) {
-    if (peer.hello) sup_->manager->peer_is(node, std::ranges::count(peer.hello->supervisors, sup_->name) ? PeerKind::runs_it : PeerKind::lacks_it, now);
-    else if (peer.legacy) sup_->manager->peer_is(node, PeerKind::legacy, now);
+    if (peer.hello || peer.legacy) sup_->manager->peer_is(node, peer.kind_for(sup_->name), now);
   }
 }
 
@@ -173,6 +181,7 @@ void ManagerProcess::handler_answered(ProcessContext& context, const Term& modul
     fault = "expected a list of child specs, got " + to_text(answer.value, 200);
   } else {
     take_list(sup_->handler_lists[name], answer.value, fault);
+    if (all_->beam && fault.empty()) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
   }
   const std::string before = std::exchange(handler_faults_[name], fault);
   if (fault == before) return;
@@ -223,6 +232,7 @@ void find_handler(ProcessContext& context, const SupervisorState& sup, const Ter
 void ManagerProcess::perform(ProcessContext& context) {
   for (auto effects = sup_->manager->take_effects(); !effects.empty(); effects = sup_->manager->take_effects())
     for (const MgrEffect& effect : effects) perform_one(context, effect);
+  if (sup_->up_until) tell_up(context);
   set_timer(context);
 }
 
@@ -231,6 +241,14 @@ void ManagerProcess::set_timer(ProcessContext& context) {
   if (!at || timer_at_) return;
   timer_at_ = std::max(*at, context.time().now + std::chrono::milliseconds(10));
   context.send_after(*timer_at_ - context.time().now, context.self(), tick());
+}
+
+void ManagerProcess::tell_up(ProcessContext& context) {
+  const ChildManager::Status status = sup_->manager->status();
+  const bool busy = handlers_asked_ > 0 || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
+  if (busy && all_->ring.settled() && context.time().now < *sup_->up_until) return;
+  sup_->up_until.reset();
+  all_->beam->order(tuple(atom("supervisor_up"), sup_->name));
 }
 
 void ManagerProcess::in_local(ProcessContext& context, std::function<void(LocalSup&, ProcessContext&)> what) {
@@ -281,7 +299,9 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 }
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
-  hand_to_legacy(context, sup_, hand.spec, hand.node, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
+  const PeerInfo* const peer = all_->peer(hand.node);
+  const HandTo to{hand.node, peer && peer->hello.has_value(), all_->beam != nullptr};
+  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
     sup_->manager->handed(id, started, ctx.time().now);
     perform(ctx);
   });

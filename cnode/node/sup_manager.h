@@ -4,12 +4,15 @@
 // carried out or refused by legacy_closures.h, for another it is passed on to the owner, once per Ref; the same Ref again under the same ring means that members disagree and is answered
 // {Ref, executed, {error, {placement_disagreement, Members}}}. Ours: {whereis, Id}.
 //
+// In drop-in start_link on the BEAM returns when the first sync is done, as the original's does: what comes after the supervisor in a tree may call its children.
+//
 // Keeps the list of dynamic children: asked for at each ring change and every kHandlerInterval. While a handler is away, raises or answers
 // no list, its last list holds; a list with a malformed spec is added to the last one. One line says so, one that it is over.
 #pragma once
 
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "node/legacy_closures.h"
@@ -20,6 +23,7 @@ namespace supervisorring {
 
 inline constexpr Duration kHandlerInterval = std::chrono::seconds(10);
 inline constexpr Duration kHandlerTimeout = std::chrono::seconds(10);
+inline constexpr Duration kFirstSyncTimeout = std::chrono::seconds(5);  // start_link on a BEAM returns by then
 inline constexpr std::size_t kMaxRecentRefs = 10'000;  // onnode casts that were passed on and may come round again
 
 class ManagerProcess : public Process {
@@ -49,6 +53,7 @@ class ManagerProcess : public Process {
   void hand(ProcessContext&, const MgrHand&);
   void in_local(ProcessContext&, std::function<void(LocalSup&, ProcessContext&)>);
   void set_timer(ProcessContext&);
+  void tell_up(ProcessContext&);
 
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<SupervisorState> sup_;
@@ -57,7 +62,7 @@ class ManagerProcess : public Process {
   bool last_settled_ = false, last_leaving_ = false;
   std::deque<Term> recent_refs_;
   std::unordered_set<Term> recent_ref_set_;
-  LegacyClosures closures_{sup_->name, [this](ProcessContext& context, const Term& request) { handle_onnode(context, request); }};
+  LegacyClosures closures_{sup_->name, [this](ProcessContext& context, const Term& request) { handle_onnode(context, request); }, all_->beam != nullptr};
   std::map<std::string, std::string> handler_faults_;            // by module: why its last list holds
   std::size_t handlers_asked_ = 0;                               // answers still to come
   bool refresh_again_ = false;

@@ -3,17 +3,19 @@
 // On the node's thread only. Who may change a member is said beside it; everybody may read.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "node/native_process.h"
+#include "node/port_attach.h"
 #include "node/sup_definition.h"
 #include "node/sup_post.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
+#include "sup/ordered_table.h"
 #include "sup/supervisor.h"
 #include "supervisorring/factory.h"
 
@@ -25,6 +27,7 @@ inline Term name_of_child_manager(const Term& sup) { return atom(std::string(sup
 inline const Term& super_sup_name() { static const Term name = atom("Elixir.Supervisorring.App.Sup.SuperSup"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
 
+class Beam;
 class LocalSup;
 
 enum class SupervisorPhase { reading, running, restarting, down };
@@ -53,6 +56,10 @@ struct SupervisorState {
   std::map<std::string, std::vector<ChildSpec>> handler_lists;  // by module: what each handler said last
   std::vector<ChildSpec> dynamic_children;  // all of them
 
+  // Drop-in: what the local supervisor takes over when it starts.
+  std::vector<PortChild> takeover;
+  std::optional<Instant> up_until;          // drop-in: the BEAM's start_link waits for the first children, until then at most
+
   bool runs() const { return phase == SupervisorPhase::running; }
 };
 
@@ -63,6 +70,13 @@ struct PeerInfo {
   Instant since{};        // of the connection
   bool legacy = false;    // has no supervisorring_peer, or was connected long enough without a hello
   Term monitor;           // of its supervisorring_peer
+
+  // REQUIRES: hello or legacy
+  PeerKind kind_for(const Term& supervisor) const {
+    if (!hello) return PeerKind::legacy;
+    if (std::ranges::count(hello->supervisors, supervisor) == 0) return PeerKind::lacks_it;
+    return std::ranges::count(hello->features, atom("move")) ? PeerKind::runs_it : PeerKind::by_hand;
+  }
 };
 
 struct SupervisionState {
@@ -72,9 +86,10 @@ struct SupervisionState {
   const worker_registry& workers;
   NativeRuntime& native;
   std::map<std::string, std::shared_ptr<SupervisorState>> supervisors;  // by name
-  std::unordered_map<Term, PeerInfo> peers;                              // the peer process writes
+  OrderedTable<Term, PeerInfo> peers;                                      // the peer process writes
   PostBox peer_box;
   PostBox super_sup_box;
+  Beam* beam = nullptr;  // drop-in only; not owned
 
   SupervisorState* find(const Term& name) const {
     if (!name.is_atom()) return nullptr;

@@ -12,8 +12,9 @@ namespace supervisorring {
 namespace {
 
 std::uint64_t prefix_of(const Digest& digest) {
-  std::uint64_t prefix = 0;
-  for (std::size_t i = 0; i < 8; ++i) prefix = prefix << 8 | digest[i];
+  std::uint64_t prefix;
+  std::memcpy(&prefix, digest.data(), sizeof prefix);
+  if constexpr (std::endian::native == std::endian::little) prefix = __builtin_bswap64(prefix);
   return prefix;
 }
 
@@ -105,19 +106,18 @@ std::shared_ptr<const Ring> Ring::make(std::span<const Term> members, PointCache
   points.reserve(ring->members_.size());
   for (const Term& member : ring->members_) points.push_back(points_of(member, cache));
 
-  // Distribution sort by the bits of the index: count, place, then put right the few that share a bucket.
+  // Distribution sort by the top bits: count, place, then put right the few that share them.
   const unsigned bits = static_cast<unsigned>(std::bit_width(count) - 1);
-  ring->shift_ = 64 - bits;
+  const unsigned shift = 64 - bits;
   std::vector<std::uint32_t> next((std::size_t{1} << bits) + 1, 0);
   for (const auto& member : points) {
-    for (const std::uint64_t prefix : member->prefixes) ++next[(prefix >> ring->shift_) + 1];
+    for (const std::uint64_t prefix : member->prefixes) ++next[(prefix >> shift) + 1];
   }
   for (std::size_t i = 1; i < next.size(); ++i) next[i] += next[i - 1];
-  ring->first_at_ = next;
   for (std::uint32_t index = 0; index < points.size(); ++index) {
     const MemberPoints& member = *points[index];
     for (std::size_t i = 0; i < member.prefixes.size(); ++i) {
-      const std::uint32_t at = next[member.prefixes[i] >> ring->shift_]++;
+      const std::uint32_t at = next[member.prefixes[i] >> shift]++;
       ring->prefixes_[at] = member.prefixes[i];
       ring->places_[at] = index << kNumberBits | member.numbers[i];
     }
@@ -128,6 +128,7 @@ std::shared_ptr<const Ring> Ring::make(std::span<const Term> members, PointCache
       std::swap(ring->places_[j], ring->places_[j - 1]);
     }
   }
+  ring->index_points();
   return ring;
 }
 
@@ -143,35 +144,32 @@ std::shared_ptr<const Ring> Ring::with(const Term& member, PointCache* cache) co
   ring->places_.reserve(places_.size() + kPointsPerMember);
 
   const auto index = static_cast<std::uint32_t>(members_.size());
+  std::vector<std::size_t> come;  // positions of the new points
+  come.reserve(kPointsPerMember);
   std::size_t copied = 0;
   for (std::size_t i = 0; i < points->prefixes.size(); ++i) {
     const std::uint64_t prefix = points->prefixes[i];
     const std::uint32_t place = index << kNumberBits | points->numbers[i];
-    std::size_t until = first_at_[prefix >> shift_];
-    until = std::max(until, copied);
+    const auto from = prefixes_.begin() + static_cast<std::ptrdiff_t>(copied);
+    auto until = static_cast<std::size_t>(std::lower_bound(from, prefixes_.end(), prefix) - prefixes_.begin());
     while (until < prefixes_.size() && ring->comes_before(prefixes_[until], places_[until], prefix, place)) ++until;
     ring->prefixes_.insert(ring->prefixes_.end(), prefixes_.begin() + copied, prefixes_.begin() + until);
     ring->places_.insert(ring->places_.end(), places_.begin() + copied, places_.begin() + until);
+    come.push_back(ring->prefixes_.size());
     ring->prefixes_.push_back(prefix);
     ring->places_.push_back(place);
     copied = until;
   }
   ring->prefixes_.insert(ring->prefixes_.end(), prefixes_.begin() + copied, prefixes_.end());
   ring->places_.insert(ring->places_.end(), places_.begin() + copied, places_.end());
-  ring->index_with(*this, points->prefixes);
-  return ring;
-}
-
-// The index of `before` moved on by the points that came between.
-void Ring::index_with(const Ring& before, std::span<const std::uint64_t> come) {
-  if (std::bit_width(prefixes_.size()) != std::bit_width(before.prefixes_.size())) return index_points();
-  shift_ = before.shift_;
-  first_at_ = before.first_at_;
-  std::size_t bucket = 0;
-  for (std::uint32_t added = 0; added <= come.size(); ++added) {
-    const std::size_t until = added < come.size() ? (come[added] >> shift_) + 1 : first_at_.size();
-    for (; bucket < until; ++bucket) first_at_[bucket] += added;
+  if (index_bits(ring->prefixes_.size()) != index_bits(prefixes_.size())) {
+    ring->index_points();
+    return ring;
   }
+  ring->shift_ = shift_;
+  ring->buckets_ = buckets_;
+  for (const std::size_t position : come) ring->refill_around(position);
+  return ring;
 }
 
 std::shared_ptr<const Ring> Ring::without(const Term& member) const {
@@ -194,17 +192,52 @@ std::shared_ptr<const Ring> Ring::without(const Term& member) const {
   return ring;
 }
 
+unsigned Ring::index_bits(std::size_t points) {
+  unsigned bits = 1;
+  while (points >> bits >= kMeanPoints) ++bits;
+  return bits;
+}
+
 void Ring::index_points() {
   if (prefixes_.empty()) return;
-  const unsigned bits = static_cast<unsigned>(std::bit_width(prefixes_.size()) - 1);
+  const unsigned bits = index_bits(prefixes_.size());
   shift_ = 64 - bits;
-  first_at_.resize((std::size_t{1} << bits) + 1);
-  std::size_t bucket = 0;
-  for (std::size_t i = 0; i < prefixes_.size(); ++i) {
-    const std::size_t own = prefixes_[i] >> shift_;
-    while (bucket <= own) first_at_[bucket++] = static_cast<std::uint32_t>(i);
+  buckets_.resize(std::size_t{1} << bits);
+  std::size_t next = 0;
+  for (std::size_t top = 0; top < buckets_.size(); ++top) next = fill_bucket(top, next);
+}
+
+std::size_t Ring::fill_bucket(std::size_t top, std::size_t first) {
+  Bucket& bucket = buckets_[top];
+  bucket.cuts.fill(~std::uint32_t{0});
+  std::size_t filled = 0;
+  std::size_t next = first;
+  for (; next < prefixes_.size() && prefixes_[next] >> shift_ == top; ++next) {
+    if (filled == kBucketPoints) continue;
+    bucket.cuts[filled] = static_cast<std::uint32_t>(prefixes_[next] >> (shift_ - 32));
+    bucket.owners[filled++] = places_[next] >> kNumberBits;
   }
-  while (bucket < first_at_.size()) first_at_[bucket++] = static_cast<std::uint32_t>(prefixes_.size());
+  if (filled < kBucketPoints) bucket.owners[filled] = places_[next < prefixes_.size() ? next : 0] >> kNumberBits;
+  return next;
+}
+
+// Its own bucket, and those before it back to the nearest that holds a point: what they have behind their own points may have changed.
+void Ring::refill_around(std::size_t position) {
+  const auto first_of = [this](std::size_t top, std::size_t end) {
+    while (end > 0 && prefixes_[end - 1] >> shift_ == top) --end;
+    return end;
+  };
+  std::size_t top = prefixes_[position] >> shift_;
+  std::size_t end = first_of(top, position);
+  fill_bucket(top, end);
+  for (bool empty = true; empty;) {
+    if (top == 0) end = prefixes_.size();
+    top = (top == 0 ? buckets_.size() : top) - 1;
+    const std::size_t first = first_of(top, end);
+    fill_bucket(top, first);
+    empty = first == end;
+    end = first;
+  }
 }
 
 std::size_t Ring::index_of(const Term& member) const {
@@ -215,11 +248,20 @@ bool Ring::has(const Term& member) const { return index_of(member) != members_.s
 
 std::size_t Ring::owner_index(const Digest& key) const {
   const std::uint64_t prefix = prefix_of(key);
-  std::size_t i = first_at_[prefix >> shift_];
-  __builtin_prefetch(&places_[std::min(i, places_.size() - 1)]);  // comes while the prefixes are read
-  while (i < prefixes_.size() && prefixes_[i] < prefix) ++i;
+  const Bucket& bucket = buckets_[prefix >> shift_];
+  const auto cut = static_cast<std::uint32_t>(prefix >> (shift_ - 32));
+  std::size_t below = 0;
+  for (const std::uint32_t point : bucket.cuts) below += point < cut;
+  if (below < kBucketPoints && bucket.cuts[below] != cut) return bucket.owners[below];
+  const std::size_t at = first_point_from(key);
+  return places_[at < places_.size() ? at : 0] >> kNumberBits;
+}
+
+std::size_t Ring::first_point_from(const Digest& key) const {
+  const std::uint64_t prefix = prefix_of(key);
+  auto i = static_cast<std::size_t>(std::lower_bound(prefixes_.begin(), prefixes_.end(), prefix) - prefixes_.begin());
   while (i < prefixes_.size() && prefixes_[i] == prefix && digest_at(places_[i]) < key) ++i;
-  return places_[i < prefixes_.size() ? i : 0] >> kNumberBits;
+  return i;
 }
 
 Result<Term> Ring::owner_of_key(const Term& key, HashFormat format) const {

@@ -97,7 +97,11 @@ class Ring {
  private:
   Ring() = default;
   void index_points();
-  void index_with(const Ring& before, std::span<const std::uint64_t> come);
+  static unsigned index_bits(std::size_t points);
+  // Fills the bucket of these top bits, whose points begin at position `first`. Gives the position behind them.
+  std::size_t fill_bucket(std::size_t top, std::size_t first);
+  void refill_around(std::size_t position);  // the buckets in which the point at `position` is to be seen
+  std::size_t first_point_from(const Digest& key) const;  // its position, searched for; point_count() when all are below
   std::size_t index_of(const Term& member) const;  // members_.size() when absent
   Digest digest_at(std::uint32_t place) const { return point_digest(members_[place >> kNumberBits], place & kNumberMask); }
   // Whether the point (prefix, place) comes before the other. Equal digests: the member whose name sorts first.
@@ -109,7 +113,16 @@ class Ring {
   std::vector<Term> members_;
   std::vector<std::uint64_t> prefixes_;   // of the points, ascending
   std::vector<std::uint32_t> places_;     // of the same points: member index << kNumberBits | number
-  std::vector<std::uint32_t> first_at_;   // per value of the top bits: the first point with those or greater ones; one more as the end
+
+  // The index: a bucket per value of the top bits, one cache line each. Its points' next 32 bits, ascending, and their members' indexes; behind them the
+  // member of the next point of the ring. A bucket that holds more, or a key that the 32 bits do not decide, is looked up by searching.
+  static constexpr std::size_t kBucketPoints = 8;
+  static constexpr std::size_t kMeanPoints = 6;  // at most: of 8 places one in seven overflows then; on average a third of that
+  struct alignas(64) Bucket {
+    std::array<std::uint32_t, kBucketPoints> cuts;
+    std::array<std::uint32_t, kBucketPoints> owners;
+  };
+  std::vector<Bucket> buckets_;
   unsigned shift_ = 63;                   // 64 - (number of top bits)
 };
 

@@ -81,6 +81,7 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
     return refuse_input("gossip of " + to_text(sender) + ": the ring would hold more than " + std::to_string(kMaxLwwNames) + " names", time);
   }
   const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
+  if (phase_ == Phase::asking) note_earlier_life(gossip.nodes);
   nodes_.merge(gossip.nodes);
   up_.merge(gossip.up);
   if (sender != self_ && (nodes_.entries().contains(sender) || up_.entries().contains(sender))) {

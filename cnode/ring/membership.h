@@ -51,6 +51,10 @@ struct MembershipConfig {
   std::optional<RingFile> ring_file;
   std::optional<RingFacts> facts;
   std::optional<HashFormat> format;    // --otp
+  bool format_of_vm = false;           // `format` is that of the VM beside which this member lives
+  // Drop-in: the sets of a predecessor that died in the ring a moment ago. Nobody knows, so this one goes on where it was.
+  struct Sets { LwwSet nodes, up; };
+  std::optional<Sets> resume;
   Duration join_timeout = std::chrono::seconds(5);
   std::uint64_t seed = 1;
 };
@@ -147,6 +151,7 @@ class Membership {
   void found_contact(const Term& node, Time);
   void lost_contact(const std::string& why, Time);
   void enter_when_allowed(Time);
+  void note_earlier_life(const LwwSet& nodes);
   void enter(Time);
   void knock(Time);
   void confirm();
@@ -203,6 +208,7 @@ class Membership {
   std::vector<Term> formats_awaited_;                // guarding: up members that have not said how they hash
   std::optional<Term> first_with_format_;            // guarding: the first that said it; the others must say the same
   bool guard_passed_ = false;
+  bool named_before_ = false;                        // the ring names this member, which remembers nothing of it
   bool confirming_ = false;                          // entering: acked, and asked who else is up by now
   Duration knock_back_off_ = kFirstBackOff;
 

@@ -10,6 +10,15 @@ using namespace membership;
 
 void Membership::start(Time time) {
   bad_inputs_since_ = time.now;
+  if (config_.resume) {
+    nodes_ = config_.resume->nodes;
+    up_ = config_.resume->up;
+    last_nodes_ = nodes_.members();
+    last_up_ = up_.members();
+    std::reverse(last_nodes_.begin(), last_nodes_.end());
+    std::reverse(last_up_.begin(), last_up_.end());
+    return become_member("goes on for a program that died", time);
+  }
   if (config_.ring_file && !nodes_.is_member(self_) && !joins()) {
     sets_changed("ring file", time);
     return tell_removed("the ring file says that it was removed");
@@ -95,6 +104,7 @@ void Membership::candidate_answered(const Term& node, RingSet set, const Term& a
     refuse_input("the ring of " + to_text(node) + " holds too many names", time);
     return candidate_round_over(node, candidate, time);
   }
+  note_earlier_life(*candidate.nodes);
   nodes_.merge(*candidate.nodes);
   up_.merge(*candidate.up);
   found_contact(node, time);
@@ -165,7 +175,8 @@ void Membership::format_answered(const Term& node, std::optional<HashFormat> for
 void Membership::joining_format_answered(const Term& node, HashFormat format, Time time) {
   const auto as = [](HashFormat each) { return "hashes as OTP " + std::to_string(otp_of_hash_format(each)) + " does"; };
   if (format_source_ == FormatSource::configured && format != format_)
-    return refuse(to_text(node) + " " + as(format) + ", and --otp says " + std::to_string(otp_of_hash_format(format_)), time);
+    return refuse(to_text(node) + " " + as(format) + ", and " + (config_.format_of_vm ? "this BEAM is OTP " : "--otp says ") + std::to_string(otp_of_hash_format(format_)) +
+                      ": they disagree on where children belong", time);
   if (first_with_format_ && format != format_)
     return refuse(to_text(node) + " " + as(format) + " and " + to_text(*first_with_format_) + " as OTP " + std::to_string(otp_of_hash_format(format_)) +
                       ": they disagree on where children belong", time);
@@ -206,11 +217,18 @@ void Membership::enter_when_allowed(Time time) {
   if (phase_ == Phase::guarding && guard_passed_ && formats_awaited_.empty()) enter(time);
 }
 
+// Somebody may know a removal that ended the earlier life and that the contact has missed. The own clock may be behind, so this life is made later
+// than all that the contact does know.
+void Membership::note_earlier_life(const LwwSet& nodes) {
+  if (!config_.ring_file && nodes.is_member(self_)) named_before_ = true;
+}
+
 void Membership::enter(Time time) {
   if (!nodes_.is_member(self_) && !joins()) return tell_removed("another member removed it (del_node) while it was away");
   phase_ = Phase::entering;
   confirming_ = false;
-  if (!nodes_.is_member(self_)) nodes_.put(self_, time.wall);
+  if (std::exchange(named_before_, false)) nodes_.put(self_, time.wall, std::max(nodes_.newest(), up_.newest()));
+  else if (!nodes_.is_member(self_)) nodes_.put(self_, time.wall);
   up_.put(self_, time.wall);  // newer than whatever the others know of an earlier life
   sets_changed("joining by " + to_text(contact_), time);
   knock(time);

@@ -4,6 +4,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
+#include <bit>
+#include <cstdint>
 #include <cstring>
 
 namespace supervisorring {
@@ -25,7 +27,10 @@ Digest sha1_of_block(BytesView bytes) {
   SHA1_Transform(&context, block);
   Digest digest;
   const SHA_LONG words[5] = {context.h0, context.h1, context.h2, context.h3, context.h4};
-  for (std::size_t i = 0; i < digest.size(); ++i) digest[i] = static_cast<unsigned char>(words[i / 4] >> (24 - 8 * (i % 4)));
+  for (std::size_t i = 0; i < 5; ++i) {
+    const std::uint32_t word = std::endian::native == std::endian::little ? __builtin_bswap32(words[i]) : words[i];
+    std::memcpy(digest.data() + 4 * i, &word, 4);
+  }
   return digest;
 }
 

@@ -1,5 +1,6 @@
 // Before a child that became ours is started afresh: does a member of ours still run it? Then its state is on the way.
 #include <algorithm>
+#include <iterator>
 
 #include "sup/child_manager.h"
 
@@ -10,7 +11,7 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
   const auto may_run_it = [&](const Term& node) {
     const PeerKind kind = kind_of(node);
     // One that is off the ring and still connected leaves or stands aside: it hands over what it runs.
-    return node != self_ && (kind == PeerKind::runs_it || (kind == PeerKind::unknown && full_ring_->has(node)));
+    return node != self_ && (ours(node) || (kind == PeerKind::unknown && full_ring_->has(node)));
   };
   const bool owner_is_asked = owner_before && may_run_it(*owner_before);
   if (owner_is_asked) ask.from.push_back(*owner_before);
@@ -24,7 +25,7 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
     // While it left or joined others may have placed the child by another ring than ours, so any of them can have it.
     if (views_differ_)
       for (const Term& node : full_ring_->members())
-        if (node != self_ && kind_of(node) == PeerKind::runs_it) also(node);
+        if (node != self_ && ours(node)) also(node);
   } else {
     for (const Term& node : full_ring_->members())
       if (may_run_it(node)) ask.from.push_back(node);
@@ -34,7 +35,9 @@ void ChildManager::begin_ask(const Term& id, const std::optional<Term>& owner_be
   ask.again_at = now + (off_the_ring ? kWhoRunsItOffTheRing : kWhoRunsItTimeout);
   if (off_the_ring) ask.unanswered = kMaxUnansweredAsks;  // it may as well be dead: asked once
   for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
-  asks_.emplace(id, std::move(ask));
+  ask.asked = ask.from;
+  std::ranges::copy_if(ask.from, std::back_inserter(ask.leaving), [&](const Term& node) { return leaving_peers_.contains(node); });
+  asks_.try_emplace(id, std::move(ask));
 }
 
 void ChildManager::send_asks() {
@@ -79,29 +82,57 @@ void ChildManager::ask_answered(const Term& node, const Term& id, bool here, Ins
     it->second.pause = std::min(2 * it->second.pause, kWhoRunsItTimeout);
     return;
   }
-  std::erase(it->second.from, node);
-  if (!it->second.from.empty()) return;
-  asks_.erase(it);
+  if (std::erase(it->second.from, node) > 0 && it->second.from.empty()) ask_round_over(id, now);
+}
+
+void ChildManager::ask_lost(const Term& node, Instant now) {
+  asks_to_send_.erase(node);
+  std::vector<Term> over;
+  for (auto& [id, ask] : asks_) {
+    if (std::erase(ask.from, node) == 0) continue;
+    if (std::ranges::count(ask.leaving, node)) ask.one_has_left = true;
+    if (ask.from.empty()) over.push_back(id);
+  }
+  for (const Term& id : over) ask_round_over(id, now);
+}
+
+// Nobody of those that were asked has it. While one leaves and others come, it can be with a member that was not known here when they were asked.
+void ChildManager::ask_round_over(const Term& id, Instant now) {
+  Ask& ask = asks_.at(id);
+  if (ask.rounds < kMaxAskRounds && ask.one_has_left) {
+    ++ask.rounds;
+    ask.one_has_left = false;
+    ask.asked.clear();
+    ask.again_at = now + kOthersComeToLight;
+    return;
+  }
+  if (ask.rounds < kMaxAskRounds) ask_others(ask, now);
+  if (!ask.from.empty()) {
+    ++ask.rounds;
+    for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
+    return;
+  }
+  asks_.erase(id);
   queue_start(id);
 }
 
-void ChildManager::ask_lost(const Term& node) {
-  std::vector<Term> free;
-  for (auto& [id, ask] : asks_) {
-    std::erase(ask.from, node);
-    if (ask.from.empty()) free.push_back(id);
+// All that run the supervisor and were not asked in this round.
+void ChildManager::ask_others(Ask& ask, Instant now) {
+  for (const Term& node : full_ring_->members()) {
+    if (node != self_ && kind_of(node) == PeerKind::runs_it && std::ranges::count(ask.asked, node) == 0) ask.from.push_back(node);
   }
-  asks_to_send_.erase(node);
-  for (const Term& id : free) {
-    asks_.erase(id);
-    queue_start(id);
-  }
+  ask.asked.insert(ask.asked.end(), ask.from.begin(), ask.from.end());
+  ask.again_at = now + kWhoRunsItTimeout;
 }
 
 void ChildManager::ask_timeouts(Instant now) {
-  std::vector<Term> given_up;
+  std::vector<Term> given_up, next_round;
   for (auto& [id, ask] : asks_) {
     if (ask.again_at > now) continue;
+    if (ask.from.empty()) {
+      next_round.push_back(id);
+      continue;
+    }
     if (++ask.unanswered > kMaxUnansweredAsks) {
       given_up.push_back(id);
       continue;
@@ -109,6 +140,7 @@ void ChildManager::ask_timeouts(Instant now) {
     ask.again_at = now + kWhoRunsItTimeout;
     for (const Term& node : ask.from) asks_to_send_[node].push_back(id);
   }
+  for (const Term& id : next_round) ask_round_over(id, now);
   for (const Term& id : given_up) {
     report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + " is started without its state: " +
                                          to_text(asks_.at(id).from.front()) + " did not say whether it runs there");

@@ -101,7 +101,7 @@ void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
   const bool new_connection = kind_of(node) == PeerKind::unknown;
   peers_[node] = kind;
   if (gone_.erase(node)) peer_back(node);
-  if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node);
+  if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node, now);
   for (auto& [id, retry] : retries_) retry.at = std::min(retry.at, now);
   run_retries(now);
   // What an earlier life of it, or it before a fault, has said: it says so again when it still leaves.
@@ -115,6 +115,8 @@ void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
 
 void ChildManager::peer_is_leaving(const Term& node, Instant now) {
   if (node == self_ || !full_ring_ || !full_ring_->has(node) || !leaving_peers_.insert(node).second) return;
+  for (auto& [id, ask] : asks_)
+    if (std::ranges::count(ask.from, node)) ask.leaving.push_back(node);
   note_ring_change(now);
   rebuild_ring();
   replan(now, true);
@@ -132,7 +134,7 @@ void ChildManager::peer_lost(const Term& node, Instant now) {
   gone_.erase(node);
   out_peer_gone(node, now);
   in_peer_gone(node);
-  ask_lost(node);
+  ask_lost(node, now);
 }
 
 void ChildManager::peer_back(const Term& node) {
@@ -244,7 +246,11 @@ void ChildManager::place(const Term& id, Entry& entry, Instant now, bool ring_ch
 }
 
 void ChildManager::place_here(const Term& id, Entry& entry, const std::optional<Term>& owner_before, Instant now, bool ring_change) {
-  if (out_.contains(id)) abandon_move(id, "it belongs here again", now);
+  if (const auto out = out_.find(id); out != out_.end()) {
+    // With its state sent the new copy may run and be called already: it comes back as a move of its own, by finish_move().
+    if (out->second.phase > OutPhase::freezing) return;
+    abandon_move(id, "it belongs here again", now);
+  }
   if (!local_ || !entry.wanted || in_by_id_.contains(id) || asks_.contains(id)) return;
   const auto view = local_->find(id);
   if (view) {
@@ -371,6 +377,11 @@ void ChildManager::run_retries(Instant now) {
 PeerKind ChildManager::kind_of(const Term& node) const {
   const auto it = peers_.find(node);
   return it == peers_.end() ? PeerKind::unknown : it->second;
+}
+
+bool ChildManager::ours(const Term& node) const {
+  const PeerKind kind = kind_of(node);
+  return kind == PeerKind::runs_it || kind == PeerKind::by_hand;
 }
 
 bool ChildManager::running_here(const Term& id) const {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@ inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
 inline constexpr Duration kAskAgain = std::chrono::milliseconds(100);  // after the first `here`; then twice as long each time, up to the time-out
 inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
 inline constexpr int kMaxUnansweredAsks = 3;
+inline constexpr Duration kOthersComeToLight = std::chrono::milliseconds(1500);  // members that join while another goes hear of each other by then
+inline constexpr int kMaxAskRounds = 3;
 inline constexpr std::size_t kMaxRecentArrivals = 1'024;  // moves that ended here, for a source that did not hear of it
 inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child that waits longer than this is worth a line
 inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
@@ -49,6 +52,7 @@ inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 enum class PeerKind : std::uint8_t {
   unknown,   // connected a moment ago: has not announced itself yet
   runs_it,   // a member of ours that runs this supervisor
+  by_hand,   // the same, beside a BEAM: children go to it as to a legacy member
   lacks_it,  // a member of ours that does not
   legacy,    // has not announced itself: a BEAM member
 };
@@ -98,6 +102,8 @@ class ChildManager {
   // The children given last are all there are: every handler has answered. As the original's sync, the first of these after a change
   // of the ring ends what runs here and is named by nobody; what is not named for a moment only (kUnnamedGrace) by a later one.
   void all_are_named(Instant now);
+  // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
+  void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // The ring as it is now. `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -167,9 +173,13 @@ class ChildManager {
     std::optional<Instant> deadline;
   };
   struct Ask {
-    std::vector<Term> from;         // members that have not said `not here`
+    std::vector<Term> from;         // members that have not said `not here`; empty: the next round begins at again_at
+    std::vector<Term> asked;        // in this round
     Duration pause = kAskAgain;     // after the next `here`
     int unanswered = 0;
+    int rounds = 1;
+    std::vector<Term> leaving;      // of those that were asked
+    bool one_has_left = false;      // before it answered: it may have handed the child over, to a member that is not known here yet
     Instant again_at;
   };
   struct Unnamed { Instant since; bool unwanted; };  // unwanted: the ring has changed since
@@ -196,6 +206,7 @@ class ChildManager {
   void peer_back(const Term& node);
   std::optional<Term> effective_owner(const Entry&) const;
   PeerKind kind_of(const Term& node) const;
+  bool ours(const Term& node) const;      // a member of ours that runs this supervisor
   bool running_here(const Term& id) const;
   bool busy_here(const Term& id) const;   // in the supervisor's table and not down
   void rebuild_ring();
@@ -205,7 +216,9 @@ class ChildManager {
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
   void send_asks();
   void ask_answered(const Term& node, const Term& id, bool here, Instant now);
-  void ask_lost(const Term& node);
+  void ask_lost(const Term& node, Instant now);
+  void ask_round_over(const Term& id, Instant now);
+  void ask_others(Ask&, Instant now);
   void ask_timeouts(Instant now);
   void handle_ask(const Term& node, const PeerAsk&, Instant now);
   void handle_answer(const Term& node, const PeerAnswer&, Instant now);
@@ -240,6 +253,7 @@ class ChildManager {
   const Term self_;
   std::uint64_t next_move_;
   const Supervisor* local_ = nullptr;
+  std::function<bool(const ChildSpec&)> native_;
 
   std::shared_ptr<const Ring> full_ring_;       // of all up members
   std::shared_ptr<const Ring> ring_;            // without those that leave

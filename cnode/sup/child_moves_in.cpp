@@ -30,8 +30,8 @@ void ChildManager::handle_offer(const Term& node, const PeerMove& offer) {
   MoveIn in;
   in.id = spec.id;
   in.phase = InPhase::starting;
-  in_.emplace(key, in);
-  in_by_id_.emplace(spec.id, key);
+  in_.try_emplace(key, in);
+  in_by_id_.try_emplace(spec.id, key);
   effects_.push_back(MgrHold{key, spec});
 }
 

@@ -26,8 +26,8 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   if (kind == PeerKind::lacks_it) return retry_later(id, to_text(target) + " does not run the supervisor", now, Tell::late, Hope::none);
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;
-  const bool hand = kind == PeerKind::legacy;
-  out_.emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + kMoveStepTimeout});
+  const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
+  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + kMoveStepTimeout});
   out_ids_.emplace(number, id);
   if (hand) effects_.push_back(MgrHand{target, view->spec});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
@@ -132,7 +132,7 @@ void ChildManager::handle_refused(const Term& id, const Term& why, Instant now) 
   const bool not_now = why.is_atom() || why.is_tagged("not_owner", 2);
   move_failed(id, "refused: " + to_text(why, 200), now, not_now ? Tell::late : Tell::now, not_now ? Hope::some : Hope::none);
   const auto retry = retries_.find(id);
-  if (retry != retries_.end()) retry->second.when_asked = why.is_atom("not_ready") || why.is_atom("not_running") || why.is_tagged("not_owner", 2);
+  if (retry != retries_.end()) retry->second.when_asked = why.is_atom("not_ready") || why.is_atom("not_running") || why.is_atom("busy") || why.is_tagged("not_owner", 2);
 }
 
 void ChildManager::move_failed(const Term& id, const std::string& why, Instant now, Tell tell, Hope hope) {

@@ -13,4 +13,15 @@ bool RestartIntensity::add(Instant now) {
   return ++counted_ <= intensity_;
 }
 
+void RestartIntensity::take_over(const std::vector<Instant>& restarts) {
+  for (const Instant at : restarts) (void)add(at);
+}
+
+std::vector<Instant> RestartIntensity::restarts() const {
+  std::vector<Instant> out;
+  for (const Second& second : seconds_)
+    for (std::int64_t i = 0; i < second.restarts; ++i) out.emplace_back(std::chrono::seconds(second.at));
+  return out;
+}
+
 }  // namespace supervisorring

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "supervisorring/time.h"
 
@@ -20,6 +21,10 @@ class RestartIntensity {
 
   // Adds a restart; false when it is one too many. REQUIRES: `now` not before that of an earlier call.
   bool add(Instant now);
+  // Restarts of a predecessor, the oldest first. REQUIRES: no add() yet.
+  void take_over(const std::vector<Instant>& restarts);
+  // When the counted restarts were, the oldest first, in whole seconds.
+  std::vector<Instant> restarts() const;
   // Restarts still counted after the last add().
   std::int64_t counted() const { return counted_; }
 

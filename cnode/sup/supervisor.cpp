@@ -19,10 +19,11 @@ void Supervisor::attempt(Seq seq, Child& child, StartKind kind, Term hold) {
   child.token = next_token_++;
   child.abandoned = false;
   by_token_[child.token] = seq;
-  effects_.push_back(SupStart{child.token, child.spec, std::move(hold), child.last_pid});
+  changed(child.spec.id);
+  effects_.push_back(SupStart{child.token, child.spec, std::move(hold), child.last_pid, child.answer ? child.call : 0});
 }
 
-void Supervisor::started(StartToken token, const Term& pid, Instant now) {
+void Supervisor::started(StartToken token, const Term& pid, Instant now, const std::optional<Term>& info) {
   const auto it = by_token_.find(token);
   if (it == by_token_.end()) {
     if (pid.is_pid()) effects_.push_back(SupExitChild{pid, atom("kill")});
@@ -43,7 +44,8 @@ void Supervisor::started(StartToken token, const Term& pid, Instant now) {
   } else {
     child.state = ChildState::down;
   }
-  if (answer) reply(call, tuple(atom("ok"), pid));
+  changed(id);
+  if (answer) reply(call, info ? tuple(atom("ok"), pid, *info) : tuple(atom("ok"), pid));
   if (stop_reason_) return continue_stop(now);
   if (!pid.is_pid() && child.spec.restart == RestartType::temporary) return forget(seq, id, now);
   run_waiting(id, now);
@@ -58,6 +60,7 @@ void Supervisor::start_failed(StartToken token, const Term& reason, Instant now)
   child.token = 0;
   const Term id = child.spec.id;
   const bool answer = std::exchange(child.answer, false);
+  changed(id);
   if (child.start_kind == StartKind::first) {
     if (answer) reply(child.call, tuple(atom("error"), tuple(reason, to_child_record(child.spec, atom("undefined")))));
     return forget(seq, id, now);
@@ -84,6 +87,7 @@ void Supervisor::start_failed(StartToken token, const Term& reason, Instant now)
 // ---- exits ----------------------------------------------------------------------------------------
 
 void Supervisor::forget_pid(Child& child) {
+  changed(child.spec.id);
   by_pid_.erase(child.pid);
   child.last_pid = std::exchange(child.pid, Term());
 }
@@ -115,6 +119,7 @@ void Supervisor::exited(const Term& pid, const Term& reason, Instant now) {
 }
 
 void Supervisor::restart(Seq seq, Child& child, Instant now) {
+  changes_.restarts = tracks_;
   if (!intensity_.add(now)) return give_up(child, now);
   attempt(seq, child, StartKind::restart, Term());
 }
@@ -141,6 +146,7 @@ void Supervisor::check_auto_shutdown(bool significant, Instant now) {
 }
 
 void Supervisor::clear(Seq seq, Child& child) {
+  changed(child.spec.id);
   if (child.spec.restart == RestartType::temporary) {
     by_id_.erase(child.spec.id);
     children_.erase(seq);
@@ -150,6 +156,7 @@ void Supervisor::clear(Seq seq, Child& child) {
 }
 
 void Supervisor::forget(Seq seq, const Term& id, Instant now) {
+  changed(id);
   auto waiting = std::move(children_.at(seq).waiting);
   by_id_.erase(id);
   children_.erase(seq);
@@ -161,6 +168,7 @@ void Supervisor::forget(Seq seq, const Term& id, Instant now) {
 
 void Supervisor::begin_stopping(Seq seq, Child& child, Instant now) {
   child.state = ChildState::stopping;
+  changed(child.spec.id);
   if (child.spec.shutdown == ShutdownKind::brutal_kill) {
     effects_.push_back(SupExitChild{child.pid, atom("kill")});
     return;
@@ -216,11 +224,47 @@ void Supervisor::continue_stop(Instant now) {
       return;
     }
     if (child.state == ChildState::running) return begin_stopping(seq, child, now);
+    changed(child.spec.id);
     by_id_.erase(child.spec.id);
     children_.erase(std::prev(children_.end()));
   }
   ended_ = true;
   effects_.push_back(SupEnd{*stop_reason_});
+}
+
+// ---- taking over ------------------------------------------------------------------------------------
+
+void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid, StartToken token, Instant now) {
+  const Seq seq = next_seq_++;
+  by_id_[spec.id] = seq;
+  Child& child = children_[seq];
+  child.spec = spec;
+  switch (how) {
+    case Takeover::terminated: return;
+    case Takeover::running:
+    case Takeover::stopping:
+      child.state = ChildState::running;
+      child.pid = pid;
+      by_pid_[pid] = seq;
+      if (how == Takeover::stopping) begin_stopping(seq, child, now);
+      return;
+    case Takeover::restarting:
+      if (token == 0) return attempt(seq, child, StartKind::restart, Term());
+      child.start_kind = StartKind::restart;
+      child.state = ChildState::restarting;
+      break;
+    case Takeover::starting: child.state = ChildState::starting; break;
+  }
+  child.token = token;
+  by_token_[token] = seq;
+}
+
+bool Supervisor::adopt_call(CallId call, const Term& id) {
+  Child* child = find_child(id);
+  if (!child || child->token == 0 || child->answer) return false;
+  child->call = call;
+  child->answer = true;
+  return true;
 }
 
 // ---- looking ----------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ using StartToken = std::uint64_t;  // one attempt to start one child
 
 // Start the child; answered by started() or start_failed() with the same token, once, at any later time.
 // `hold`: [] or what start_held() was given. `replaces`: the pid of the child's last incarnation, or [].
-struct SupStart { StartToken token; ChildSpec spec; Term hold; Term replaces; };
+// `call`: on whose behalf, 0 for none.
+struct SupStart { StartToken token; ChildSpec spec; Term hold; Term replaces; CallId call = 0; };
 // The child of that start is not wanted any more: answer soon, either way.
 struct SupAbandon { StartToken token; };
 // Send the child an exit signal; answered by exited().
@@ -61,7 +62,8 @@ class Supervisor {
   // As {start_child, Spec}; the start carries `hold`, by which the driver knows that the child waits for its state.
   void start_held(CallId, const ChildSpec& spec, Term hold, Instant now);
   // `pid`: a pid, or `undefined` when the child's start function answered `ignore`.
-  void started(StartToken, const Term& pid, Instant now);
+  // `info`: of a start function that answered {ok, Pid, Info}.
+  void started(StartToken, const Term& pid, Instant now, const std::optional<Term>& info = std::nullopt);
   void start_failed(StartToken, const Term& reason, Instant now);
   void exited(const Term& pid, const Term& reason, Instant now);
   // The running child `id` has been moved to another member: it is forgotten, its pid is of no interest from here on.
@@ -69,6 +71,22 @@ class Supervisor {
   void timeout(Instant now);
   // Ends all children, the newest first, then itself with `reason`.
   void stop(const Term& reason, Instant now);
+
+  // ---- taking over from a predecessor (drop-in), before any call, the oldest child first ---------------
+  // REQUIRES of each: the id is not there yet.
+  enum class Takeover : std::uint8_t { terminated, running, stopping, starting, restarting };
+  // running, stopping (whose end is asked for again): `pid`. starting, restarting: `token` is answered as any other; restarting without a token is tried at once.
+  void take_over(Takeover, const ChildSpec& spec, const Term& pid, StartToken token, Instant now);
+  // The tokens of starts from here on are above this.
+  void tokens_above(StartToken token) { next_token_ = token + 1; }
+  void take_over_history(std::vector<Instant> restarts) { intensity_.take_over(restarts); }
+  // A call is made again for a child whose start is under way on its behalf: answered when that ends. False: it is not under way.
+  bool adopt_call(CallId, const Term& id);
+  // Ids whose place in the table changed since the last time; empty unless they are tracked. True in `restarts`: so did the history.
+  void track_changes() { tracks_ = true; }
+  struct Changes { std::vector<Term> ids; bool restarts = false; };
+  Changes take_changes() { return std::exchange(changes_, {}); }
+  const RestartIntensity& intensity() const { return intensity_; }
 
   // ---- outputs ----------------------------------------------------------------------------------
   std::vector<SupEffect> take_effects() { return std::exchange(effects_, {}); }
@@ -89,6 +107,7 @@ class Supervisor {
 
  private:
   enum class StartKind : std::uint8_t { first, restart, on_call };
+  void changed(const Term& id) { if (tracks_) changes_.ids.push_back(id); }
   struct Waiting { CallId call; Term request; std::optional<ChildSpec> spec; Term hold; };
   struct Child {
     ChildSpec spec;
@@ -143,6 +162,8 @@ class Supervisor {
   std::size_t waiting_ = 0;
   std::optional<Term> stop_reason_;
   bool ended_ = false;
+  bool tracks_ = false;
+  Changes changes_;
   std::vector<SupEffect> effects_;
 };
 

@@ -24,7 +24,9 @@ start_echo() ->
     ok.
 
 handle_call(increment, _From, Count) ->
-    {reply, Count + 1, Count + 1}.
+    {reply, Count + 1, Count + 1};
+handle_call({find, Sup, Id}, _From, Count) ->
+    {reply, supervisorring_ring:owner(Sup, Id), Count}.
 
 handle_cast(_, Count) ->
     {noreply, Count}.
@@ -37,6 +39,7 @@ main() ->
     {ok, Cookie} = file:read_file(filename:join(Dir, "cookie")),
     erlang:set_cookie(binary_to_atom(Cookie)),
     try
+        find(),
         calls(Dir),
         start_up(Dir),
         take_over(Dir)
@@ -108,6 +111,44 @@ caller(Target, Stop, Count) ->
             _ = gen_server:call(Target, increment),
             caller(Target, Stop, Count + 1)
     end.
+
+%% ---- find in the caller's process, beside the same placement behind one gen_server ---------------------------------
+
+find() ->
+    Sup = 'Elixir.BenchSup',
+    Up = [list_to_atom("dev" ++ integer_to_list(I) ++ "@127.0.0.1") || I <- lists:seq(1, 4)],
+    ok = supervisorring_ring:new(),
+    ok = supervisorring_ring:put(#{up => Up, nodes => Up, format => 25, settled => true, node_set => [], up_set => []}),
+    register(Sup, self()),
+    {ok, Server} = gen_server:start_link(?MODULE, echo, []),
+    Here = fun(Id) -> supervisorring_ring:find(Sup, Id) end,
+    There = fun(Id) -> gen_server:call(Server, {find, Sup, Id}, infinity) end,
+    [compare_finds(Callers, Here, There) || Callers <- [1, 32]],
+    unregister(Sup),
+    ok = supervisorring_ring:clear(),
+    gen_server:stop(Server).
+
+compare_finds(Callers, Here, There) ->
+    Pairs = [{find_time(Here, Callers), find_time(There, Callers)} || _ <- lists:seq(1, ?RUNS)],
+    {Ours, Theirs} = lists:unzip(Pairs),
+    io:format("find, ~3b callers      in the caller ~8b /s   one gen_server ~8b /s   ratio ~.2f~s~n",
+              [Callers, round(1.0e9 / median(Ours)), round(1.0e9 / median(Theirs)),
+               median([Y / X || {X, Y} <- Pairs]),
+               case Callers of 1 -> "   (to reach: >= 2.5)"; _ -> "   (to reach: >= 3)" end]).
+
+%% Nanoseconds of wall time a call.
+find_time(Find, Callers) ->
+    Count = 200000 div Callers,
+    Self = self(),
+    Start = erlang:monotonic_time(nanosecond),
+    Pids = [spawn_link(fun() -> repeat(Find, Count), Self ! {self(), done} end) || _ <- lists:seq(1, Callers)],
+    [receive {Pid, done} -> ok end || Pid <- Pids],
+    (erlang:monotonic_time(nanosecond) - Start) / (Count * Callers).
+
+repeat(_Find, 0) -> ok;
+repeat(Find, Id) ->
+    _ = Find(Id),
+    repeat(Find, Id - 1).
 
 %% ---- start-up ------------------------------------------------------------------------------------------------------
 

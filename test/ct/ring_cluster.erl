@@ -11,7 +11,9 @@
 -export([start_epmd/0, stop_epmd/0, epmd_names/0, epmd_port/0]).
 -export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, odd_workers/0, kill/1,
          signal/2, await_exit/2, log/1, command/1, status/1]).
--export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, stop_beam/1, in/2, in/3]).
+-export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, start_dropin/2, stop_beam/1,
+         in/2, in/3]).
+-export([program_pid/0, is_ready/0, legacy_modules/1, outcome/1]).
 -export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1,
          children_file/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
@@ -205,6 +207,43 @@ start_legacy(Name, Others) ->
     [ok = in(Beam, fun() -> 'Elixir.NanoRing':add_node(Other) end) || Other <- Others],
     Beam.
 
+%% A BEAM node with Elixir and with the application, whose program is in priv. Env: of the
+%% application; the data directory is that of a legacy member of this name.
+-spec start_dropin(string(), #{atom() => term()}) -> beam().
+start_dropin(Name, Env) ->
+    Beam = start_peer(Name, [test_ebin(), shim_ebin() | tl(legacy_paths())], []),
+    Full = maps:merge(#{program => executable(), data_dir => data_dir(Name)}, Env),
+    {ok, _} = in(Beam, fun() ->
+                           log_lines:start(),
+                           _ = application:load(supervisorring),
+                           [application:set_env(supervisorring, Key, Value) || {Key, Value} <- maps:to_list(Full)],
+                           application:ensure_all_started(supervisorring)
+                       end),
+    Beam.
+
+%% Makes modules of the legacy member's project known on a node that runs the application,
+%% and with them its handler's file.
+-spec legacy_modules(beam()) -> ok.
+legacy_modules(Beam) ->
+    Ebin = hd(legacy_paths()),
+    Children = children_file(),
+    in(Beam, fun() ->
+                 [{module, Module} = code:load_abs(filename:join(Ebin, Module))
+                  || Module <- ['Elixir.MixedSup', 'Elixir.Counter']],
+                 application:set_env(legacy, children_file, Children)
+             end).
+
+%% On a node with the application: its program's operating system pid.
+-spec program_pid() -> string().
+program_pid() ->
+    #{os_pid := OsPid} = supervisorring_port:program(),
+    integer_to_list(OsPid).
+
+%% On a node with the application: whether its program does its work.
+-spec is_ready() -> boolean().
+is_ready() ->
+    maps:get(ready, supervisorring_port:program()).
+
 -spec stop_beam(beam()) -> ok.
 stop_beam(#{peer := Peer}) ->
     catch peer:stop(Peer),
@@ -217,7 +256,21 @@ in(Beam, Fun) ->
 
 -spec in(beam(), fun(() -> Result), timeout()) -> Result.
 in(#{peer := Peer}, Fun, TimeoutMs) ->
-    peer:call(Peer, erlang, apply, [Fun, []], TimeoutMs).
+    case peer:call(Peer, ?MODULE, outcome, [Fun], TimeoutMs) of
+        {ok, Result} -> Result;
+        {Class, Reason, Stack} -> raise(Class, Reason, Stack)
+    end.
+
+%% For in/3: peer:call/5 takes what a fun raises with arguments in its stack for a result.
+-spec outcome(fun(() -> term())) -> {ok, term()} | {error | exit | throw, term(), list()}.
+outcome(Fun) ->
+    try {ok, Fun()}
+    catch Class:Reason:Stack -> {Class, Reason, Stack}
+    end.
+
+raise(Class, Reason, Stack) ->
+    _ = erlang:raise(Class, Reason, [{M, F, A, []} || {M, F, A, _} <- Stack, is_integer(A)]),
+    error({Class, Reason, Stack}).
 
 %% Waits until Fun() is true.
 -spec eventually(fun(() -> boolean()), timeout()) -> ok.

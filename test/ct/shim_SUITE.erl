@@ -142,8 +142,12 @@ a_member_without_the_supervisor_is_passed_over(Config) ->
 %% With BEAM nodes that answer as the case wants
 
 the_application_starts(Config) ->
-    ?assertEqual({ok, [supervisorring]},
-                 on_client(Config, fun() -> application:ensure_all_started(supervisorring) end)).
+    members(Config, ['nobody@127.0.0.1']),
+    on_client(Config, fun() ->
+        {ok, _} = application:ensure_all_started(supervisorring),
+        ?assertEqual([], supervisor:which_children(supervisorring_sup)),
+        ?assertEqual({error, no_program}, supervisorring:start_link({local, ?SUP}, my_sup, []))
+    end).
 
 without_members_the_call_says_so(Config) ->
     on_client(Config, fun() ->

@@ -11,6 +11,6 @@ defmodule UserApp.MixProject do
   end
 
   def application do
-    [extra_applications: [:logger]]
+    [mod: {UserApp.Application, []}, extra_applications: [:logger]]
   end
 end

@@ -41,6 +41,7 @@ std::string Teller::tell(const std::string& story) {
     if (line.starts_with("    ")) continue;  // the trace of an earlier run
     out_ += line + "\n";
     if (line.starts_with("> ")) command(line.substr(2));
+    else if (!line.empty() && !line.starts_with("#")) fail(line, "prose (#), a command (>) or a trace");  // a merge's marks were taken for prose once
   }
   quiet_ = true;
   cluster_.reset();

@@ -124,6 +124,36 @@ TEST(ConsistentHash, AKeyOnAPointBelongsToItAndOneAboveTheLastPointWraps) {
   }
 }
 
+// What the index answers is what going through all points answers: of rings of every fill of its buckets, built at once and grown one by one.
+TEST(ConsistentHash, TheIndexFindsTheFirstPointThatIsNotBelow) {
+  std::vector<Term> members;
+  auto grown = Ring::make({});
+  for (int size = 1; size <= 60; ++size) {
+    members.push_back(atom("n" + std::to_string(size * 7919) + "@10.0.0." + std::to_string(size)));
+    grown = grown->with(members.back());
+    const auto built = Ring::make(members);
+    std::vector<Digest> keys;
+    for (std::uint32_t i = 0; i < 400; ++i) keys.push_back(key_digest(integer(size * 1000 + i), kOtp25).value());
+    for (unsigned top = 0; top < 256; ++top) {
+      keys.push_back(Digest{static_cast<unsigned char>(top)});
+      Digest last;
+      last.fill(0xff);
+      last[0] = static_cast<unsigned char>(top);
+      keys.push_back(last);
+    }
+    for (const Digest& key : keys) {
+      std::size_t first = 0, above = built->point_count();
+      while (first < above) {
+        const std::size_t middle = (first + above) / 2;
+        if (built->point(middle).digest < key) first = middle + 1; else above = middle;
+      }
+      const Term& owner = built->point(first % built->point_count()).member;
+      ASSERT_EQ(built->owner(key), owner) << size << " members, key " << ring_test::to_hex(key);
+      ASSERT_EQ(grown->owner(key), owner) << size << " members grown one by one, key " << ring_test::to_hex(key);
+    }
+  }
+}
+
 TEST(ConsistentHash, ADigestIsTheSameHoweverLongTheText) {
   // From `printf ... | sha1sum`.
   EXPECT_EQ(ring_test::to_hex(sha1("")), "da39a3ee5e6b4b0d3255bfef95601890afd80709");

@@ -28,13 +28,13 @@ defmodule Ringnode do
   end
 
   def ensure_epmd do
-    case :erl_epmd.names('127.0.0.1') do
+    case :erl_epmd.names(~c"127.0.0.1") do
       {:ok, _names} ->
         :ok
 
       {:error, _reason} ->
         open(System.find_executable("epmd"), ["-address", "127.0.0.1"])
-        wait(fn -> match?({:ok, _names}, :erl_epmd.names('127.0.0.1')) end)
+        wait(fn -> match?({:ok, _names}, :erl_epmd.names(~c"127.0.0.1")) end)
     end
   end
 

@@ -1,0 +1,24 @@
+// The program in drop-in: beside a BEAM that started it as its port, under that BEAM's name.
+//
+// Standard input and output are the link (node/port_link.h); the first input is {attach, ...}, answered by {attached, ...}. The end of standard input
+// ends the program at once, whatever runs: it never outlives its BEAM. Log lines are orders; standard error is left to a crash's last words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "node/effect.h"
+#include "node/exit_status.h"
+
+namespace supervisorring {
+
+struct PortOptions {
+  std::vector<std::string> workers;  // shared objects with native children
+  std::string log_level = "info";
+  unsigned threads = 0;              // that run native children; 0: one less than the machine has processors, at least one
+};
+
+// Blocks until the node has ended.
+ExitStatus run_port(const PortOptions&);
+
+}  // namespace supervisorring

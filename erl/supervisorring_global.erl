@@ -46,7 +46,8 @@ init({Sup, Module, Args}) ->
             {ok, {#{strategy => one_for_all, intensity => ?MAX_RESTARTS, period => 2 * Period},
                   [#{id => local_sup, type => supervisor, shutdown => infinity,
                      start => {supervisorring_local, start_link, [Sup]}},
-                   #{id => child_manager,
+                   %% It may have this member leave first.
+                   #{id => child_manager, shutdown => 15000,
                      start => {supervisorring_relay, start_manager,
                                [Sup, Module, Args, {Flags, Specs}]}}]}};
         ignore ->

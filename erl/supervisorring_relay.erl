@@ -16,7 +16,12 @@
 -type role() :: nano_ring | super_sup | peer | {manager, supervisorring:sup()}.
 -export_type([role/0]).
 
--record(relay, {role :: role(), parent :: pid(), debug = []}).
+-record(relay, {role :: role(), parent :: pid(), debug = [],
+                leaving = none :: none | {Monitor :: reference(), Reason :: term()}}).
+
+%% Handing children over takes milliseconds where all are well; the child manager is given a
+%% little more by its supervisor.
+-define(LEAVE_TIMEOUT_MS, 10000).
 
 %% Starts a relay of the application itself.
 -spec start_link(nano_ring | super_sup | peer) -> {ok, pid()} | {error, term()}.
@@ -92,7 +97,9 @@ loop(#relay{parent = Parent, debug = Debug} = Relay) ->
         {system, From, Request} ->
             sys:handle_system_msg(Request, From, Parent, ?MODULE, Debug, Relay);
         {'EXIT', Parent, Reason} ->
-            exit(Reason);
+            loop(stop(Relay, Reason));
+        {'DOWN', Monitor, process, _, _} when Monitor =:= element(1, Relay#relay.leaving) ->
+            exit(element(2, Relay#relay.leaving));
         {'EXIT', From, Reason} ->
             supervisorring_inbox:report({exit, self(), From, Reason}),
             loop(Relay);
@@ -104,6 +111,20 @@ loop(#relay{parent = Parent, debug = Debug} = Relay) ->
             forward(Message),
             loop(Relay)
     end.
+
+%% The child manager is the first of its supervisor's tree to be stopped. When that is because
+%% the whole system stops, this member leaves now, while its children run and can be handed
+%% over with their state; later they would be gone.
+stop(#relay{role = {manager, _Sup}} = Relay, Reason) ->
+    case init:get_status() of
+        {stopping, _} ->
+            {_, Monitor} = spawn_monitor(fun() -> supervisorring_port:leave(false, ?LEAVE_TIMEOUT_MS) end),
+            Relay#relay{leaving = {Monitor, Reason}};
+        _ ->
+            exit(Reason)
+    end;
+stop(_Relay, Reason) ->
+    exit(Reason).
 
 acknowledge({'$gen_cast', {reconcile, _Ring, From, Ref}}) when is_pid(From) ->
     case supervisorring_estate:get(acks, false) of

@@ -24,7 +24,7 @@
 
 -export([members_share_children/1, programs_killed_under_load/1, legacy_members_are_replaced_under_load/1,
          a_data_directory_has_one_owner/1, handlers_that_do_not_answer/1, an_intensity_that_is_exceeded_ends_it/1,
-         peers_take_over_when_the_lease_ends/1, a_native_child_has_a_process/1]).
+         peers_take_over_when_the_lease_ends/1, a_node_that_stops_hands_its_children_over/1, a_native_child_has_a_process/1]).
 
 -import(ring_cluster, [in/2, eventually/2, eventually/3, program_pid/0, is_ready/0]).
 
@@ -56,7 +56,8 @@ groups() ->
      {members, [], [members_share_children, programs_killed_under_load,
                     legacy_members_are_replaced_under_load, a_data_directory_has_one_owner,
                     handlers_that_do_not_answer, an_intensity_that_is_exceeded_ends_it,
-                    peers_take_over_when_the_lease_ends, a_native_child_has_a_process]}].
+                    peers_take_over_when_the_lease_ends,
+                    a_node_that_stops_hands_its_children_over, a_native_child_has_a_process]}].
 
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),
@@ -621,6 +622,24 @@ crash_until_down(Id, Monitor) ->
     receive {'DOWN', Monitor, process, _, Reason} -> Reason
     after 5 -> crash_until_down(Id, Monitor)
     end.
+
+%% The children of a node that stops as a release does, tree by tree.
+a_node_that_stops_hands_its_children_over(Config) ->
+    [One, #{node := N2} = Two] = Members = members(["stop1", "stop2"], Config),
+    _ = file:delete(ring_cluster:children_file()),
+    [ok = in(M, fun() -> user_app:launch(?MIXED) end) || M <- Members],
+    await_one_of_each(One, Members),
+    Held = in(One, fun() ->
+        Held = [Id || Id <- ?MIXED:ids(), is_pid(whereis(Id))],
+        [gen_server:cast(Id, {set, 7}) || Id <- Held],
+        Held
+    end),
+    ?assertNotEqual([], Held),
+    in(Two, fun up_watch:start/0),
+    ok = in(One, fun() -> init:stop() end),
+    eventually(fun() -> in(Two, fun() -> [catch gen_server:call(Id, get) || Id <- Held] end) end,
+               [7 || _ <- Held], 10000),
+    ?assertEqual([N2], in(Two, fun() -> ring_view:up(N2) end)).
 
 peers_take_over_when_the_lease_ends(Config) ->
     [One, #{node := N2} = Two] = Members = members(["lease1", "lease2"], #{lease_ms => 1500}, Config),

@@ -37,6 +37,8 @@ void LocalSup::handle_message(ProcessContext& context, const Term& message) {
     handle_call(context, message[1], message[2]);
   } else if (message.is_tagged("EXIT", 3)) {
     handle_exit(context, message[1], message[2]);
+  } else if (message.is_tagged("DOWN", 5) && all_->beam) {
+    handle_proxy_down(context, message[1]);
   } else if (message == tick()) {
     timer_at_.reset();
     sup_->local->timeout(context.time().now);
@@ -119,7 +121,7 @@ void LocalSup::start(ProcessContext& context, const SupStart& start) {
     native.held = NativeHeld::yes;
     held_[start.token] = Held{MoveKey{start.hold[0], static_cast<std::uint64_t>(start.hold[1].to_int64())}, Term()};
   }
-  if (all_->beam) return start_proxy(start, std::move(native));
+  if (all_->beam) return start_proxy(context, start, std::move(native));
   start_here(context, start.token, std::move(native));
 }
 

@@ -80,7 +80,8 @@ class LocalSup : public Process {
   std::variant<std::monostate, Term, CallId> begun_before(const Term& tag);
   void note_end_requested(ProcessContext&, const Term& request);
   void start_on_beam(ProcessContext&, const SupStart&);
-  void start_proxy(const SupStart&, NativeStart);
+  void start_proxy(ProcessContext&, const SupStart&, NativeStart);
+  void handle_proxy_down(ProcessContext&, const Term& monitor);
   void end_proxy(const Term& started);
   void start_here(ProcessContext&, StartToken, NativeStart);
   void keep_changes(ProcessContext&);
@@ -88,6 +89,9 @@ class LocalSup : public Process {
 
   std::unordered_set<Term> beam_pids_;
   std::unordered_map<StartToken, NativeStart> awaiting_proxy_;
+  std::unordered_map<Term, Term> proxies_;            // by name: the last proxy that had it
+  struct ProxyWait { Term name, order; };             // of a new proxy, for the end of the last one of its name
+  std::unordered_map<Term, ProxyWait> proxy_waits_;   // by monitor
   std::unordered_map<Term, Term> adopted_requests_;  // tag -> id of the child that was started on its behalf
 };
 

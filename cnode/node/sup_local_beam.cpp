@@ -149,10 +149,21 @@ void LocalSup::beam_exited(ProcessContext& context, const Term& pid, const Term&
 
 // ---- native children ----------------------------------------------------------------------------------
 
-void LocalSup::start_proxy(const SupStart& start, NativeStart native) {
+// A name is free on the BEAM when its last proxy has ended there.
+void LocalSup::start_proxy(ProcessContext& context, const SupStart& start, NativeStart native) {
   const Term name = native.worker.name;
   awaiting_proxy_.emplace(start.token, std::move(native));
-  all_->beam->order(tuple(atom("start_proxy"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, name, request_of(start)));
+  const Term order = tuple(atom("start_proxy"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, name, request_of(start));
+  const auto last = name.is_atom() ? proxies_.find(name) : proxies_.end();
+  if (last == proxies_.end() || context.is_alive(last->second)) return all_->beam->order(order);
+  proxy_waits_.emplace(context.monitor(last->second), ProxyWait{name, order});
+}
+
+void LocalSup::handle_proxy_down(ProcessContext&, const Term& monitor) {
+  const auto waited = proxy_waits_.extract(monitor);
+  if (waited.empty()) return;
+  proxies_.erase(waited.mapped().name);
+  all_->beam->order(waited.mapped().order);
 }
 
 // One that no process of ours was bound to: nobody else ends it.
@@ -172,6 +183,7 @@ void LocalSup::proxy_started(ProcessContext& context, StartToken token, const Te
   }
   NativeStart native = std::move(waiting.mapped());
   native.proxy = result[1];
+  if (native.worker.name.is_atom()) proxies_.insert_or_assign(native.worker.name, result[1]);
   const bool waits = all_->native.stuck(native.replaces);
   start_here(context, token, std::move(native));
   if (!waits && !context.is_alive(result[1])) end_proxy(result);

@@ -272,6 +272,10 @@ TEST_F(PortSupervisionTest, ANativeChildIsAnsweredByAndEndsWithItsProxy) {
   const Term end = T("{end_proxy, '$1', done}", pid(100));
   EXPECT_EQ(reply(6), atom("ok"));
   EXPECT_TRUE(ordered(end)) << text();
+  EXPECT_TRUE(orders("start_proxy").empty()) << "its name is not free before the proxy has ended";
+  const Term watch = order("monitor");
+  EXPECT_EQ(watch[2], pid(100));
+  input("{down, '$1', '$2', done}", watch[1], pid(100));
   EXPECT_EQ(orders("start_proxy").size(), 1u) << "it is permanent";
 }
 
@@ -282,6 +286,7 @@ TEST_F(PortSupervisionTest, ANativeChildDiesOfWhatItsProxyDiesOf) {
   clear();
   input("{proxy_exit, '$1', '$1', killed}", pid(100));
   EXPECT_EQ(logged("error").front(), "child_terminated: child n of s: killed");
+  input("{down, '$1', '$2', killed}", order("monitor")[1], pid(100));
   const Term token = token_of("start_proxy");
   input("{proxy_started, s, '$1', {ok, '$2'}}", token, pid(101));
   clear();

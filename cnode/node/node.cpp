@@ -91,8 +91,8 @@ void Node::timeout(Time now) {
   impl_->fire_timers();
   impl_->connections.handle_timeout();
   impl_->epmd.handle_timeout();
-  if (impl_->port) impl_->port->handle_timeout();
   impl_->files.handle_timeout();
+  if (impl_->port) impl_->port->handle_timeout();
   impl_->step();
 }
 

@@ -34,8 +34,11 @@ void ManagerProcess::started(ProcessContext& context) {
   sup_->manager_box.open(context.self());
   if (all_->beam) {
     sup_->manager->set_native([all = all_](const ChildSpec& spec) { return all->can_start(spec); });
-    for (const Term& module : sup_->handlers)
-      if (const Term* const kept = all_->beam->kept(tuple(atom("handler"), sup_->name, module))) sup_->handler_lists.try_emplace(std::string(module.atom_name()), read_specs(*kept));
+    for (const Term& module : sup_->handlers) {
+      std::string fault;  // was told of when the list came
+      const Term* const kept = all_->beam->kept(tuple(atom("handler"), sup_->name, module));
+      if (kept != nullptr) take_list(sup_->handler_lists[std::string(module.atom_name())], *kept, fault);
+    }
   }
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);

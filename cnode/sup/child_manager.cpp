@@ -101,7 +101,7 @@ void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
   const bool new_connection = kind_of(node) == PeerKind::unknown;
   peers_[node] = kind;
   if (gone_.erase(node)) peer_back(node);
-  if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node);
+  if (kind == PeerKind::legacy || kind == PeerKind::lacks_it) ask_lost(node, now);
   for (auto& [id, retry] : retries_) retry.at = std::min(retry.at, now);
   run_retries(now);
   // What an earlier life of it, or it before a fault, has said: it says so again when it still leaves.
@@ -115,6 +115,8 @@ void ChildManager::peer_is(const Term& node, PeerKind kind, Instant now) {
 
 void ChildManager::peer_is_leaving(const Term& node, Instant now) {
   if (node == self_ || !full_ring_ || !full_ring_->has(node) || !leaving_peers_.insert(node).second) return;
+  for (auto& [id, ask] : asks_)
+    if (std::ranges::count(ask.from, node)) ask.leaving.push_back(node);
   note_ring_change(now);
   rebuild_ring();
   replan(now, true);
@@ -132,7 +134,7 @@ void ChildManager::peer_lost(const Term& node, Instant now) {
   gone_.erase(node);
   out_peer_gone(node, now);
   in_peer_gone(node);
-  ask_lost(node);
+  ask_lost(node, now);
 }
 
 void ChildManager::peer_back(const Term& node) {
@@ -149,7 +151,7 @@ void ChildManager::peer_back(const Term& node) {
 
 void ChildManager::received(const Term& node, const PeerBody& body, Instant now) {
   if (const auto* ask = std::get_if<PeerAsk>(&body)) handle_ask(node, *ask, now);
-  if (const auto* answer = std::get_if<PeerAnswer>(&body)) handle_answer(node, *answer);
+  if (const auto* answer = std::get_if<PeerAnswer>(&body)) handle_answer(node, *answer, now);
   if (const auto* move = std::get_if<PeerMove>(&body)) {
     const MoveKey from_source{node, move->move};
     if (move->step == MoveStep::offer) handle_offer(node, *move);
@@ -244,7 +246,11 @@ void ChildManager::place(const Term& id, Entry& entry, Instant now, bool ring_ch
 }
 
 void ChildManager::place_here(const Term& id, Entry& entry, const std::optional<Term>& owner_before, Instant now, bool ring_change) {
-  if (out_.contains(id)) abandon_move(id, "it belongs here again", now);
+  if (const auto out = out_.find(id); out != out_.end()) {
+    // With its state sent the new copy may run and be called already: it comes back as a move of its own, by finish_move().
+    if (out->second.phase > OutPhase::freezing) return;
+    abandon_move(id, "it belongs here again", now);
+  }
   if (!local_ || !entry.wanted || in_by_id_.contains(id) || asks_.contains(id)) return;
   const auto view = local_->find(id);
   if (view) {

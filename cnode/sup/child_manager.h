@@ -34,12 +34,15 @@ inline constexpr std::size_t kMaxStartsInFlight = 256;   // bounds what a ring c
 inline constexpr std::size_t kMaxHeldCopies = 4'096;     // incoming: 64 from each of 64 members
 inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
+inline constexpr Duration kAskAgain = std::chrono::milliseconds(100);  // after the first `here`; then twice as long each time, up to the time-out
 inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
 inline constexpr int kMaxUnansweredAsks = 3;
+inline constexpr Duration kOthersComeToLight = std::chrono::milliseconds(1500);  // members that join while another goes hear of each other by then
+inline constexpr int kMaxAskRounds = 3;
 inline constexpr std::size_t kMaxRecentArrivals = 1'024;  // moves that ended here, for a source that did not hear of it
 inline constexpr Duration kQuietRetries = std::chrono::seconds(3);  // a child that waits longer than this is worth a line
 inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: for how long nobody taking a child is no answer yet
-inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when asked for
+inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when a third one asks, while that one is up
 inline constexpr Duration kViewsDiffer = std::chrono::seconds(5);  // after a ring change: members may not have the same view of it yet
 inline constexpr Duration kUnnamedGrace = std::chrono::seconds(5);  // start_child tells the handler of a child when it runs already
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
@@ -96,11 +99,11 @@ class ChildManager {
   void attach(const Supervisor* local, Instant now);
   // All children there should be: static ones and those of the handlers. Ids that were not known before are placed.
   void set_children(std::vector<ChildSpec> children, Instant now);
-  // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
-  void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // The children given last are all there are: every handler has answered. As the original's sync, the first of these after a change
   // of the ring ends what runs here and is named by nobody; what is not named for a moment only (kUnnamedGrace) by a later one.
   void all_are_named(Instant now);
+  // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
+  void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // The ring as it is now. `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -142,12 +145,13 @@ class ChildManager {
   std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
 
  private:
+  struct Went { Instant at; Term to; };
   struct Entry {
     ChildSpec spec;
     std::optional<Digest> digest;   // none: the id cannot be placed
     std::optional<Term> owner;      // by the last settled ring; none before the first
     bool wanted = false;            // static or named by a handler; else only seen running here
-    std::optional<Instant> went;    // when the last move of it to another member was done
+    std::optional<Went> went;       // the last move of it to another member
     bool seen_here = false;         // it has run, or was about to, since it became ours
   };
   enum class OutPhase : std::uint8_t { offered, freezing, state_sent, forwarding, stopping, handing };
@@ -169,8 +173,13 @@ class ChildManager {
     std::optional<Instant> deadline;
   };
   struct Ask {
-    std::vector<Term> from;         // members that have not said `not here`
+    std::vector<Term> from;         // members that have not said `not here`; empty: the next round begins at again_at
+    std::vector<Term> asked;        // in this round
+    Duration pause = kAskAgain;     // after the next `here`
     int unanswered = 0;
+    int rounds = 1;
+    std::vector<Term> leaving;      // of those that were asked
+    bool one_has_left = false;      // before it answered: it may have handed the child over, to a member that is not known here yet
     Instant again_at;
   };
   struct Unnamed { Instant since; bool unwanted; };  // unwanted: the ring has changed since
@@ -206,11 +215,13 @@ class ChildManager {
   // child_asks.cpp: who runs it now?
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
   void send_asks();
-  void ask_answered(const Term& node, const Term& id, bool here);
-  void ask_lost(const Term& node);
+  void ask_answered(const Term& node, const Term& id, bool here, Instant now);
+  void ask_lost(const Term& node, Instant now);
+  void ask_round_over(const Term& id, Instant now);
+  void ask_others(Ask&, Instant now);
   void ask_timeouts(Instant now);
   void handle_ask(const Term& node, const PeerAsk&, Instant now);
-  void handle_answer(const Term& node, const PeerAnswer&);
+  void handle_answer(const Term& node, const PeerAnswer&, Instant now);
 
   // child_moves_out.cpp: this member is the source
   void pump_moves(Instant now);

@@ -85,7 +85,7 @@ void ChildManager::finish_move(const Term& id, Instant now) {
   retries_.erase(id);
   if (kind_of(out.target) == PeerKind::runs_it) send_step(out.target, MoveStep::done, out.number, Term());
   const auto entry = entries_.find(id);
-  if (entry != entries_.end()) entry->second.went = now;
+  if (entry != entries_.end()) entry->second.went = Went{now, out.target};
   if (entry != entries_.end() && !entry->second.wanted && !busy_here(id)) entries_.erase(entry);
   else if (entry != entries_.end() && entry->second.owner == self_) place_here(id, entry->second, out.target, now, true);
   else if (entry != entries_.end() && busy_here(id)) retry_later(id, "it was restarted while it moved", now);
@@ -132,7 +132,7 @@ void ChildManager::handle_refused(const Term& id, const Term& why, Instant now) 
   const bool not_now = why.is_atom() || why.is_tagged("not_owner", 2);
   move_failed(id, "refused: " + to_text(why, 200), now, not_now ? Tell::late : Tell::now, not_now ? Hope::some : Hope::none);
   const auto retry = retries_.find(id);
-  if (retry != retries_.end()) retry->second.when_asked = why.is_atom("not_ready") || why.is_atom("not_running") || why.is_tagged("not_owner", 2);
+  if (retry != retries_.end()) retry->second.when_asked = why.is_atom("not_ready") || why.is_atom("not_running") || why.is_atom("busy") || why.is_tagged("not_owner", 2);
 }
 
 void ChildManager::move_failed(const Term& id, const std::string& why, Instant now, Tell tell, Hope hope) {

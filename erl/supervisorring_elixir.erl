@@ -5,8 +5,6 @@
 -export([info/4, map_set/0, map_set/1, call/3]).
 
 %% @doc The answer of `Module.__info__(What)': its public functions and macros, its struct.
-%%
-%% `Fields' is `none', or the struct's fields.
 -spec info(module(), What :: atom(), Functions :: [{atom(), arity()}], Macros :: [{atom(), arity()}]) -> term().
 info(Module, module, _Functions, _Macros) -> Module;
 info(_Module, functions, Functions, _Macros) -> lists:sort(Functions);

@@ -169,7 +169,7 @@ defmodule MembersTest do
     homes = Map.new(ids, &{&1, owner(a, &1)})
     assert b in Map.values(homes)
 
-    :ok = on(b, Application, :stop, [:supervisorring])
+    :ok = on(b, :init, :stop, [])
     Ringnode.wait(fn -> Enum.sort(on(a, NanoRing, :up, [])) == Enum.sort([a, c]) end)
     assert {:new_up_set, old, new} = on(a, Watcher, :event, [:new_up_set])
     assert MapSet.equal?(MapSet.difference(old, new), MapSet.new([b]))

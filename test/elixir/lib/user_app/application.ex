@@ -8,6 +8,14 @@ defmodule UserApp.Application do
     Supervisor.start_link(children, strategy: :one_for_one, name: UserApp.Supervisor)
   end
 
+  # OTP stops this application before the one it depends on: the rooms are handed over, with what they
+  # hold, while they still run.
+  @impl true
+  def prep_stop(state) do
+    if Application.get_env(:user_app, :rooms, true), do: :supervisorring.leave()
+    state
+  end
+
   # When the rooms give up on every member, this tree starts them again.
   defp rooms do
     %{

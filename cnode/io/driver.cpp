@@ -122,6 +122,7 @@ int Driver::Impl::run(Node& the_node, DataDirectory* the_files, ThreadWorkerPool
   files = the_files;
   pool = the_pool;
   if (pool != nullptr) pool->keep_quick();
+  if (port) port->start(); else listener.start();
   baton.run([this] { return loop(); });
   return status;
 }

@@ -14,13 +14,18 @@ const Term& node_of(const Term& target) {
   return target.is_tuple(2) ? target[1] : target;
 }
 
+// The items that are `wanted`.
+template <class Map, class Wanted>
+auto in_order_of_creation(const Map& map, Wanted&& wanted) {
+  std::vector<const typename Map::value_type*> items;
+  for (const auto& item : map)
+    if (wanted(item)) items.push_back(&item);
+  std::sort(items.begin(), items.end(), [](const auto* a, const auto* b) { return a->second.order < b->second.order; });
+  return items;
+}
 template <class Map>
 auto in_order_of_creation(const Map& map) {
-  std::vector<const typename Map::value_type*> all;
-  all.reserve(map.size());
-  for (const auto& item : map) all.push_back(&item);
-  std::sort(all.begin(), all.end(), [](const auto* a, const auto* b) { return a->second.order < b->second.order; });
-  return all;
+  return in_order_of_creation(map, [](const auto&) { return true; });
 }
 
 }  // namespace
@@ -292,15 +297,13 @@ void Signals::handle_monitor_exit(const MonitorPExit& message) {
 
 void Signals::node_down(const Term& node) {
   for (ProcessEntry* const self : kernel_.processes.in_order()) {
-    for (const auto* item : in_order_of_creation(self->links)) {
-      if (!(item->first.node() == node)) continue;
-      if (item->second.active()) {
-        kernel_.queue.push({SignalKind::link_exit, self->number, 0, item->first, atom("noconnection")});
-      }
+    const auto linked_there = [&](const auto& item) { return item.first.node() == node && item.second.active(); };
+    for (const auto* item : in_order_of_creation(self->links, linked_there)) {
+      kernel_.queue.push({SignalKind::link_exit, self->number, 0, item->first, atom("noconnection")});
     }
     std::erase_if(self->links, [&](const auto& item) { return item.first.node() == node && !item.second.active(); });
-    for (const auto* item : in_order_of_creation(self->watching)) {
-      if (!(node_of(item->second.target) == node)) continue;
+    const auto watched_there = [&](const auto& item) { return node_of(item.second.target) == node; };
+    for (const auto* item : in_order_of_creation(self->watching, watched_there)) {
       kernel_.queue.push({SignalKind::down, self->number, item->first, item->second.target, atom("noconnection")});
     }
     std::erase_if(self->watchers, [&](const auto& item) { return item.second.pid.node() == node; });

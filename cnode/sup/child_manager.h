@@ -6,7 +6,8 @@
 // state; a failed move is tried again, with back-off; a child that another member of ours may still run is asked for before
 // it is started afresh, so that its state arrives; nothing is done for children whose owner did not change.
 //
-// Keys are hashed once: the digest of each id is kept.
+// Keys are hashed once: the digest of each id is kept. Children are started, asked for and offered in the order in which they became known, members in
+// the order of their first hello or of their names: nothing follows the order of a hash table.
 //
 // sans-IO: inputs are method calls with the time; take_effects() says what is to be done. It reads the local supervisor's
 // table (supervisor.h) and never changes it: starts and stops are effects. The protocol of a move: peer_messages.h.
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include "ring/ring_view.h"
+#include "sup/ordered_table.h"
 #include "sup/peer_messages.h"
 #include "sup/supervisor.h"
 
@@ -55,6 +57,10 @@ enum class PeerKind : std::uint8_t {
   by_hand,   // the same, beside a BEAM: children go to it as to a legacy member
   lacks_it,  // a member of ours that does not
   legacy,    // has not announced itself: a BEAM member
+};
+
+struct NameOrder {
+  bool operator()(const Term& a, const Term& b) const { return compare(a, b) < 0; }
 };
 
 // A move, by the member that began it and its number.
@@ -261,24 +267,24 @@ class ChildManager {
   bool settled_ = false;
   bool leaving_ = false;
   Instant leaving_since_{};
-  std::unordered_map<Term, PeerKind> peers_;
-  std::unordered_set<Term> gone_;               // members that are up and not connected
-  std::unordered_set<Term> leaving_peers_;
+  OrderedTable<Term, PeerKind> peers_;
+  std::set<Term, NameOrder> gone_;             // members that are up and not connected
+  std::set<Term, NameOrder> leaving_peers_;
 
-  std::unordered_map<Term, Entry> entries_;
+  OrderedTable<Term, Entry> entries_;
   std::deque<Term> to_start_;                   // ids
   std::unordered_set<Term> queued_to_start_;    // the same
   std::unordered_set<Term> starting_;
   std::deque<Term> to_move_;
   std::unordered_set<Term> queued_to_move_;
-  std::unordered_map<Term, MoveOut> out_;       // by id
+  OrderedTable<Term, MoveOut> out_;             // by id
   std::unordered_map<std::uint64_t, Term> out_ids_;
-  std::unordered_map<MoveKey, MoveIn, MoveKeyHash> in_;
-  std::unordered_map<Term, MoveKey> in_by_id_;
+  OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;
+  OrderedTable<Term, MoveKey> in_by_id_;
   std::deque<std::pair<MoveKey, Term>> arrived_;  // what was taken here lately: move, pid
-  std::unordered_map<Term, Ask> asks_;
-  std::unordered_map<Term, std::vector<Term>> asks_to_send_;  // by member
-  std::unordered_map<Term, Retry> retries_;     // by id
+  OrderedTable<Term, Ask> asks_;
+  OrderedTable<Term, std::vector<Term>> asks_to_send_;  // by member
+  OrderedTable<Term, Retry> retries_;           // by id
   std::unordered_map<Term, Unnamed> unnamed_;   // children in the supervisor's table that were not wanted at the last all_are_named()
   bool ring_changed_ = false;                   // since the last all_are_named()
   Instant next_sweep_{};

@@ -194,6 +194,7 @@ refuse_fatal(State) ->
 
 %% A file that is not there, or a refusal, is news once.
 level({exit_status, _}, _State) -> error;
+level(epipe, _State) -> error;
 level(Reason, #state{why_none = Reason}) -> debug;
 level(_Reason, _State) -> error.
 

@@ -83,6 +83,8 @@ describe({halt, Status, _Why}) ->
     io_lib:format("ended with status ~b", [Status]);
 describe({refused, _Why}) ->
     "has ended";
+describe(epipe) ->
+    "ended before it read what it was told";
 describe(Reason) ->
     io_lib:format("is gone: ~tp", [Reason]).
 

@@ -16,7 +16,8 @@ script(Dir, Mode, Ebin) ->
     File.
 
 text(crashing, _Ebin) ->
-    "exit 3\n";
+    %% One that does not even read may be seen to end as epipe.
+    "head -c 4 > /dev/null; exit 3\n";
 text(Mode, Ebin) ->
     Erl = filename:join([code:root_dir(), "bin", "erl"]),
     ["exec ", dying_with_parent(), "'", Erl, "' +sbwt none -noshell -noinput -pa '", Ebin,

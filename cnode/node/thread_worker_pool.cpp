@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <deque>
 #include <map>
-#include <optional>
 #include <utility>
 
 namespace supervisorring {
@@ -27,8 +26,8 @@ struct ThreadWorkerPool::Queue {
   std::condition_variable filled_or_stop;  // of the lookout
   bool lookout_sleeps = false;
   std::uint64_t taken = 0;        // turns begun
-  unsigned stand_ins = 0;         // more threads than there should be, and as many are held
-  std::uint64_t stood_in = 0;     // ever
+  unsigned in_turn = 0;           // threads that run one, or are held by it
+  unsigned stand_ins = 0;         // threads beyond those that there should be
 
   void push(std::shared_ptr<Strand> strand) {
     bool wake, wake_lookout;
@@ -80,16 +79,15 @@ void ThreadWorkerPool::look_out() {
   Queue& queue = *common_;
   std::unique_lock lock(queue.mutex);
   while (!shared_->stopping) {
-    if (queue.strands.empty()) {
+    while (queue.strands.empty() && !shared_->stopping) {  // woken once for each time that it says it sleeps; others may have been quicker
       queue.lookout_sleeps = true;
-      queue.filled_or_stop.wait(lock, [&] { return shared_->stopping || !queue.strands.empty(); });
-      queue.lookout_sleeps = false;
+      queue.filled_or_stop.wait(lock);
     }
+    queue.lookout_sleeps = false;
     const std::uint64_t taken = queue.taken;
     if (queue.filled_or_stop.wait_for(lock, kPatience, [&] { return shared_->stopping.load(); })) return;
     if (queue.strands.empty() || queue.taken != taken || queue.stand_ins >= kMaxStandIns) continue;
     ++queue.stand_ins;
-    ++queue.stood_in;
     lock.unlock();
     start_thread(common_);
     lock.lock();
@@ -123,12 +121,11 @@ void ThreadWorkerPool::schedule(std::shared_ptr<Strand> strand) {
 void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queue> queue) {
   const auto ended = [&] { return queue->for_one && queue->only.expired(); };
   std::shared_ptr<Strand> strand;
-  std::optional<std::uint64_t> stood_in;  // when the last turn began
   while (!shared->stopping) {
     for (int i = 0; i < kLooksBeforeSleep && queue->size.load(std::memory_order_acquire) == 0; ++i) std::this_thread::yield();
     {
       std::unique_lock lock(queue->mutex);
-      if (queue->stand_ins > 0 && stood_in && *stood_in != queue->stood_in) {  // this one was held, and another one stands in
+      if (queue->stand_ins > queue->in_turn) {  // enough are free without this one
         --queue->stand_ins;
         break;
       }
@@ -142,7 +139,7 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
       strand = std::move(queue->strands.front());
       queue->strands.pop_front();
       ++queue->taken;
-      stood_in = queue->stood_in;
+      ++queue->in_turn;
       queue->size.store(queue->strands.size(), std::memory_order_release);
     }
     const auto start = std::chrono::steady_clock::now();
@@ -150,6 +147,8 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
     strand->note_turn(std::chrono::steady_clock::now() - start);
     if (next == Strand::Next::again) queue->push(std::move(strand));
     strand.reset();
+    std::lock_guard lock(queue->mutex);
+    --queue->in_turn;
   }
   std::lock_guard lock(shared->mutex);
   if (const auto known = shared->own_queues.find(queue->key); known != shared->own_queues.end() && known->second.lock() == queue) {

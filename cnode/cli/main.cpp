@@ -1,4 +1,6 @@
 // ringnode: the command line. Flags and their checks are here; what a command does is in its own file.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 
 #include <iostream>
@@ -104,4 +106,9 @@ int main_with(int argc, char** argv) {
 }  // namespace
 }  // namespace supervisorring
 
-int main(int argc, char** argv) { return supervisorring::main_with(argc, argv); }
+int main(int argc, char** argv) {
+  // The C library raises this limit to the size of each large block that is freed, and then keeps what is freed below it for itself: a burst of
+  // large messages would leave the program twice as large as its limits say.
+  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  return supervisorring::main_with(argc, argv);
+}

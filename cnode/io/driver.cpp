@@ -185,7 +185,12 @@ void Driver::Impl::run_batch(bool may_block) {
     int handlers = may_block ? static_cast<int>(io.run_one()) : 0;
     while (handlers < io_limits::kHandlersPerBatch && io.poll_one() > 0) ++handlers;
   }
-  if (batch_bytes > 0) gather_more();
+  if (batch_bytes >= io_limits::kBulk) {
+    busy.clear();
+    std::this_thread::yield();
+  } else if (batch_bytes > 0) {
+    gather_more();
+  }
 }
 
 // Connections that brought something a moment ago are read without asking the io_context, which costs three system calls and a sleep

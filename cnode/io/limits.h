@@ -17,6 +17,8 @@ inline constexpr int kHandlersPerBatch = 256;
 inline constexpr std::size_t kBusyConnections = 4;
 // Looks at them before the thread sleeps, each with a yield: some 50 us, about what a sleep and a wake-up cost.
 inline constexpr int kLooksBeforeSleep = 50;
+// A batch of so many bytes is no crowd of calls: nothing is gained by reading its senders eagerly, and those who handle it get the processor.
+inline constexpr std::size_t kBulk = 128 * 1024;
 // Batches read directly before the io_context is asked about everything else.
 inline constexpr unsigned kAllEvery = 32;
 // A pause to let a batch grow, measured with 16 to 256 callers on one BEAM: from some two calls on, 15 ns a byte, 120 us at most.

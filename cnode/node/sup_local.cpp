@@ -61,8 +61,15 @@ void LocalSup::handle_call(ProcessContext& context, const Term& from, const Term
 }
 
 void LocalSup::note_end_requested(ProcessContext& context, const Term& request) {
-  if ((request.is_tagged("terminate_child", 2) || request.is_tagged("delete_child", 2)) && sup_->local->find(request[1]))
-    to_manager(context, [child = request[1]](ChildManager& manager, Instant) { manager.end_requested(child); });
+  const bool terminate = request.is_tagged("terminate_child", 2);
+  const bool forget = request.is_tagged("delete_child", 2);
+  const auto view = terminate || forget ? sup_->local->find(request[1]) : std::nullopt;
+  if (!view) return;
+  const bool forgotten = forget && view->state == Supervisor::ChildState::down;
+  to_manager(context, [child = request[1], forgotten](ChildManager& manager, Instant now) {
+    manager.end_requested(child);
+    if (forgotten) manager.delete_requested(child, now);
+  });
 }
 
 void LocalSup::handle_exit(ProcessContext& context, const Term& pid, const Term& reason) {

@@ -32,14 +32,7 @@ const Term& refresh() { static const Term message = atom("$refresh_handlers"); r
 void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager_box.open(context.self());
-  if (all_->beam) {
-    sup_->manager->set_native([all = all_](const ChildSpec& spec) { return all->can_start(spec); });
-    for (const Term& module : sup_->handlers) {
-      std::string fault;  // was told of when the list came
-      const Term* const kept = all_->beam->kept(tuple(atom("handler"), sup_->name, module));
-      if (kept != nullptr) take_list(sup_->handler_lists[std::string(module.atom_name())], *kept, fault);
-    }
-  }
+  if (all_->beam) sup_->manager->set_native([all = all_](const ChildSpec& spec) { return all->can_start(spec); });
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
   handle_ring(context);  // asks the handlers, too
@@ -174,13 +167,15 @@ void ManagerProcess::refresh_handlers(ProcessContext& context) {
 
 void ManagerProcess::handler_answered(ProcessContext& context, const Term& module, const CallResult& answer) {
   const std::string name(module.atom_name());
+  const auto [list, first] = sup_->handler_lists.try_emplace(name);
+  if (first) list->second = kept_list(module);
   std::string fault;
   if (!answer.ok) {
     fault = to_text(answer.value, 200);
   } else if (!answer.value.is_proper_list()) {
     fault = "expected a list of child specs, got " + to_text(answer.value, 200);
   } else {
-    take_list(sup_->handler_lists[name], answer.value, fault);
+    take_list(list->second, answer.value, fault);
     if (all_->beam && fault.empty()) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
   }
   const std::string before = std::exchange(handler_faults_[name], fault);
@@ -188,6 +183,16 @@ void ManagerProcess::handler_answered(ProcessContext& context, const Term& modul
   const std::string what = "children of " + to_text(sup_->name) + ": " + to_text(module) + ":get_all()";
   if (fault.empty()) context.log(LogLevel::notice, what + " answers again");
   else context.log(LogLevel::warning, what + ": " + fault + "; its last list holds");
+}
+
+// What the handler told this program's predecessor: its last list, until it gives one. Not before it was asked: such a list may name what has been deleted
+// since, and would start it again.
+std::vector<ChildSpec> ManagerProcess::kept_list(const Term& module) const {
+  std::vector<ChildSpec> children;
+  std::string fault;  // was told of when the list came
+  const Term* const kept = all_->beam ? all_->beam->kept(tuple(atom("handler"), sup_->name, module)) : nullptr;
+  if (kept != nullptr) take_list(children, *kept, fault);
+  return children;
 }
 
 void ManagerProcess::handlers_answered(ProcessContext& context) {

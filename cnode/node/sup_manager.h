@@ -44,6 +44,7 @@ class ManagerProcess : public Process {
   void look_at_peers(ProcessContext&);
   void refresh_handlers(ProcessContext&);
   void handler_answered(ProcessContext&, const Term& module, const CallResult& answer);
+  std::vector<ChildSpec> kept_list(const Term& module) const;
   void handlers_answered(ProcessContext&);
   bool all_handlers_answered() const;
   void perform(ProcessContext&);

@@ -29,6 +29,7 @@ void ChildManager::attach(const Supervisor* local, Instant now) {
 void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
   std::unordered_set<Term> named;
   for (ChildSpec& spec : children) {
+    if (was_just_deleted(spec.id, now)) continue;
     if (!named.insert(spec.id).second) continue;  // the first that names an id wins
     Entry& entry = entry_for(spec);
     entry.spec = std::move(spec);
@@ -294,6 +295,21 @@ void ChildManager::end_requested(const Term& id) {
   retries_.erase(id);
   queued_to_start_.erase(id);
   if (const auto it = entries_.find(id); it != entries_.end()) it->second.seen_here = true;
+}
+
+void ChildManager::delete_requested(const Term& id, Instant now) {
+  while (!deleted_.empty() && now - deleted_.begin()->second >= kDeletedGrace) deleted_.erase(deleted_.begin());
+  if (const auto known = deleted_.find(id); known != deleted_.end()) deleted_.erase(known);
+  deleted_.try_emplace(id, now);
+  if (const auto entry = entries_.find(id); entry != entries_.end()) entry->second.wanted = false;
+}
+
+bool ChildManager::was_just_deleted(const Term& id, Instant now) {
+  const auto at = deleted_.find(id);
+  if (at == deleted_.end()) return false;
+  if (now - at->second < kDeletedGrace && !busy_here(id)) return true;
+  deleted_.erase(at);  // so long ago, or it has been started again
+  return false;
 }
 
 void ChildManager::pump(Instant now) {

@@ -47,6 +47,7 @@ inline constexpr Duration kLastTries = std::chrono::seconds(3);     // leaving: 
 inline constexpr Duration kMovedJustNow = std::chrono::seconds(2);  // a child that went to another member counts as `here` when a third one asks, while that one is up
 inline constexpr Duration kViewsDiffer = std::chrono::seconds(5);  // after a ring change: members may not have the same view of it yet
 inline constexpr Duration kUnnamedGrace = std::chrono::seconds(5);  // start_child tells the handler of a child when it runs already
+inline constexpr Duration kDeletedGrace = std::chrono::seconds(5);  // delete_child tells the handler when the child is gone already
 inline constexpr Duration kFirstRetry = std::chrono::milliseconds(200);
 inline constexpr Duration kLastRetry = std::chrono::seconds(30);
 
@@ -122,6 +123,8 @@ class ChildManager {
   void stopped(const Term& id, Instant now);
   // Somebody asked for the end of a child that is here (terminate_child, delete_child): what was about to start it does so no more.
   void end_requested(const Term& id);
+  // Somebody asked for it to be forgotten (delete_child). Its handler is told after that, so lists that name it count for nothing for a moment (kDeletedGrace).
+  void delete_requested(const Term& id, Instant now);
   void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
   void forwarded(const Term& id, Instant now);
   void handed(const Term& id, const Result<Term>& result, Instant now);  // what start_child returned there
@@ -188,6 +191,7 @@ class ChildManager {
     bool one_has_left = false;      // before it answered: it may have handed the child over, to a member that is not known here yet
     Instant again_at;
   };
+  bool was_just_deleted(const Term& id, Instant now);
   struct Unnamed { Instant since; bool unwanted; };  // unwanted: the ring has changed since
   // hope: none when the owner cannot run it, as far as it says. when_asked: the owner was not ready, and asks for the child when it is.
   enum class Hope : bool { none, some };
@@ -285,6 +289,7 @@ class ChildManager {
   OrderedTable<Term, Ask> asks_;
   OrderedTable<Term, std::vector<Term>> asks_to_send_;  // by member
   OrderedTable<Term, Retry> retries_;           // by id
+  OrderedTable<Term, Instant> deleted_;         // by delete_child, oldest first, for kDeletedGrace
   std::unordered_map<Term, Unnamed> unnamed_;   // children in the supervisor's table that were not wanted at the last all_are_named()
   bool ring_changed_ = false;                   // since the last all_are_named()
   Instant next_sweep_{};

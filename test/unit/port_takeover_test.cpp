@@ -15,6 +15,11 @@ class PortTakeoverTest : public PortFixture {
     attach_map["supervisors"] = T("[#{name => s, module => m, args => [], flags => {one_for_one, 1, 5}, specs => ['$1', '$2', '$3'], global => '$4', local => '$5', manager => '$6', children => '$7'}]",
                                   spec("a"), spec("b"), spec("c"), pid(10), pid(11), pid(12), children);
   }
+  void supervisor_with_handler() {
+    attach_map["supervisors"] = T("[#{name => s, module => m, args => [], flags => {one_for_one, 1, 5}, specs => [{dyn_child_handler, h}], global => '$1', local => '$2', manager => '$3', children => []}]",
+                                  pid(10), pid(11), pid(12));
+    keep_sets({"b@h"});
+  }
   static Term running(const char* id, std::uint32_t number) {
     return T("#{id => '$1', spec => '$2', pid => '$3', token => 1, request => none, seq => 1}", atom(id), spec(id), pid(number));
   }
@@ -154,6 +159,25 @@ TEST_F(PortTakeoverTest, AChangeSentToAnotherMemberIsAnsweredOnce) {
   input("{called, '$1', {ok, {error, {already_started, '$2'}}}}", call[1], remote(44));
   const Term answer = T("{answer, r1, {ok, {ok, '$1'}}}", remote(44));
   EXPECT_TRUE(together(answer, T("{unkeep, {sent, r1}}"))) << text();
+}
+
+// The predecessor's list named x, which was deleted since; it was started before the handler was asked.
+TEST_F(PortTakeoverTest, WhatAHandlerNamedToThePredecessorIsNotStartedBeforeItIsAsked) {
+  keep(T("{handler, s, h}"), list({spec("x")}));
+  supervisor_with_handler();
+  begin();
+  const Term asked = order("erpc");
+  EXPECT_EQ(asked[4], atom("get_all")) << text();
+  input("{called, '$1', {ok, []}}", asked[1]);
+  for (const Term& start : orders("start_child")) EXPECT_NE(start[3], atom("x"));
+}
+
+TEST_F(PortTakeoverTest, WhatAHandlerNamedToThePredecessorHoldsWhenItIsAway) {
+  keep(T("{handler, s, h}"), list({spec("x")}));
+  supervisor_with_handler();
+  begin();
+  input("{called, '$1', {error, {exception, undef, []}}}", order("erpc")[1]);
+  EXPECT_EQ(order("start_child")[3], atom("x")) << text();
 }
 
 TEST_F(PortTakeoverTest, AChildWhoseSpecIsNoneIsSaidAndLeftAlone) {

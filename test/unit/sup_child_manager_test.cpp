@@ -134,6 +134,44 @@ TEST_F(Cluster, AChildThatHasJustStartedIsGivenTimeToBeNamed) {
   EXPECT_EQ(at("a").reports.back(), "child extra of 'Elixir.S' is named by no handler any more: stopped");
 }
 
+// Handlers are told of a deletion after it: a list that was asked for meanwhile started the child again.
+TEST_F(Cluster, AChildThatWasJustDeletedIsNotStartedFromAListThatStillNamesIt) {
+  with_children(3);
+  add("a");
+  ring({"a"});
+  const auto forget = [this] {
+    at("a").manager->end_requested(specs[0].id);
+    call(at("a"), T("{terminate_child, c0}"), [](const Term&) {});
+    drive();
+    call(at("a"), T("{delete_child, c0}"), [](const Term&) {});
+    at("a").manager->delete_requested(specs[0].id, now);
+    drive();
+  };
+  const auto sync = [this](std::vector<std::string> up) {
+    ring(std::move(up));
+    at("a").manager->set_children(specs, now);
+    at("a").manager->all_are_named(now);
+    drive();
+  };
+  forget();
+  at("a").manager->set_children({specs[1], specs[2]}, now);  // it knows no more that there has been one
+  sync({"a"});
+  EXPECT_EQ(at("a").sup->active(), 2u);
+  // Started by somebody, it is as any other.
+  call(at("a"), T("{start_child, {c0,{m,f,[]},permanent,5000,worker,[m]}}"), [](const Term&) {});
+  drive();
+  sync({"a"});
+  EXPECT_EQ(at("a").sup->active(), 3u);
+  // A handler that goes on naming it means it.
+  forget();
+  wait(std::chrono::seconds(4));
+  sync({"a"});
+  EXPECT_EQ(at("a").sup->active(), 2u);
+  wait(std::chrono::seconds(1));
+  sync({"a"});
+  EXPECT_EQ(at("a").sup->active(), 3u);
+}
+
 // Its end was remembered as asked for, so that it was started at the next ring change only.
 TEST_F(Cluster, AChildThatIsNamedAgainWhileItStopsIsStartedAgain) {
   with_children(2);

@@ -29,7 +29,8 @@ const Term* Beam::kept(const Term& key) const {
 std::vector<Beam::KeptChild> Beam::kept_children(const Term& supervisor) const {
   std::vector<KeptChild> children;
   for (const auto& [key, value] : kept_)
-    if (key.is_tagged("child", 3) && key[1] == supervisor && value.is_tuple(2)) children.push_back({key[2], value[0], value[1]});
+    if (key.is_tagged("child", 3) && key[1] == supervisor && value.is_tuple(3))
+      children.push_back({key[2], value[0], value[1], static_cast<std::uint64_t>(std::max<std::int64_t>(0, value[2].as_int64().value_or(0)))});
   std::sort(children.begin(), children.end(), [](const KeptChild& a, const KeptChild& b) { return compare_exact(a.id, b.id) < 0; });
   return children;
 }

@@ -2,7 +2,8 @@
 //
 // Intensity 2 within 2 x MaxT of the local supervisor, as OTP counts: the third end within that time ends it with `shutdown`, and
 // SuperSup tells the other members. Before its first start it reads the supervisor's definition, with back-off until the node answers.
-// Its own end by intensity or `terminate` leaves the supervisor down on this node; `status` says why. It has no parent here that could
+// When the local supervisor ends by auto_shutdown this one ends too, with `shutdown`, and no other member is told: that was the end of this
+// member's share. Its own end by auto_shutdown, intensity or `terminate` leaves the supervisor down on this node; `status` says why. It has no parent here that could
 // start it again; the join guard does where other members run it again.
 #pragma once
 

@@ -43,6 +43,7 @@ struct SupervisorState {
   std::vector<ChildSpec> static_children;
   std::vector<Term> handlers;               // modules on the definition's node
   bool ended_by_intensity = false;
+  SupEndCause local_end = SupEndCause::stopped;  // the local supervisor's process writes: why the last one ended
   std::optional<Instant> down_since;        // when the global supervisor ended
 
   // Local supervisor's process.

@@ -59,6 +59,7 @@ struct SupervisorState {
 
   // Drop-in: what the local supervisor takes over when it starts.
   std::vector<PortChild> takeover;
+  bool gone = false;                        // drop-in: its top process on the BEAM has ended, and all that runs for it here is about to
   std::optional<Instant> up_until;          // drop-in: the BEAM's start_link waits for the first children, until then at most
 
   bool runs() const { return phase == SupervisorPhase::running; }

@@ -157,11 +157,20 @@ compare(Config, Rows) ->
         process_flag(trap_exit, true),
         [begin
              Expected = live(otp, Row, File, none),
-             [?assertEqual({Row, Kind, Expected}, {Row, Kind, live(Kind, Row, File, Expected)}) || Kind <- [beam, native]]
+             [same(Row, Kind, Expected, live(Kind, Row, File, Expected)) || Kind <- [beam, native]]
          end || Row <- Rows],
         length(Rows)
     end),
     ct:log("~p lives are OTP's", [Count]).
+
+%% Says the first step that differs. When the tree on the BEAM is stopped, which must not need the program, the processes of native children end
+%% in order and what their objects do at their ends comes in any.
+same(Row, native, [{stop_supervisor, Result, Events, Look}], [{stop_supervisor, Result, Ours, Look}]) ->
+    ?assertEqual({Row, lists:sort(Events)}, {Row, lists:sort(Ours)});
+same(Row, Kind, [Otp | Rest], [Otp | Ours]) -> same(Row, Kind, Rest, Ours);
+same(_Row, _Kind, [], []) -> ok;
+same(Row, Kind, [Otp | _], [Ours | _]) -> ?assertEqual({Row, Kind, Otp}, {Row, Kind, Ours});
+same(Row, Kind, Otp, Ours) -> ?assertEqual({Row, Kind, Otp}, {Row, Kind, Ours}).
 
 %% {Action, Result, Events, Look} of each step, the last of which is the supervisor's stop.
 live(Kind, #{flags := Flags, children := Children, actions := Actions}, File, Expected) ->
@@ -213,6 +222,7 @@ settled(Action, Result, Old, Before, Life, Awaited, Deadline) ->
     Step = {Action, Result, events(Before), Look},
     Settled = case Awaited of
                   none -> is_settled(Old, Action, Look);
+                  {stop_supervisor, _, Ends, Ended} -> {length(Ends), Ended} =:= {length(element(3, Step)), Look};
                   _ -> normal_form(Step) =:= Awaited
               end,
     case Settled orelse erlang:monotonic_time(millisecond) > Deadline of

@@ -93,6 +93,14 @@ TEST_F(PortSupervisionTest, WhatInitReturnedIsCheckedAsOtpChecksIt) {
   EXPECT_EQ(order("supervisor_refused")[2], T("{supervisor_data, {invalid_strategy, simple_one_for_one}}"));
 }
 
+// The first one's end and the second one's start came in one read: the second was refused as running already.
+TEST_F(PortSupervisionTest, OneThatEndedIsStartedAgainAtOnce) {
+  start_with({spec("a")});
+  inputs(T("{supervisor_gone, s, shutdown}"), supervisor(list({spec("a")})));
+  EXPECT_TRUE(orders("supervisor_refused").empty()) << text();
+  EXPECT_EQ(order("start_child")[3], atom("a"));
+}
+
 TEST_F(PortSupervisionTest, ASecondOneOfTheNameIsRefused) {
   start_with({});
   input(supervisor(Term()));

@@ -21,7 +21,7 @@ all() ->
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),
     Members = [#{node := First} | _] = [member("exec1", []), member("exec2", [ring_cluster:node_name("exec1")])],
-    [eventually(fun() -> in(Member, fun() -> length('Elixir.NanoRing':up()) end) end, 2, 15000) || Member <- Members],
+    [eventually(fun() -> in(Member, fun() -> length(ring_view:up(node())) end) end, 2, 15000) || Member <- Members],
     eventually(fun() -> length(lists:append([pids(Member) || Member <- Members])) end, length(?IDS), 20000),
     ct:log("first member: ~p", [First]),
     [{members, Members} | Config].

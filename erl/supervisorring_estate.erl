@@ -149,6 +149,7 @@ forget_children(Sup) ->
     [remove_child(Key) || #child{key = Key} <- children(Sup)],
     true = ets:match_delete(?VALUES, {{kept, {child, Sup, '_'}}, '_'}),
     true = ets:match_delete(?VALUES, {{kept, {history, Sup}}, '_'}),
+    true = ets:match_delete(?VALUES, {{kept, {ending, Sup}}, '_'}),
     ok.
 
 %% Children

@@ -7,6 +7,7 @@
 //   {child, Sup, Id}      {Spec, terminated | restarting | stopping | to_restart, Place}: children that are in the supervisor's table and do not
 //                         run, or are to end; to_restart: in order to be started again with others (one_for_all, rest_for_one)
 //   {history, Sup}        [UnixSeconds]: the restarts that count against the intensity
+//   {ending, Sup}         gave_up | auto_shutdown: the local supervisor ends its children and then itself
 //   {handler, Sup, Mod}   the children that Mod:get_all() named last
 //   {sent, Tag}           the member to which a change was sent on behalf of this request
 //
@@ -41,8 +42,12 @@ class Beam {
   std::vector<KeptChild> kept_children(const Term& supervisor) const;
   // All of a supervisor that has ended.
   void forget(const Term& supervisor);
+  // The children of one that starts anew, and what its last life had kept.
+  void forget_children(const Term& supervisor);
 
  private:
+  void forget(const Term& supervisor, std::initializer_list<const char*> kinds);
+
   Node& node_;
   const std::uint64_t generation_;
   std::uint64_t token_bases_ = 0;

@@ -80,6 +80,7 @@ void BeamGlobalSup::go_on(ProcessContext& context) {
   all_->beam->stand_in(sup_->name, (*restart_)[0]);
   all_->beam->stand_in(name_of_child_manager(sup_->name), (*restart_)[1]);
   restart_.reset();
+  all_->beam->forget_children(sup_->name);
   start_both(context);
 }
 

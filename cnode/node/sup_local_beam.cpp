@@ -25,6 +25,13 @@ void LocalSup::take_over(ProcessContext& context) {
   perform(context);
 }
 
+// By intensity or auto_shutdown a predecessor was ending this supervisor.
+SupEndCause LocalSup::kept_end() const {
+  const Term* const kept = all_->beam->kept(tuple(atom("ending"), sup_->name));
+  if (kept == nullptr) return SupEndCause::stopped;
+  return kept->is_atom("auto_shutdown") ? SupEndCause::auto_shutdown : SupEndCause::gave_up;
+}
+
 void LocalSup::take_over_history(ProcessContext& context) {
   const Term* const kept = all_->beam->kept(tuple(atom("history"), sup_->name));
   if (kept == nullptr) return;
@@ -65,7 +72,7 @@ void LocalSup::take_over_children(ProcessContext& context, Instant now) {
     take(how, child.id, child.spec, child.pid, child.token.value_or(0), child.place);
     if (!child.request.is_nil()) adopted_requests_.emplace(child.request, child.id);
   }
-  sup_->local->taken_over(now);
+  sup_->local->taken_over(now, kept_end());
   for (const PortChild& child : sup_->takeover) {
     if (child.exited) beam_exited(context, child.pid, *child.exited);
     else if (child.failed && !child.pid.is_pid())
@@ -112,6 +119,8 @@ void LocalSup::keep_changes(ProcessContext& context) {
     else if (view->state == Supervisor::ChildState::stopping) keep("stopping");
     else if (view->state == Supervisor::ChildState::restarting) keep("restarting");
   }
+  if (const SupEndCause cause = sup_->local->end_cause(); cause != SupEndCause::stopped)
+    all_->beam->keep(tuple(atom("ending"), sup_->name), atom(cause == SupEndCause::gave_up ? "gave_up" : "auto_shutdown"));
   if (!changes.restarts) return;
   const Time time = context.time();
   std::vector<Term> seconds;

@@ -290,7 +290,8 @@ void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid,
   by_token_[token] = seq;
 }
 
-void Supervisor::taken_over(Instant now) {
+void Supervisor::taken_over(Instant now, SupEndCause ending) {
+  if (ending != SupEndCause::stopped) end(atom("shutdown"), ending, now);
   if (stop_reason_) return;
   if (flags_.strategy != Strategy::one_for_one) return go_on_with_group(now);
   for (const Seq seq : std::exchange(group_starts_, {}))

@@ -87,8 +87,8 @@ class Supervisor {
   // by taken_over(). to_restart: a member of a group restart that had not ended, `pid` or `token`. `place`: as its SupStart had it; one that is taken, or 0,
   // is the last.
   void take_over(Takeover, const ChildSpec& spec, const Term& pid, StartToken token, std::uint64_t place, Instant now);
-  // After the last of them: restarts that a predecessor had begun go on.
-  void taken_over(Instant now);
+  // After the last of them: restarts that a predecessor had begun go on, or its end.
+  void taken_over(Instant now, SupEndCause ending = SupEndCause::stopped);
   // The tokens of starts from here on are above this.
   void tokens_above(StartToken token) { next_token_ = token + 1; }
   void take_over_history(std::vector<Instant> restarts) { intensity_.take_over(restarts); }
@@ -108,6 +108,7 @@ class Supervisor {
   const Term& name() const { return name_; }
   const SupervisorFlags& flags() const { return flags_; }
   bool stopping() const { return stop_reason_.has_value(); }
+  SupEndCause end_cause() const { return cause_; }
   std::optional<View> find(const Term& id) const;
   std::optional<Term> id_of(const Term& pid) const;  // of a running or stopping child
   // A member of a group restart that has not ended yet.

@@ -214,6 +214,21 @@ TEST_F(PortSupervisionTest, ARestartedRelayStartsTheChildrenAnew) {
   EXPECT_EQ(reply(4), atom("b@h"));
 }
 
+// What had been kept of the life that ended counted in the next one.
+TEST_F(PortSupervisionTest, RestartsOfAnEarlierLifeOfTheSupervisorDoNotCount) {
+  start_with({spec("a")}, "{one_for_one, 1, 5}");
+  input("{child_exited, s, '$1', boom}", pid(100));
+  input("{child_started, s, '$1', {ok, '$2'}}", token_of(), pid(101));
+  input("{child_exited, s, '$1', boom}", pid(101));
+  EXPECT_EQ(order("supervisor_ended"), T("{supervisor_ended, s, shutdown}"));
+  clear();
+  input("{supervisor_restarted, s, '$1', '$2'}", pid(21), pid(22));
+  input("{child_started, s, '$1', {ok, '$2'}}", token_of(), pid(102));
+  clear();
+  input("{child_exited, s, '$1', boom}", pid(102));
+  EXPECT_EQ(order("start_child")[3], atom("a")) << text();
+}
+
 TEST_F(PortSupervisionTest, AnEndByIntensityIsToldToTheOtherMembersAStopIsNot) {
   attach_map["kept"] = T("[{{nano_ring, sets}, {'$1', '$1'}}]", [] {
     LwwSet set;

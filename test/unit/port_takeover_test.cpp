@@ -171,6 +171,19 @@ TEST_F(PortTakeoverTest, AGroupRestartThatIsHalfWayIsFinished) {
   EXPECT_EQ(call(atom("which_children")), T("[{c, '$3', worker, [m]}, {b, '$2', worker, [m]}, {a, '$1', worker, [m]}]", pid(200), pid(201), pid(202)));
 }
 
+// The predecessor had begun to end its children when it died: the successor went on with those that were left, and started the others again.
+TEST_F(PortTakeoverTest, AnEndByIntensityOrAutoShutdownGoesOn) {
+  keep(T("{ending, s}"), atom("gave_up"));
+  keep(T("{child, s, b}"), tuple(spec("b"), atom("stopping"), integer(2)));
+  supervisor(list({placed("a", 100, 1), placed("b", 101, 2)}));
+  begin();
+  EXPECT_EQ(order("exit_child")[2], pid(101));
+  input("{child_exited, s, '$1', shutdown}", pid(101));
+  input("{child_exited, s, '$1', shutdown}", pid(100));
+  EXPECT_EQ(order("supervisor_ended"), T("{supervisor_ended, s, shutdown}"));
+  EXPECT_TRUE(orders("start_child").empty()) << text();
+}
+
 TEST_F(PortTakeoverTest, TheOrderOfTheTableIsThePredecessors) {
   supervisor(list({placed("c", 102, 3), placed("b", 101, 5), placed("a", 100, 8)}), "{rest_for_one, 3, 5}");
   begin();

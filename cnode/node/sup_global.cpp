@@ -110,6 +110,11 @@ void GlobalSup::handle_exit(ProcessContext& context, const Term& pid, const Term
   if (!restarting_) {
     restarting_ = true;
     sup_->phase = SupervisorPhase::restarting;
+    if (was_local && sup_->local_end == SupEndCause::auto_shutdown) {
+      sup_->why = "its significant children ended (auto_shutdown)";
+      context.log(LogLevel::notice, "supervisor " + to_text(sup_->name) + " ends here: " + sup_->why);
+      return context.exit(atom("shutdown"));
+    }
     context.log(LogLevel::warning, (was_local ? "local supervisor " : "child manager of ") + to_text(sup_->name) + " ended: " + to_text(reason, 200));
     if (!intensity_->add(context.time().now)) {
       sup_->ended_by_intensity = true;

@@ -2,7 +2,8 @@
 //
 // Intensity 2 within 2 x MaxT of the local supervisor, as OTP counts: the third end within that time ends it with `shutdown`, and
 // SuperSup tells the other members. Before its first start it reads the supervisor's definition, with back-off until the node answers.
-// Its parent (top_sup.h) starts it again after an end by intensity or `terminate`; `status` says why it is down.
+// When the local supervisor ends by auto_shutdown this one ends too, with `shutdown`, and no other member is told: that was the end of this
+// member's share. Its parent (top_sup.h) starts it again after an end by intensity or `terminate`; `status` says why it is down.
 #pragma once
 
 #include <memory>

@@ -44,6 +44,7 @@ struct SupervisorState {
   std::vector<ChildSpec> static_children;
   std::vector<Term> handlers;               // modules on the definition's node
   bool ended_by_intensity = false;
+  SupEndCause local_end = SupEndCause::stopped;  // the local supervisor's process writes: why the last one ended
   std::optional<Instant> down_since;        // when the global supervisor ended
 
   // Local supervisor's process.
@@ -59,6 +60,7 @@ struct SupervisorState {
 
   // Drop-in: what the local supervisor takes over when it starts.
   std::vector<PortChild> takeover;
+  bool gone = false;                        // drop-in: its top process on the BEAM has ended, and all that runs for it here is about to
   std::optional<Instant> up_until;          // drop-in: the BEAM's start_link waits for the first children, until then at most
 
   bool runs() const { return phase == SupervisorPhase::running; }

@@ -37,6 +37,7 @@ void TopSup::handle_exit(ProcessContext& context, const Term& pid) {
   const auto ended = running_.extract(pid);
   if (ended.empty() || !intensity_ || gave_up_ || all_->ring.leaving()) return;
   const auto& sup = ended.mapped();
+  if (sup->local_end == SupEndCause::auto_shutdown) return;  // OTP's parent of such a supervisor has it as transient
   const std::string what = "supervisor " + to_text(sup->name) + " ended here (" + sup->why + ")";
   if (intensity_->add(context.time().now)) {
     context.log(LogLevel::notice, what + ": starting it again");

@@ -1,6 +1,6 @@
 // TopSup: the parent of all global supervisors of a standalone node, as the application's supervisor is on a BEAM. A process without a name.
 //
-// Starts each of them, and again when one has ended: by its own intensity, or because another member ended it everywhere. More than `restarts`
+// Starts each of them, and again when one has ended: by its own intensity, or because another member ended it everywhere, not by auto_shutdown. More than `restarts`
 // ends within `period_s` seconds, counted as OTP counts, and it gives up: the node leaves the ring, so that the children of the other supervisors
 // are handed over, and ends. Without an intensity (`never`) what has ended stays down until other members run it again (join_guard.h).
 //

@@ -40,5 +40,9 @@ node_pid=$!
   { cat "$dir/bench_node.log" >&2; exit 1; }
 kill "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=""
 echo
+echo "== one node, its native children in C++"
+"$build/test/bench/bench_supervision" bench_supervision@127.0.0.1 "$dir/cookie" 100000 2>"$dir/bench_supervision.log" ||
+  { tail -n 5 "$dir/bench_supervision.log" >&2; exit 1; }
+echo
 echo "== with BEAMs (OTP $(erl -noshell -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().'))"
 erl -noshell -pa "$dir/ebin" -s bench main

@@ -15,8 +15,6 @@
 
 namespace supervisorring {
 
-inline constexpr Duration kFreezeTimeout = std::chrono::seconds(10);  // a callback that runs longer keeps its child where it is, until the next try
-
 class LocalSup : public Process {
  public:
   LocalSup(std::shared_ptr<SupervisionState> all, std::shared_ptr<SupervisorState> sup, Term parent)

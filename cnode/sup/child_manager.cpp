@@ -27,16 +27,16 @@ void ChildManager::attach(const Supervisor* local, Instant now) {
 }
 
 void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
-  std::unordered_set<Term> named;
+  ++times_set_;
   for (ChildSpec& spec : children) {
     if (was_just_deleted(spec.id, now)) continue;
-    if (!named.insert(spec.id).second) continue;  // the first that names an id wins
     Entry& entry = entry_for(spec);
+    if (std::exchange(entry.named_at, times_set_) == times_set_) continue;  // the first that names an id wins
     entry.spec = std::move(spec);
     entry.wanted = true;
   }
   for (auto it = entries_.begin(); it != entries_.end();) {
-    if (!named.contains(it->first)) it->second.wanted = false;
+    if (it->second.named_at != times_set_) it->second.wanted = false;
     const bool gone = !it->second.wanted && !running_here(it->first) && !in_by_id_.contains(it->first);
     it = gone ? entries_.erase(it) : std::next(it);
   }

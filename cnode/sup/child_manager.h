@@ -162,6 +162,7 @@ class ChildManager {
     bool wanted = false;            // static or named by a handler; else only seen running here
     std::optional<Went> went;       // the last move of it to another member
     bool seen_here = false;         // it has run, or was about to, since it became ours
+    std::uint64_t named_at = 0;     // the set_children() that named it last
   };
   enum class OutPhase : std::uint8_t { offered, freezing, state_sent, forwarding, stopping, handing };
   struct MoveOut {
@@ -276,6 +277,7 @@ class ChildManager {
   std::set<Term, NameOrder> leaving_peers_;
 
   OrderedTable<Term, Entry> entries_;
+  std::uint64_t times_set_ = 0;                 // calls of set_children()
   std::deque<Term> to_start_;                   // ids
   std::unordered_set<Term> queued_to_start_;    // the same
   std::unordered_set<Term> starting_;

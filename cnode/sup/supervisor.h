@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -120,7 +119,7 @@ class Supervisor {
     bool answer = false;
     bool abandoned = false;
     std::optional<Instant> kill_at;  // while stopping
-    std::deque<Waiting> waiting;
+    std::vector<Waiting> waiting;
   };
   using Seq = std::uint64_t;
 
@@ -144,7 +143,7 @@ class Supervisor {
   void clear(Seq, Child&);             // OTP's del_child: a temporary child is forgotten, another is down
   void forget(Seq, const Term& id, Instant now);
   void run_waiting(const Term& id, Instant now);
-  void run_all(std::deque<Waiting>, Instant now);
+  void run_all(std::vector<Waiting>, Instant now);
   void continue_stop(Instant now);
   void report_error(std::string_view what, const Child&, const Term& reason);
   void reply(CallId call, Term value) { effects_.push_back(SupReply{call, std::move(value)}); }

@@ -19,7 +19,7 @@
 -export([keep/2, unkeep/1, kept/0, get/2, set/2, forget_children/1]).
 -export([add_request/2, request/1, requests/0, requests/1, mark_sent/2, end_request/1, drop_request/1,
          finish_run/2]).
--export([add_child/1, started/3, failed/2, exited/2, child/1, child_of/1, children/0, children/1,
+-export([add_child/1, started/2, failed/2, exited/2, child/1, child_of/1, children/0, children/1,
          update_child/2, remove_child/1, remove_failed/1]).
 -export([add_supervisor/3, supervisor/1, handlers/1, definition/1, supervisors/0, update_supervisor/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
@@ -153,17 +153,15 @@ forget_children(Sup) ->
 
 %% Children
 
-%% Notes a child that is about to be started.
--spec add_child(child()) -> ok.
+%% Notes a child that is about to be started, unless there is one of that name.
+-spec add_child(child()) -> boolean().
 add_child(Child) ->
-    true = ets:insert(?CHILDREN, Child#child{seq = erlang:unique_integer([monotonic])}),
-    ok.
+    ets:insert_new(?CHILDREN, Child#child{seq = erlang:unique_integer([monotonic])}).
 
-%% The child runs.
--spec started(key(), Keeper :: pid(), pid()) -> ok.
-started(Key, Keeper, Pid) ->
-    case ets:update_element(?CHILDREN, Key, [{#child.pid, Pid}, {#child.state, running},
-                                             {#child.keeper, Keeper}]) of
+%% The child runs; its keeper stands in the row.
+-spec started(key(), pid()) -> ok.
+started(Key, Pid) ->
+    case ets:update_element(?CHILDREN, Key, [{#child.pid, Pid}, {#child.state, running}]) of
         true -> true = ets:insert(?PIDS, {Pid, Key}), ok;
         false -> ok
     end.
@@ -283,8 +281,8 @@ init([]) ->
      || {Table, Type, Options} <- [{?VALUES, set, [{read_concurrency, true}]},
                                    {?REQUESTS, ordered_set, []},
                                    {?TAGS, set, []},
-                                   {?CHILDREN, set, [{keypos, #child.key}]},
-                                   {?PIDS, set, []},
+                                   {?CHILDREN, set, [{keypos, #child.key}, {write_concurrency, true}]},
+                                   {?PIDS, set, [{write_concurrency, true}]},
                                    {?SUPERVISORS, set, []}]],
     supervisorring_ring:new(),
     {ok, #{}}.

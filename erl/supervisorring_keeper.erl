@@ -50,8 +50,8 @@ init({Key, Generation, Token}, Parent, Start) ->
     process_flag(trap_exit, true),
     Result = start(Start),
     case Result of
-        {ok, Pid} -> supervisorring_estate:started(Key, self(), Pid);
-        {ok, Pid, _Info} -> supervisorring_estate:started(Key, self(), Pid);
+        {ok, Pid} -> supervisorring_estate:started(Key, Pid);
+        {ok, Pid, _Info} -> supervisorring_estate:started(Key, Pid);
         ignore -> Pid = none, supervisorring_estate:failed(Key, ignore);
         {error, Reason} -> Pid = none, supervisorring_estate:failed(Key, Reason)
     end,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # make bench: the benchmarks, side by side in one run. Arguments: the build directory; then, where not all are wanted, names of rows:
-# cores client find calls startup takeover start crash adopt memory (make bench ROWS="start crash").
+# cores client native find calls startup takeover start crash adopt memory (make bench ROWS="start crash").
 set -eu
 build=$(cd "$1" && pwd)
 shift
@@ -47,6 +47,12 @@ if wanted client; then
   "$build/test/bench/pipelined_client" --node bench_native@127.0.0.1 --cookie-file "$dir/cookie" --children 64 --window 256 ||
     { cat "$dir/bench_node.log" >&2; exit 1; }
   kill "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=""
+  echo
+fi
+if wanted native; then
+  echo "== one node, its native children in C++"
+  "$build/test/bench/bench_supervision" bench_supervision@127.0.0.1 "$dir/cookie" 100000 2>"$dir/bench_supervision.log" ||
+    { tail -n 5 "$dir/bench_supervision.log" >&2; exit 1; }
   echo
 fi
 echo "== with BEAMs (OTP $(erl -noshell -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().'))"

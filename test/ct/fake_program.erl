@@ -184,7 +184,7 @@ start(Sup, Id, Spec, From, State) ->
     end.
 
 begin_start(Sup, Id, Spec, From, Tag, #{token := Token} = State) ->
-    {[{start_child, Sup, Token, Id, Spec, Tag}],
+    {[{start_child, Sup, Token, Id, Spec, Tag, Token}],
      State#{token := Token + 1, {token, Token} => {Id, From}, {Sup, Id} => {Spec, undefined}}}.
 
 answer(none, _Answer) -> [];

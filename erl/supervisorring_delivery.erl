@@ -135,8 +135,9 @@ write(Input, #delivery{writer = Writer} = Delivery) ->
 %% milliseconds. One start of many is not told before others have joined it: the program has
 %% enough to do, and a frame for each is what starting many takes the most time for.
 -spec due(delivery()) -> no | now | {within, 0 | 1}.
-due(#delivery{writer = Writer, urgent = Urgent, starting = Starting}) ->
+due(#delivery{writer = Writer, urgent = Urgent, starting = Starting} = Delivery) ->
     case supervisorring_writer:due(Writer) of
+        soon when Delivery#delivery.phase =:= starting -> now;
         soon when not Urgent, Starting >= ?MANY_STARTS -> {within, 1};
         soon -> {within, 0};
         Due -> Due

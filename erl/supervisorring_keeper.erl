@@ -52,8 +52,8 @@ init({Key, Generation, Token}, Parent, Start) ->
     case Result of
         {ok, Pid} -> supervisorring_estate:started(Key, Pid);
         {ok, Pid, _Info} -> supervisorring_estate:started(Key, Pid);
-        ignore -> Pid = none, supervisorring_estate:failed(Key, ignore);
-        {error, Reason} -> Pid = none, supervisorring_estate:failed(Key, Reason)
+        ignore -> Pid = none, supervisorring_estate:failed(Key, Token, ignore);
+        {error, Reason} -> Pid = none, supervisorring_estate:failed(Key, Token, Reason)
     end,
     supervisorring_inbox:child_started(Key, Generation, Token, Result),
     case Pid of

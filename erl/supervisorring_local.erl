@@ -125,7 +125,7 @@ ended(Sup, From, Reason) ->
             supervisorring_estate:remove_child(Key),
             supervisorring_inbox:report({proxy_exit, From, From, Reason});
         [#child{key = Key, state = starting, generation = Generation, token = Token}] ->
-            supervisorring_estate:failed(Key, Reason),
+            supervisorring_estate:failed(Key, Token, Reason),
             supervisorring_inbox:child_started(Key, Generation, Token, {error, Reason});
         [_Ended] ->
             ok;

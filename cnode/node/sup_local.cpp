@@ -117,6 +117,7 @@ void LocalSup::set_timer(ProcessContext& context) {
 }
 
 void LocalSup::start(ProcessContext& context, const SupStart& start) {
+  if (all_->beam && all_->workers.empty()) return start_on_beam(context, start);
   auto worker = all_->workers.resolve(start.spec.start);
   if (!worker && all_->beam) return start_on_beam(context, start);
   const Instant now = context.time().now;

@@ -106,7 +106,7 @@ struct SupervisionState {
     const auto it = peers.find(node);
     return it == peers.end() ? nullptr : &it->second;
   }
-  bool can_start(const ChildSpec& spec) const { return static_cast<bool>(workers.resolve(spec.start)); }
+  bool can_start(const ChildSpec& spec) const { return !workers.empty() && workers.resolve(spec.start); }
 };
 
 }  // namespace supervisorring

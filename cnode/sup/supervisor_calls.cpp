@@ -116,7 +116,7 @@ void Supervisor::handle_get_childspec(CallId call, const Term& request) {
 }
 
 void Supervisor::run_waiting(const Term& id, Instant now) {
-  if (Child* child = find_child(id)) {
+  if (Child* child = find_child(id); child && !child->waiting.empty()) {
     auto waiting = std::move(child->waiting);
     child->waiting.clear();
     run_all(std::move(waiting), now);
@@ -124,7 +124,7 @@ void Supervisor::run_waiting(const Term& id, Instant now) {
 }
 
 // In order. One that makes the child busy again leaves the rest waiting, still in order: they queue up behind it.
-void Supervisor::run_all(std::deque<Waiting> waiting, Instant now) {
+void Supervisor::run_all(std::vector<Waiting> waiting, Instant now) {
   for (Waiting& next : waiting) {
     --waiting_;
     if (stop_reason_) continue;

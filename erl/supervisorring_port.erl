@@ -381,6 +381,11 @@ handle_order({exited, Key, Pid}, #state{phase = attached} = State) ->
     end;
 handle_order({exited, _Key, _Pid}, State) ->
     State;
+handle_order({end_native, Sup, Proxy}, #state{phase = attached} = State) ->
+    write({end_native, Sup, Proxy}, State);
+handle_order({end_native, _Sup, Proxy}, State) ->
+    Proxy ! {?ORDER, {end_proxy, shutdown}},
+    State;
 handle_order(relay_started, #state{phase = attached} = State) ->
     log(notice, "a process that the program speaks by has been started again: the program is replaced", []),
     kill(State);

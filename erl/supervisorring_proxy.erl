@@ -10,7 +10,8 @@
 -export([start_link/2, init/3]).
 -export([system_continue/3, system_terminate/4, system_code_change/4, system_get_state/1]).
 
--record(proxy, {key :: supervisorring_estate:key(), parent :: pid(), debug = []}).
+-record(proxy, {key :: supervisorring_estate:key(), parent :: pid(), debug = [],
+                ending = none :: none | reference()}). % the program's owner is watched
 
 %% Starts the proxy of a child whose row is in the estate; called by its supervisor.
 -spec start_link(supervisorring_estate:child(), pid()) -> pid().
@@ -49,6 +50,8 @@ loop(#proxy{parent = Parent, debug = Debug} = Proxy) ->
         {?ORDER, {end_proxy, Reason}} ->
             finish(Proxy, Reason);
         {?ORDER, {stop, _Spec}} ->
+            stop(Proxy);
+        {'DOWN', Ending, process, _, _} when Ending =:= Proxy#proxy.ending ->
             finish(Proxy, shutdown);
         {?ORDER, Order} ->
             supervisorring_relay:carry_out(Order),
@@ -61,6 +64,14 @@ loop(#proxy{parent = Parent, debug = Debug} = Proxy) ->
         Message ->
             supervisorring_inbox:report({message, self(), Message}),
             loop(Proxy)
+    end.
+
+%% Its supervisor's tree stops: the program has the child end as its specification says, and then this process. Without a
+%% program there is no child; one that dies meanwhile takes this process along.
+stop(#proxy{key = {Sup, _}} = Proxy) ->
+    case supervisorring_inbox:end_native(Sup) of
+        none -> finish(Proxy, shutdown);
+        Monitor -> loop(Proxy#proxy{ending = Monitor})
     end.
 
 %% Its supervisor takes any end but `normal' of a keeper for news.

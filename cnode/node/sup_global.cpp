@@ -16,13 +16,13 @@ const Term& read_again() { static const Term message = atom("$read_definition");
 
 }  // namespace
 
-void spawn_global_sup(ProcessContext& context, const std::shared_ptr<SupervisionState>& all, const std::shared_ptr<SupervisorState>& sup) {
-  sup->phase = SupervisorPhase::reading;
-  sup->down_since.reset();
-  if (context.spawn(std::make_unique<GlobalSup>(all, sup), SpawnOptions{name_of_global_sup(sup->name), TrapExit::yes, Term()})) return;
+std::optional<Term> spawn_global_sup(ProcessContext& context, const std::shared_ptr<SupervisionState>& all, const std::shared_ptr<SupervisorState>& sup) {
+  auto pid = context.spawn(std::make_unique<GlobalSup>(all, sup), SpawnOptions{name_of_global_sup(sup->name), TrapExit::yes, context.self()});
+  if (pid) return pid;
   sup->phase = SupervisorPhase::down;
-  sup->why = "the name of its global supervisor is taken";
+  sup->why = "there is no room for its global supervisor";
   context.log(LogLevel::error, "supervisor " + to_text(sup->name) + ": " + sup->why);
+  return std::nullopt;
 }
 
 void GlobalSup::started(ProcessContext& context) {

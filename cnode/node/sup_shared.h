@@ -29,6 +29,7 @@ inline const Term& peer_name() { static const Term name = atom("supervisorring_p
 
 class Beam;
 class LocalSup;
+class TopSup;
 
 enum class SupervisorPhase { reading, running, restarting, down };
 
@@ -91,6 +92,8 @@ struct SupervisionState {
   OrderedTable<Term, PeerInfo> peers;                                      // the peer process writes
   PostBox peer_box;
   PostBox super_sup_box;
+  PostBox top_sup_box;
+  TopSup* top_sup = nullptr;  // while its box is open
   Beam* beam = nullptr;  // drop-in only; not owned
 
   SupervisorState* find(const Term& name) const {

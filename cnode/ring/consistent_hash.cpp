@@ -76,6 +76,8 @@ std::shared_ptr<const MemberPoints> points_of(const Term& member, PointCache* ca
 
 }  // namespace
 
+std::uint64_t position_of(const Digest& digest) { return prefix_of(digest); }
+
 Digest point_digest(const Term& member, std::uint32_t number) { return sha1(PointText(member).of(number)); }
 
 std::shared_ptr<const MemberPoints> PointCache::points_of(const Term& member) {

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -91,6 +92,9 @@ class Ring {
   // Point `i` in ascending order. REQUIRES: i < point_count()
   struct Point { Digest digest; const Term& member; };
   Point point(std::size_t i) const;
+  // The first 64 bits of point `i`.
+  std::uint64_t position(std::size_t i) const { return prefixes_[i]; }
+  std::size_t member_at(std::size_t i) const { return places_[i] >> kNumberBits; }  // index into members()
   // Pairs of members that share a point: legacy members never return from building such a ring. For a line in the log.
   std::vector<std::pair<Term, Term>> members_that_share_a_point() const;
 
@@ -125,6 +129,12 @@ class Ring {
   std::vector<Bucket> buckets_;
   unsigned shift_ = 63;                   // 64 - (number of top bits)
 };
+
+// The first 64 bits of a digest: where it lies on the ring.
+std::uint64_t position_of(const Digest& digest);
+// Each arc whose keys may have another owner in `after` than in `before`, by the first and last position of its keys, ascending; the keys of all others
+// have the same. REQUIRES: neither is empty.
+void for_each_changed_arc(const Ring& before, const Ring& after, const std::function<void(std::uint64_t first, std::uint64_t last)>& visit);
 
 // One line of `ringnode place`: `line` is an Erlang term, or 0x and the hex of its external form; with `supervisor` the key is
 // {Supervisor, Term}. Gives "owner<TAB>term". Hex says how a VM wrote the maps in it, so they keep that order and none is refused.

@@ -15,6 +15,7 @@ constexpr Duration kSweep = std::chrono::milliseconds(50);
 
 void ChildManager::attach(const Supervisor* local, Instant now) {
   local_ = local;
+  planned_ring_.reset();
   if (!local) {
     starting_.clear();
     while (!out_.empty()) abandon_move(out_.begin()->first, "the supervisor is being restarted", now);
@@ -27,18 +28,18 @@ void ChildManager::attach(const Supervisor* local, Instant now) {
 }
 
 void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
-  std::unordered_set<Term> named;
+  ++naming_;
   for (ChildSpec& spec : children) {
     if (was_just_deleted(spec.id, now)) continue;
-    if (!named.insert(spec.id).second) continue;  // the first that names an id wins
     Entry& entry = entry_for(spec);
+    if (std::exchange(entry.named_in, naming_) == naming_) continue;  // the first that names an id wins
     entry.spec = std::move(spec);
     entry.wanted = true;
   }
   for (auto it = entries_.begin(); it != entries_.end();) {
-    if (!named.contains(it->first)) it->second.wanted = false;
+    if (it->second.named_in != naming_) it->second.wanted = false;
     const bool gone = !it->second.wanted && !running_here(it->first) && !in_by_id_.contains(it->first);
-    it = gone ? entries_.erase(it) : std::next(it);
+    it = gone ? forget_entry(it) : std::next(it);
   }
   replan(now, false);
 }
@@ -79,6 +80,8 @@ void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat for
   if (format_ != format) {
     format_ = format;
     for (auto& [id, entry] : entries_) entry.digest.reset(), entry.owner.reset();
+    places_.clear();
+    planned_ring_.reset();
   }
   std::erase_if(leaving_peers_, [&](const Term& node) { return !full_ring_->has(node); });
   const bool announce = leaving && !leaving_;
@@ -87,6 +90,7 @@ void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat for
   leaving_ = leaving;
   if (!settled_ && !leaving_) {
     for (auto& [id, entry] : entries_) entry.owner.reset();
+    planned_ring_.reset();
   }
   rebuild_ring();
   if (announce) asks_.clear();
@@ -186,104 +190,6 @@ std::optional<Instant> ChildManager::next_timeout() const {
   return next_sweep_;
 }
 
-// ---- what belongs where -------------------------------------------------------------------------------
-
-ChildManager::Entry& ChildManager::entry_for(const ChildSpec& spec) {
-  auto [it, fresh] = entries_.try_emplace(spec.id);
-  if (fresh) it->second.spec = spec;
-  Entry& entry = it->second;
-  if (!entry.digest) {
-    auto digest = child_digest(supervisor_, spec.id, format_);
-    if (digest) entry.digest = *digest;
-    else if (fresh) report(SupReport::Level::error, "child " + to_text(spec.id, 200) + " of " + to_text(supervisor_, 100) + " has no owner: " + digest.error());
-  }
-  return entry;
-}
-
-void ChildManager::adopt_running() {
-  if (!local_) return;
-  local_->for_each([&](const Supervisor::View& view) {
-    if (!entries_.contains(view.spec.id)) entry_for(view.spec);
-  });
-}
-
-void ChildManager::note_ring_change(Instant now) {
-  views_differ_ = now < views_differ_until_;
-  views_differ_until_ = now + kViewsDiffer;
-}
-
-void ChildManager::rebuild_ring() {
-  ring_ = full_ring_;
-  for (const Term& node : leaving_peers_)
-    if (ring_) ring_ = ring_->without(node);
-}
-
-std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
-  if (!entry.digest || !ring_ || ring_->empty()) return std::nullopt;
-  return ring_->owner(*entry.digest);
-}
-
-void ChildManager::replan(Instant now, bool ring_change) {
-  // Unsettled and on the ring: nothing is known of the others yet. Off the ring (leaving, standing aside) everything goes to the others.
-  if (!ring_ || ring_->empty() || (!settled_ && ring_->has(self_))) return pump(now);
-  adopt_running();
-  std::vector<Term> gone;
-  for (auto& [id, entry] : entries_) {
-    if (!entry.digest) entry_for(entry.spec);
-    place(id, entry, now, ring_change);
-    if (!entry.wanted && !busy_here(id) && !in_by_id_.contains(id)) gone.push_back(id);
-  }
-  for (const Term& id : gone) entries_.erase(id);
-  pump(now);
-}
-
-void ChildManager::place(const Term& id, Entry& entry, Instant now, bool ring_change) {
-  const auto owner = effective_owner(entry);
-  if (!owner) return;
-  const auto before = std::exchange(entry.owner, owner);
-  if (before != owner) retries_.erase(id);
-  if (*owner == self_) return place_here(id, entry, before, now, ring_change);
-  place_elsewhere(id, entry, now);
-}
-
-void ChildManager::place_here(const Term& id, Entry& entry, const std::optional<Term>& owner_before, Instant now, bool ring_change) {
-  if (const auto out = out_.find(id); out != out_.end()) {
-    // With its state sent the new copy may run and be called already: it comes back as a move of its own, by finish_move().
-    if (out->second.phase > OutPhase::freezing) return;
-    abandon_move(id, "it belongs here again", now);
-  }
-  if (!local_ || !entry.wanted || in_by_id_.contains(id) || asks_.contains(id)) return;
-  const auto view = local_->find(id);
-  if (view) {
-    entry.seen_here = true;
-    if (view->state == Supervisor::ChildState::down && ring_change) queue_start(id);
-    return;
-  }
-  if (!ring_change && entry.seen_here) return;  // ended for good, or deleted: a later ring change starts it again
-  const bool never_ran_here = owner_before == self_ && !entry.seen_here;
-  entry.seen_here = true;
-  begin_ask(id, never_ran_here ? std::nullopt : owner_before, now);
-}
-
-void ChildManager::place_elsewhere(const Term& id, Entry& entry, Instant now) {
-  entry.seen_here = false;
-  asks_.erase(id);
-  const auto out = out_.find(id);
-  if (out != out_.end()) {
-    if (out->second.target == *entry.owner || out->second.phase > OutPhase::freezing) return;
-    abandon_move(id, "its owner changed", now);
-  }
-  const auto view = local_ ? local_->find(id) : std::nullopt;
-  if (!view) return;
-  if (view->state == Supervisor::ChildState::down) {
-    effects_.push_back(MgrDelete{id});
-  } else if (view->state == Supervisor::ChildState::running) {
-    if (queued_to_move_.insert(id).second) to_move_.push_back(id);
-  } else if (!in_by_id_.contains(id)) {
-    retry_later(id, "it is starting or stopping", now, Tell::late);
-  }
-}
-
 // ---- starts -----------------------------------------------------------------------------------------------
 
 void ChildManager::queue_start(const Term& id) {
@@ -291,9 +197,9 @@ void ChildManager::queue_start(const Term& id) {
 }
 
 void ChildManager::end_requested(const Term& id) {
-  asks_.erase(id);
-  retries_.erase(id);
-  queued_to_start_.erase(id);
+  // What was about to start and is not in the table leaves no trace there: the next change of the ring starts it all the same.
+  if (asks_.erase(id) + retries_.erase(id) + queued_to_start_.erase(id) > 0) look_again_.push_back(id);
+  if (look_again_.size() > kMaxRecentChanges) look_again_.clear(), planned_ring_.reset();
   if (const auto it = entries_.find(id); it != entries_.end()) it->second.seen_here = true;
 }
 

@@ -6,7 +6,7 @@
 // state; a failed move is tried again, with back-off; a child that another member of ours may still run is asked for before
 // it is started afresh, so that its state arrives; nothing is done for children whose owner did not change.
 //
-// Keys are hashed once: the digest of each id is kept. Children are started, asked for and offered in the order in which they became known, members in
+// Keys are hashed once: the digest of each id is kept, and children are found by it, so that a change of the ring costs what it moves. Children are started, asked for and offered in the order in which they became known, members in
 // the order of their first hello or of their names: nothing follows the order of a hash table.
 //
 // sans-IO: inputs are method calls with the time; take_effects() says what is to be done. It reads the local supervisor's
@@ -27,6 +27,7 @@
 #include "ring/ring_view.h"
 #include "sup/ordered_table.h"
 #include "sup/peer_messages.h"
+#include "sup/position_index.h"
 #include "sup/supervisor.h"
 
 namespace supervisorring {
@@ -156,13 +157,20 @@ class ChildManager {
  private:
   struct Went { Instant at; Term to; };
   struct Entry {
-    ChildSpec spec;
+    // What a change of the ring reads of every child it concerns, first.
     std::optional<Digest> digest;   // none: the id cannot be placed
-    std::optional<Term> owner;      // by the last settled ring; none before the first
     bool wanted = false;            // static or named by a handler; else only seen running here
-    std::optional<Went> went;       // the last move of it to another member
     bool seen_here = false;         // it has run, or was about to, since it became ours
+    bool in_table = false;          // of the local supervisor, when it was placed last
+    std::optional<Term> owner;      // by the last settled ring; none before the first
+    std::uint64_t number = 0;       // in the order in which they became known
+    std::uint64_t named_in = 0;     // the last set_children() that named it
+    std::optional<Went> went;       // the last move of it to another member
+    ChildSpec spec;
   };
+  using Entries = OrderedTable<Term, Entry>;
+  using EntryItem = std::pair<const Term, Entry>;
+  struct Placed { std::uint64_t number; EntryItem* item; };
   enum class OutPhase : std::uint8_t { offered, freezing, state_sent, forwarding, stopping, handing };
   struct MoveOut {
     std::uint64_t number;
@@ -197,14 +205,23 @@ class ChildManager {
   enum class Hope : bool { none, some };
   struct Retry { Duration delay{}; Instant at{}; Instant since{}; std::string why; Hope hope = Hope::some; bool when_asked = false; };
 
-  // child_manager.cpp: what belongs where
+  // child_plan.cpp: what belongs where
   Entry& entry_for(const ChildSpec& spec);
+  Entries::iterator forget_entry(Entries::iterator);
   void adopt_running();
   void replan(Instant now, bool ring_change);
-  void end_unnamed(const Supervisor::View& view);
-  void place(const Term& id, Entry&, Instant now, bool ring_change);
-  void place_here(const Term& id, Entry&, const std::optional<Term>& owner_before, Instant now, bool ring_change);
+  void replan_all(Instant now, bool ring_change);
+  bool replan_changed(Instant now);
+  enum class Table : std::uint8_t { unknown, absent };  // of the local supervisor: is it there?
+  void place(const Term& id, Entry&, Instant now, bool ring_change, Table table = Table::unknown);
+  void place_here(const Term& id, Entry&, const std::optional<Term>& owner_before, Instant now, bool ring_change, Table table = Table::unknown);
   void place_elsewhere(const Term& id, Entry&, Instant now);
+  std::optional<Term> effective_owner(const Entry&) const;
+  void rebuild_ring();
+  void note_ring_change(Instant now);
+
+  // child_manager.cpp
+  void end_unnamed(const Supervisor::View& view);
   void queue_start(const Term& id);
   void pump(Instant now);
   void pump_starts(Instant now);
@@ -214,13 +231,10 @@ class ChildManager {
   void retry_later(const Term& id, std::string why, Instant now, Tell tell = Tell::now, Hope hope = Hope::some);
   void peer_lost(const Term& node, Instant now);
   void peer_back(const Term& node);
-  std::optional<Term> effective_owner(const Entry&) const;
   PeerKind kind_of(const Term& node) const;
   bool ours(const Term& node) const;      // a member of ours that runs this supervisor
   bool running_here(const Term& id) const;
   bool busy_here(const Term& id) const;   // in the supervisor's table and not down
-  void rebuild_ring();
-  void note_ring_change(Instant now);
 
   // child_asks.cpp: who runs it now?
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
@@ -275,7 +289,13 @@ class ChildManager {
   std::set<Term, NameOrder> gone_;             // members that are up and not connected
   std::set<Term, NameOrder> leaving_peers_;
 
-  OrderedTable<Term, Entry> entries_;
+  Entries entries_;
+  PositionIndex<EntryItem> places_;             // invariant: one for each of entries_ that has a digest
+  std::uint64_t next_entry_ = 0;
+  std::uint64_t naming_ = 0;                    // of the set_children() under way, or the last
+  std::shared_ptr<const Ring> planned_ring_;    // every entry's owner is by this one; null: they are to be placed all
+  std::uint64_t planned_until_ = 0;             // of the local supervisor's recent changes
+  std::vector<Term> look_again_;                // at the next change of the ring
   std::deque<Term> to_start_;                   // ids
   std::unordered_set<Term> queued_to_start_;    // the same
   std::unordered_set<Term> starting_;

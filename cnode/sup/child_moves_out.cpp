@@ -86,7 +86,7 @@ void ChildManager::finish_move(const Term& id, Instant now) {
   if (kind_of(out.target) == PeerKind::runs_it) send_step(out.target, MoveStep::done, out.number, Term());
   const auto entry = entries_.find(id);
   if (entry != entries_.end()) entry->second.went = Went{now, out.target};
-  if (entry != entries_.end() && !entry->second.wanted && !busy_here(id)) entries_.erase(entry);
+  if (entry != entries_.end() && !entry->second.wanted && !busy_here(id)) forget_entry(entry);
   else if (entry != entries_.end() && entry->second.owner == self_) place_here(id, entry->second, out.target, now, true);
   else if (entry != entries_.end() && busy_here(id)) retry_later(id, "it was restarted while it moved", now);
   pump(now);
@@ -98,7 +98,7 @@ void ChildManager::stopped(const Term& id, Instant now) {
   if (out_.contains(id)) return finish_move(id, now);
   const auto entry = entries_.find(id);
   if (entry == entries_.end()) return;
-  if (!entry->second.wanted) return void(entries_.erase(entry));
+  if (!entry->second.wanted) return void(forget_entry(entry));
   entry->second.seen_here = false;
   place(id, entry->second, now, false);
   pump(now);

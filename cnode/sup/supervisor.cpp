@@ -258,6 +258,7 @@ void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid,
   by_id_[spec.id] = seq;
   Child& child = children_[seq];
   child.spec = spec;
+  recent_.add(spec.id);
   switch (how) {
     case Takeover::terminated: return;
     case Takeover::running:

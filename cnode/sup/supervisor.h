@@ -27,6 +27,7 @@
 
 #include "sup/child_spec.h"
 #include "sup/intensity.h"
+#include "sup/recent_changes.h"
 
 namespace supervisorring {
 
@@ -102,6 +103,9 @@ class Supervisor {
   Changes take_changes() { return std::exchange(changes_, {}); }
   const RestartIntensity& intensity() const { return intensity_; }
 
+  // The same, the latest only, for who looks at the table now and then.
+  const RecentChanges& recent_changes() const { return recent_; }
+
   // ---- outputs ----------------------------------------------------------------------------------
   std::vector<SupEffect> take_effects() { return std::exchange(effects_, {}); }
   std::optional<Instant> next_timeout() const;
@@ -124,7 +128,7 @@ class Supervisor {
 
  private:
   enum class StartKind : std::uint8_t { first, restart, on_call };
-  void changed(const Term& id) { if (tracks_) changes_.ids.push_back(id); }
+  void changed(const Term& id) { recent_.add(id); if (tracks_) changes_.ids.push_back(id); }
   struct Waiting { CallId call; Term request; std::optional<ChildSpec> spec; Term hold; };
   struct Child {
     ChildSpec spec;
@@ -195,6 +199,7 @@ class Supervisor {
   bool ended_ = false;
   bool tracks_ = false;
   Changes changes_;
+  RecentChanges recent_;
   std::vector<SupEffect> effects_;
 };
 

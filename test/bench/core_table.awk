@@ -4,10 +4,12 @@ BEGIN {
   limit["BM_RingBuild/1000"] = "<= 40 ms"
   limit["BM_RingJoin/999"] = "<= 1 ms"
   limit["BM_LookUpWithHash/256"] = "<= 120 ns"
+  limit["BM_PlanRingChange/8"] = "<= 3 ms"
   text["BM_RingBuild"] = "ring of N members, made"
   text["BM_RingJoin"] = "one joins N members"
   text["BM_RingLeave"] = "one leaves N members"
   text["BM_LookUpWithHash"] = "look-up with its hash, N members"
+  text["BM_PlanRingChange"] = "plan: one of N members, with 100,000 children, lost"
   text["BM_GossipMerge"] = "gossip merge, N members"
   text["term_decode_call"] = "decode a call"
   text["ei_decode_call"] = "decode a call by ei, no term built"
@@ -25,5 +27,6 @@ $1 ~ /_median$/ {
   what = parts[1] in text ? text[parts[1]] : parts[1]
   sub(/ N /, " " parts[2] " ", what)
   sub(/, N /, ", " parts[2] " ", what)
-  printf "%-42s %10.4g %s (%.4g)%s\n", what, $3, $5, $4, name in limit ? "   (to reach: " limit[name] ")" : ""
+  sub(/\/manual_time/, "", name)
+  printf "%-52s %10.4g %s (%.4g)%s\n", what, $3, $5, $4, name in limit ? "   (to reach: " limit[name] ")" : ""
 }

@@ -32,6 +32,7 @@ class LocalSup : public Process {
   void beam_started(ProcessContext&, StartToken, const Term& result);
   void beam_exited(ProcessContext&, const Term& pid, const Term& reason);
   void proxy_started(ProcessContext&, StartToken, const Term& result);
+  void end_native(ProcessContext&, const Term& pid);
 
   // For the child manager, in this process's context. The answers come in this process's context too.
   void call(ProcessContext&, const Term& request, Answer then);

@@ -63,6 +63,36 @@ CLI::App* add_place(CLI::App& app, PlaceOptions& options) {
   return place;
 }
 
+struct ExplainOptions {
+  AdminOptions node;
+  std::string supervisor, id;
+  bool as_term = false;
+};
+
+CLI::App* add_explain(CLI::App& app, ExplainOptions& options) {
+  CLI::App* explain = app.add_subcommand("explain", "say why a child is where it is: its place on the ring, its owner, what is pending");
+  add_admin_flags(*explain, options.node);
+  explain->add_flag("--term", options.as_term, "print the Erlang term instead");
+  explain->add_option("Sup", options.supervisor, "the supervisor, an Erlang atom: 'Elixir.MySup'")->required();
+  explain->add_option("Id", options.id, "the child's id, an Erlang term")->required();
+  return explain;
+}
+
+struct PlanOptions {
+  AdminOptions node;
+  std::vector<std::string> without, with;
+  bool as_term = false;
+};
+
+CLI::App* add_plan(CLI::App& app, PlanOptions& options) {
+  CLI::App* plan = app.add_subcommand("plan", "say what would move if the ring changed; nothing is done");
+  add_admin_flags(*plan, options.node);
+  plan->add_flag("--term", options.as_term, "print the Erlang term instead");
+  plan->add_option("--without", options.without, "an up member that would be gone; may be repeated")->take_all()->allow_extra_args(false);
+  plan->add_option("--with", options.with, "a node that would come up; may be repeated")->take_all()->allow_extra_args(false);
+  return plan;
+}
+
 int main_with(int argc, char** argv) {
   CLI::App app{"A C++ node of an Erlang cluster: joins the ring, runs its share of the children.", "ringnode"};
   app.set_version_flag("--version", kVersionText);
@@ -76,6 +106,8 @@ int main_with(int argc, char** argv) {
   PlaceOptions place_options;
   AdminOptions status_options;
   AdminOptions leave_options;
+  ExplainOptions explain_options;
+  PlanOptions plan_options;
   bool as_term = false;
   bool forget = false;
   std::chrono::milliseconds wait{60'000};
@@ -85,6 +117,8 @@ int main_with(int argc, char** argv) {
   CLI::App* status_command = app.add_subcommand("status", "print what a running node sees: members, children, moves");
   add_admin_flags(*status_command, status_options);
   status_command->add_flag("--term", as_term, "print the Erlang term instead");
+  const CLI::App* explain_command = add_explain(app, explain_options);
+  const CLI::App* plan_command = add_plan(app, plan_options);
   CLI::App* leave_command = app.add_subcommand("leave", "ask a running node to hand its children over, leave and end");
   add_admin_flags(*leave_command, leave_options);
   leave_command->add_flag("--forget", forget, "leave for good: out of the ring's members, ring file deleted");
@@ -100,6 +134,8 @@ int main_with(int argc, char** argv) {
   if (*port_command) return to_int(run_port(port_options));
   if (*place_command) return to_int(place(place_options, std::cin, std::cout, std::cerr));
   if (*status_command) return to_int(print_status(status_options, as_term, std::cout, std::cerr));
+  if (*explain_command) return to_int(explain(explain_options.node, explain_options.supervisor, explain_options.id, explain_options.as_term, std::cout, std::cerr));
+  if (*plan_command) return to_int(plan(plan_options.node, plan_options.without, plan_options.with, plan_options.as_term, std::cout, std::cerr));
   return to_int(leave(leave_options, forget, wait, std::cout, std::cerr));
 }
 

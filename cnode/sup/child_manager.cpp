@@ -344,15 +344,4 @@ ChildManager::Status ChildManager::status() const {
   return {to_start_.size(), starting_.size(), asks_.size(), to_move_.size(), out_.size(), in_.size()};
 }
 
-std::vector<std::pair<Term, std::string>> ChildManager::pending(std::size_t limit) const {
-  std::vector<std::pair<Term, std::string>> out;
-  const auto add = [&](const Term& id, std::string what) { if (out.size() < limit) out.emplace_back(id, std::move(what)); };
-  static constexpr std::string_view kPhases[] = {"offered to", "being frozen for", "its state is on the way to", "forwarding to", "running already on", "being handed to"};
-  for (const auto& [id, move] : out_) add(id, std::string(kPhases[static_cast<std::size_t>(move.phase)]) + " " + to_text(move.target));
-  for (const auto& [id, retry] : retries_) add(id, retry.why);
-  for (const auto& [id, key] : in_by_id_) add(id, "arriving from " + to_text(key.source));
-  for (const auto& [id, ask] : asks_) add(id, "asking who runs it");
-  return out;
-}
-
 }  // namespace supervisorring

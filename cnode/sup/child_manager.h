@@ -153,6 +153,20 @@ class ChildManager {
   Status status() const;
   // Children that move, wait, or failed to: {Id, What}, at most `limit`.
   std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
+  // Why a child is where it is. Error: its id cannot be placed, or nobody is up.
+  struct Explained {
+    Digest key;
+    Digest point;                    // the first of the ring at or after the key
+    std::uint32_t point_number;      // 1..300, of its member
+    Term owner;
+    std::vector<Term> leaving;       // members that are up and not counted
+    bool named = false;              // by the supervisor's definition or a handler's last list
+    std::string doing;               // what it waits for, or is in; empty: nothing
+    std::optional<Duration> next_try;
+  };
+  Result<Explained> explain(const Term& id, Instant now) const;
+  // The ids of all children that are known here, in the order in which they became known, at most `limit`.
+  std::vector<Term> known_ids(std::size_t limit) const;
 
  private:
   struct Went { Instant at; Term to; };
@@ -235,6 +249,9 @@ class ChildManager {
   bool ours(const Term& node) const;      // a member of ours that runs this supervisor
   bool running_here(const Term& id) const;
   bool busy_here(const Term& id) const;   // in the supervisor's table and not down
+
+  // child_explain.cpp
+  std::string doing(const Term& id) const;
 
   // child_asks.cpp: who runs it now?
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);

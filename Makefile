@@ -54,9 +54,10 @@ lint: erl
 	@rebar3 xref
 	@rebar3 dialyzer
 
+# All rows, or make bench ROWS="start crash"; test/bench/run.sh names them.
 bench: setup erl
 	@cmake --build $(BUILD) -j $(JOBS)
-	@test/bench/run.sh $(BUILD)
+	@test/bench/run.sh $(BUILD) $(ROWS)
 
 asan tsan: setup
 	@cmake --preset $@ >/dev/null

@@ -13,7 +13,7 @@
          token :: integer() | '_',
          generation :: pos_integer() | undefined | '_', % of the program that ordered the start
          request = none :: term(),                % on whose behalf
-         seq :: integer() | undefined | '_',      % in the order of their starts
+         seq :: integer() | undefined | '_',      % its place in the supervisor's table
          keeper :: pid() | undefined | '_',
          pid :: pid() | undefined | '_',
          state = starting :: starting | running | '_'

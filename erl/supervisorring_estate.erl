@@ -149,6 +149,7 @@ forget_children(Sup) ->
     [remove_child(Key) || #child{key = Key} <- children(Sup)],
     true = ets:match_delete(?VALUES, {{kept, {child, Sup, '_'}}, '_'}),
     true = ets:match_delete(?VALUES, {{kept, {history, Sup}}, '_'}),
+    true = ets:match_delete(?VALUES, {{kept, {ending, Sup}}, '_'}),
     ok.
 
 %% Children
@@ -156,7 +157,7 @@ forget_children(Sup) ->
 %% Notes a child that is about to be started.
 -spec add_child(child()) -> ok.
 add_child(Child) ->
-    true = ets:insert(?CHILDREN, Child#child{seq = erlang:unique_integer([monotonic])}),
+    true = ets:insert(?CHILDREN, Child),
     ok.
 
 %% The child runs.
@@ -196,12 +197,12 @@ child_of(Pid) ->
         [] -> undefined
     end.
 
-%% All children, oldest first.
+%% All children, those of each supervisor in the order of its table.
 -spec children() -> [child()].
 children() ->
     lists:keysort(#child.seq, ets:tab2list(?CHILDREN)).
 
-%% The children of a supervisor, oldest first.
+%% The children of a supervisor, in the order of its table: the oldest first.
 -spec children(supervisorring:sup()) -> [child()].
 children(Sup) ->
     lists:keysort(#child.seq, ets:match_object(?CHILDREN, #child{key = {Sup, '_'}, _ = '_'})).

@@ -2,7 +2,9 @@
 %%
 %% One for all, as the original's: when one of them ends both start again, and with them
 %% all children of this node. Intensity 2 within twice the period of the local
-%% supervisor, after which it ends with `shutdown' and the members are told.
+%% supervisor, after which it ends with `shutdown' and the members are told. When the local
+%% supervisor ends by auto_shutdown, the program has this one end with `shutdown', too
+%% (supervisorring_orders), and tells nobody.
 %%
 %% The user's init/1 runs here. What it returns is checked as OTP's supervisor checks it,
 %% with OTP's own terms for what is wrong.
@@ -56,8 +58,11 @@ init({Sup, Module, Args}) ->
             throw({stop, {bad_return, {Module, init, Other}}})
     end.
 
-%% OTP's supervisor itself looks at the flags: its checks are not exported otherwise.
+%% OTP's supervisor itself looks at the flags: its checks are not exported otherwise. What it
+%% would run and cannot be placed, children without ids of their own, is no strategy here.
 check(Flags, Specs) ->
+    strategy(Flags) =:= simple_one_for_one
+        andalso throw({stop, {supervisor_data, {invalid_strategy, simple_one_for_one}}}),
     case supervisor:init({self, ?MODULE, [Flags]}) of
         {stop, Reason} -> throw({stop, Reason});
         _Ok -> ok  % with `hibernate' from OTP 27 on
@@ -68,6 +73,10 @@ check(Flags, Specs) ->
         ok -> period(Flags);
         {error, Reason1} -> throw({stop, {start_spec, Reason1}})
     end.
+
+strategy({Strategy, _MaxR, _MaxT}) -> Strategy;
+strategy(#{strategy := Strategy}) -> Strategy;
+strategy(_Flags) -> one_for_one.
 
 is_handler({dyn_child_handler, Module}) -> is_atom(Module);
 is_handler(_Spec) -> false.

@@ -87,12 +87,12 @@ perform({notify, nano_ring, {What, Before, Now}}, Orders) ->
 perform({notify, supervisorring, Event}, Orders) ->
     gen_event:notify('Elixir.Supervisorring.Events', Event),
     Orders;
-perform({start_child, Sup, Token, Id, Spec, Request}, Orders) ->
-    start(#child{key = {Sup, Id}, kind = keeper, spec = Spec, token = Token, request = Request},
-          Orders);
-perform({start_proxy, Sup, Token, Id, Name, Request}, Orders) ->
-    start(#child{key = {Sup, Id}, kind = proxy, spec = Name, token = Token, request = Request},
-          Orders);
+perform({start_child, Sup, Token, Id, Spec, Request, Place}, Orders) ->
+    start(#child{key = {Sup, Id}, kind = keeper, spec = Spec, token = Token, request = Request,
+                 seq = Place}, Orders);
+perform({start_proxy, Sup, Token, Id, Name, Request, Place}, Orders) ->
+    start(#child{key = {Sup, Id}, kind = proxy, spec = Name, token = Token, request = Request,
+                 seq = Place}, Orders);
 perform({exit_child, Sup, Pid, Reason}, Orders) ->
     exit_child(Sup, Pid, Reason, Orders);
 perform({child_done, Sup, PidOrToken}, Orders) ->
@@ -110,6 +110,9 @@ perform({supervisor_refused, Sup, Reason}, Orders) ->
     Orders;
 perform({supervisor_ended, Sup, Reason}, Orders) ->
     order(Sup, {ended, Reason}),
+    Orders;
+perform({supervisor_done, Sup, Reason}, Orders) ->
+    supervisor_done(Sup, Reason),
     Orders;
 perform({answer, ReqId, Answer}, Orders) ->
     ReqId ! {ReqId, Answer},
@@ -250,6 +253,13 @@ supervisor_answered(Sup, Answer) ->
     supervisorring_estate:end_request({supervisor, Sup}),
     case supervisorring_estate:supervisor(Sup) of
         #{manager := Manager} -> Manager ! {?ORDER, Answer}, ok;
+        undefined -> ok
+    end.
+
+%% By auto_shutdown: the supervisor's top process ends as if its parent had stopped it.
+supervisor_done(Sup, Reason) ->
+    case supervisorring_estate:supervisor(Sup) of
+        #{global := Global} -> _ = spawn(fun() -> sys:terminate(Global, Reason, infinity) end), ok;
         undefined -> ok
     end.
 

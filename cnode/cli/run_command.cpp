@@ -1,5 +1,6 @@
 #include "cli/run_command.h"
 
+#include <charconv>
 #include <iostream>
 
 #include "node/sup_definition.h"
@@ -10,6 +11,21 @@ namespace {
 ExitStatus refuse(ExitStatus status, const std::string& why) {
   std::cerr << "ringnode run: " << why << '\n';
   return status;
+}
+
+// 3/5: three within five seconds.
+bool read_top_intensity(const std::string& text, cnode_options& node) {
+  if (text == "never") {
+    node.top_restarts = -1;
+    return true;
+  }
+  const char* const end = text.data() + text.size();
+  int seconds = 0;
+  const auto restarts = std::from_chars(text.data(), end, node.top_restarts);
+  if (restarts.ec != std::errc() || restarts.ptr == end || *restarts.ptr != '/') return false;
+  const auto period = std::from_chars(restarts.ptr + 1, end, seconds);
+  node.top_period = std::chrono::seconds(seconds);
+  return period.ec == std::errc() && period.ptr == end && node.top_restarts >= 0 && seconds >= 1;
 }
 
 }  // namespace
@@ -23,6 +39,8 @@ ExitStatus run(RunOptions options) {
       if (other.name == source->name) return refuse(ExitStatus::usage, "--supervisor " + to_text(source->name) + " is given twice");
     sources.push_back(std::move(*source));
   }
+  if (!options.top_intensity.empty() && !read_top_intensity(options.top_intensity, options.node))
+    return refuse(ExitStatus::usage, "--top-intensity " + options.top_intensity + ": expected RESTARTS/SECONDS, as 3/5, or never");
   cnode node(std::move(options.node));
   for (const std::string& path : options.workers)
     if (const auto loaded = node.load_workers(path); !loaded) return refuse(ExitStatus::workers, loaded.error());

@@ -13,6 +13,7 @@ struct RunOptions {
   cnode_options node;
   std::vector<std::string> supervisors;  // Name=Module@Node[=Arg]
   std::vector<std::string> workers;      // shared objects
+  std::string top_intensity;             // RESTARTS/SECONDS or never; empty: the default
 };
 
 // Blocks until the node has ended. Refusals are one line on stderr.

@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 
 namespace supervisorring {
 namespace {
@@ -18,38 +17,34 @@ struct Baton::Crew {
   std::function<Loop()> loop;
   std::mutex mutex;  // guards the rest
   std::condition_variable relief_wanted;
-  std::condition_variable thread_ended;
+  std::condition_variable loop_ended;
   bool done = false;
-  unsigned threads = 0;
 };
 
-Baton::Baton() : turns_(std::make_shared<Turns>()), crew_(std::make_shared<Crew>(turns_)) {}
+Baton::Baton() : turns_(std::make_shared<Turns>()), crew_(std::make_shared<Crew>(turns_)), threads_(std::make_shared<ThreadCrew>()) {}
 Baton::~Baton() = default;
 
 void Baton::run(std::function<Loop()> loop) {
   std::unique_lock lock(crew_->mutex);
   crew_->loop = std::move(loop);
-  crew_->threads = 2;
-  std::thread([crew = crew_] { hold(crew); }).detach();
-  std::thread(&Baton::relieve, crew_).detach();
-  crew_->thread_ended.wait(lock, [this] { return crew_->done; });
+  threads_->start([crew = crew_] { hold(crew); });
+  threads_->start([crew = crew_, threads = threads_] { relieve(crew, threads); });
+  crew_->loop_ended.wait(lock, [this] { return crew_->done; });
 }
 
 bool Baton::wait_for_lost(std::chrono::milliseconds grace) {
-  std::unique_lock lock(crew_->mutex);
-  return crew_->thread_ended.wait_for(lock, grace, [this] { return crew_->threads == 0; });
+  return threads_->join(grace);
 }
 
 void Baton::hold(const std::shared_ptr<Crew>& crew) {
   const Loop how = crew->loop();
   std::lock_guard lock(crew->mutex);
   if (how == Loop::done) crew->done = true;
-  --crew->threads;
   crew->relief_wanted.notify_all();
-  crew->thread_ended.notify_all();
+  crew->loop_ended.notify_all();
 }
 
-void Baton::relieve(std::shared_ptr<Crew> crew) {
+void Baton::relieve(const std::shared_ptr<Crew>& crew, const std::shared_ptr<ThreadCrew>& threads) {
   Turns& turns = *crew->turns;
   std::uint64_t seen = 0;
   int quiet_looks = 0;
@@ -59,9 +54,8 @@ void Baton::relieve(std::shared_ptr<Crew> crew) {
     const bool unchanged = count == seen;
     const bool lent = count % 2 == 1;
     if (unchanged && lent && turns.count.compare_exchange_strong(count, count + 1, std::memory_order_acq_rel)) {
-      ++crew->threads;
-      std::thread(&Baton::relieve, crew).detach();
       lock.unlock();
+      threads->start([crew, threads] { relieve(crew, threads); });
       return hold(crew);
     }
     seen = count;
@@ -75,8 +69,6 @@ void Baton::relieve(std::shared_ptr<Crew> crew) {
     turns.relief_sleeps.store(false, std::memory_order_seq_cst);
     quiet_looks = 0;
   }
-  --crew->threads;
-  crew->thread_ended.notify_all();
 }
 
 void Baton::wake_relief() {

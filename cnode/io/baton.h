@@ -14,6 +14,8 @@
 #include <functional>
 #include <memory>
 
+#include "node/thread_crew.h"
+
 namespace supervisorring {
 
 class Baton {
@@ -50,11 +52,12 @@ class Baton {
   };
   struct Crew;
   static void hold(const std::shared_ptr<Crew>& crew);
-  static void relieve(std::shared_ptr<Crew> crew);
+  static void relieve(const std::shared_ptr<Crew>& crew, const std::shared_ptr<ThreadCrew>& threads);
   void wake_relief();
 
   std::shared_ptr<Turns> turns_;
   std::shared_ptr<Crew> crew_;
+  std::shared_ptr<ThreadCrew> threads_;
 };
 
 }  // namespace supervisorring

@@ -47,6 +47,7 @@ std::variant<Settings, Refusal> check(const cnode_options& options) {
   if (!level) return usage("log level '" + options.log_level + "': expected debug, info, notice, warning or error");
   settings.log_level = *level;
   if (options.otp != 0 && options.otp != 25 && options.otp != 26) return usage("placement format " + std::to_string(options.otp) + ": expected 25 or 26");
+  if (options.top_restarts >= 0 && options.top_period < std::chrono::seconds(1)) return usage("top intensity: expected a period of at least 1 s");
   if (options.tick_time < kMinTickTime || options.tick_time > kMaxTickTime)
     return usage("tick time " + std::to_string(options.tick_time.count()) + " s: expected " + std::to_string(kMinTickTime.count()) + " to " + std::to_string(kMaxTickTime.count()));
   if (options.listen.empty()) {
@@ -130,6 +131,7 @@ int cnode::Impl::run(const Settings& settings) {
   for (const std::string& member : options.join) ring.join.push_back(Term::atom(member));
   composition_config.force = options.force;
   composition_config.published = options.published;
+  if (options.top_restarts >= 0) composition_config.top_intensity = TopIntensity{options.top_restarts, options.top_period.count()};
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   ThreadWorkerPool pool(options.threads == 0 ? std::max(1u, processors - 1) : options.threads, [this] { driver.wake_workers(); });

@@ -14,6 +14,7 @@ struct Composition::Impl {
   Impl(Node& the_node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig given);
 
   NanoRingHooks hooks();
+  Supervision::Top top();
   void may_join(ProcessContext&, std::vector<Term> members, NanoRingHooks::MayJoin then);
   void guard_said(ProcessContext&, const Result<bool>&);
   void define_functions();
@@ -29,6 +30,7 @@ struct Composition::Impl {
   std::unique_ptr<PortSupervision> port;  // drop-in
   Instant started{};
   std::string cannot_run;      // what the join guard said last; empty: this node can run everything
+  std::optional<NodeEnd> gave_up;
   bool guard_asked = false;    // with --force: a question is under way
 };
 
@@ -36,7 +38,7 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
     : node(the_node),
       config(std::move(given)),
       view(config.ring.self),
-      supervision(node, view, registry, runtime),
+      supervision(node, view, registry, runtime, top()),
       nano_ring(config.ring, view, hooks()) {
   nano_ring.add_to(node);
   define_functions();
@@ -51,6 +53,13 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
   });
 }
 
+Supervision::Top Composition::Impl::top() {
+  return {config.top_intensity, [this](ProcessContext& context, const std::string& why) {
+            gave_up = NodeEnd{ExitStatus::top_intensity, why};
+            leave(context, false);
+          }};
+}
+
 NanoRingHooks Composition::Impl::hooks() {
   NanoRingHooks hooks;
   hooks.may_join = [this](ProcessContext& context, std::vector<Term> members, NanoRingHooks::MayJoin then) {
@@ -58,6 +67,7 @@ NanoRingHooks Composition::Impl::hooks() {
   };
   hooks.ring_changed = [this](ProcessContext& context) { supervision.ring_changed(context); };
   hooks.prepare_leave = [this](ProcessContext& context, NanoRingHooks::Then then) { supervision.prepare_leave(context, std::move(then)); };
+  hooks.left = [this] { return gave_up; };
   hooks.children_run = [this] { return supervision.any_child_runs(); };
   if (config.port) hooks.sets_changed = [this](ProcessContext& context, const Membership& core) { port->sets_changed(context, core); };
   if (config.on_removed) hooks.removed = [this](ProcessContext&) { config.on_removed(); };

@@ -5,7 +5,8 @@
 //   supervisorring:leave/0, leave/1   ok at once, then as SIGTERM; leave([forget]) also leaves the ring's members
 // and what the supervision offers (node/supervision.h).
 //
-// Leaving: children are handed over first, then the others are told, then the node halts.
+// Leaving: children are handed over first, then the others are told, then the node halts. It also leaves when the supervisors here end too often
+// (ExitStatus::top_intensity).
 #pragma once
 
 #include <functional>
@@ -14,6 +15,7 @@
 
 #include "node/native_process.h"
 #include "node/node.h"
+#include "node/top_sup.h"
 #include "ring/membership.h"
 #include "supervisorring/cnode.h"
 #include "node/sup_definition.h"
@@ -27,6 +29,7 @@ struct CompositionConfig {
   std::vector<std::function<void(const RingChange&)>> on_ring_change;
   std::function<void()> on_removed;  // empty: leaves, forgets and ends
   std::function<void()> on_started;
+  std::optional<TopIntensity> top_intensity;  // none: a supervisor that has ended is not started again here
   std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which the node lives, as in NodeConfig
 };
 

@@ -15,6 +15,7 @@ enum class ExitStatus : int {
   workers = 8,        // a shared object with workers cannot be loaded
   no_answer = 9,      // ringnode status, leave: no node of that name answers, or it refuses our cookie
   bad_input = 10,     // ringnode place: one line or more were no terms
+  top_intensity = 11, // supervisors ended here more often than --top-intensity allows
 };
 
 constexpr int to_int(ExitStatus status) { return static_cast<int>(status); }

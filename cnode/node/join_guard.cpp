@@ -2,7 +2,7 @@
 
 #include "node/peer.h"
 #include "node/port_beam.h"
-#include "node/sup_global.h"
+#include "node/top_sup.h"
 
 namespace supervisorring {
 
@@ -119,8 +119,9 @@ void JoinGuard::start_again(ProcessContext& context) {
   for (const RemoteSupervisor& found : found_) {
     const auto it = found.name.is_atom() ? all_->supervisors.find(std::string(found.name.atom_name())) : all_->supervisors.end();
     if (it == all_->supervisors.end() || !it->second->down_since || *it->second->down_since + kEndReachesAll > begun_) continue;
+    if (it->second->local_end == SupEndCause::auto_shutdown) continue;  // here only, on purpose: the others run on
     context.log(LogLevel::notice, "supervisor " + to_text(found.name) + " ended here (" + it->second->why + ") and runs on " + to_text(found.member) + ": starting it again");
-    spawn_global_sup(context, all_, it->second);
+    start_supervisor(context, all_, it->second);
   }
 }
 

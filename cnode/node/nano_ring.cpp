@@ -152,7 +152,8 @@ void NanoRingProcess::perform(ProcessContext&, membership::Removed&) { removed_ 
 void NanoRingProcess::perform(ProcessContext& context, membership::Refused& effect) { context.halt(to_int(ExitStatus::join_refused), "not joining: " + effect.why); }
 
 void NanoRingProcess::perform(ProcessContext& context, membership::Left&) {
-  if (shared_->hooks.left) return shared_->hooks.left(context);
+  const auto end = shared_->hooks.left ? shared_->hooks.left() : std::nullopt;
+  if (end) return context.halt(to_int(end->status), end->why);
   context.halt(to_int(removed_ ? ExitStatus::removed : ExitStatus::ok), removed_ ? "removed from the ring" : "left the ring");
 }
 

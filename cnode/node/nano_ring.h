@@ -9,13 +9,18 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "node/exit_status.h"
 #include "node/node.h"
 #include "ring/membership.h"
 #include "ring/ring_view.h"
 
 namespace supervisorring {
+
+struct NodeEnd { ExitStatus status; std::string why; };
 
 // All are called in the context of 'Elixir.NanoRing', and so must each `then` be, once. An empty one has the default that is named.
 struct NanoRingHooks {
@@ -33,8 +38,8 @@ struct NanoRingHooks {
   std::function<void(ProcessContext&, const Membership&)> sets_changed;
   // Another member removed this one. Default: leave with forget.
   std::function<void(ProcessContext&)> removed;
-  // The others have been told. Default: halt, with ExitStatus::removed after a removal, else ok.
-  std::function<void(ProcessContext&)> left;
+  // The others have been told: what the node halts with. Default, and for none: ExitStatus::removed after a removal, else ok.
+  std::function<std::optional<NodeEnd>()> left;
 };
 
 // Owned by who composes the node; outlives its processes. On the node's thread only.

@@ -30,6 +30,7 @@ Result<PortChild> parse_child(const Term& child) {
   if (value_of(child, "pid").is_pid()) out.pid = value_of(child, "pid");
   const auto token = value_of(child, "token").as_int64();
   if (token && *token >= 0) out.token = static_cast<std::uint64_t>(*token);
+  if (const auto place = value_of(child, "seq").as_int64(); place && *place > 0) out.place = static_cast<std::uint64_t>(*place);
   if (const Term request = value_of(child, "request"); !request.is_atom("none")) out.request = request;
   if (const Term* exited = child.find("exited")) out.exited = *exited;
   if (const Term* failed = child.find("failed")) out.failed = *failed;

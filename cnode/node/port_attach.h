@@ -27,6 +27,7 @@ struct PortChild {
   Term spec;
   Term pid;                            // [] while it starts, or when its start failed
   std::optional<std::uint64_t> token;  // of a start under way, or that failed
+  std::uint64_t place = 0;             // in the supervisor's table, as it was ordered
   Term request;                        // the tag of the request on whose behalf it was started; [] for none
   std::optional<Term> exited;          // the reason
   std::optional<Term> failed;          // the start's reason, or the atom ignore

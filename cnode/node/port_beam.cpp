@@ -29,15 +29,20 @@ const Term* Beam::kept(const Term& key) const {
 std::vector<Beam::KeptChild> Beam::kept_children(const Term& supervisor) const {
   std::vector<KeptChild> children;
   for (const auto& [key, value] : kept_)
-    if (key.is_tagged("child", 3) && key[1] == supervisor && value.is_tuple(2)) children.push_back({key[2], value[0], value[1]});
+    if (key.is_tagged("child", 3) && key[1] == supervisor && value.is_tuple(3))
+      children.push_back({key[2], value[0], value[1], static_cast<std::uint64_t>(std::max<std::int64_t>(0, value[2].as_int64().value_or(0)))});
   std::sort(children.begin(), children.end(), [](const KeptChild& a, const KeptChild& b) { return compare_exact(a.id, b.id) < 0; });
   return children;
 }
 
-void Beam::forget(const Term& supervisor) {
+void Beam::forget(const Term& supervisor) { forget(supervisor, {"child", "history", "ending", "handler"}); }
+
+void Beam::forget_children(const Term& supervisor) { forget(supervisor, {"child", "history", "ending"}); }
+
+void Beam::forget(const Term& supervisor, std::initializer_list<const char*> kinds) {
   std::vector<Term> keys;
   for (const auto& [key, value] : kept_) {
-    const bool of_it = key.is_tagged("child", 3) || key.is_tagged("handler", 3) || key.is_tagged("history", 2);
+    const bool of_it = std::ranges::any_of(kinds, [&key](const char* kind) { return key.is_tuple() && key.size() >= 2 && key[0].is_atom(kind); });
     if (of_it && key[1] == supervisor) keys.push_back(key);
   }
   std::sort(keys.begin(), keys.end(), [](const Term& a, const Term& b) { return compare_exact(a, b) < 0; });

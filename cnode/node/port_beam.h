@@ -4,8 +4,10 @@
 // attach. A key is kept, changed or dropped in the frame of the change that it belongs to. Keys:
 //
 //   {nano_ring, sets}     {NodeSet, UpSet}: while this member is in the ring
-//   {child, Sup, Id}      {Spec, terminated | restarting | stopping}: children that are in the supervisor's table and do not run, or are to end
+//   {child, Sup, Id}      {Spec, terminated | restarting | stopping | to_restart, Place}: children that are in the supervisor's table and do not
+//                         run, or are to end; to_restart: in order to be started again with others (one_for_all, rest_for_one)
 //   {history, Sup}        [UnixSeconds]: the restarts that count against the intensity
+//   {ending, Sup}         gave_up | auto_shutdown: the local supervisor ends its children and then itself
 //   {handler, Sup, Mod}   the children that Mod:get_all() named last
 //   {sent, Tag}           the member to which a change was sent on behalf of this request
 //
@@ -36,12 +38,16 @@ class Beam {
   void unkeep(const Term& key);
   const Term* kept(const Term& key) const;  // nullptr: not kept
   // Id, Spec and state of all {child, Sup, Id}, in the order of ids.
-  struct KeptChild { Term id, spec, state; };
+  struct KeptChild { Term id, spec, state; std::uint64_t place; };
   std::vector<KeptChild> kept_children(const Term& supervisor) const;
   // All of a supervisor that has ended.
   void forget(const Term& supervisor);
+  // The children of one that starts anew, and what its last life had kept.
+  void forget_children(const Term& supervisor);
 
  private:
+  void forget(const Term& supervisor, std::initializer_list<const char*> kinds);
+
   Node& node_;
   const std::uint64_t generation_;
   std::uint64_t token_bases_ = 0;

@@ -39,11 +39,13 @@ void BeamGlobalSup::handle_exit(ProcessContext& context, const Term& pid, const 
   if (!was_local && !was_manager) return;
   (was_local ? local_ : manager_) = Term();
   if (!ending_) {
-    gave_up_ = true;
     sup_->phase = SupervisorPhase::restarting;
     sup_->why = "its local supervisor ended: " + to_text(reason, 200);
     context.log(LogLevel::warning, "supervisor " + to_text(sup_->name) + ": " + sup_->why);
-    all_->beam->order(tuple(atom("supervisor_ended"), sup_->name, reason));
+    // By auto_shutdown its parent ends too: it does not restart it.
+    const bool done = was_local && sup_->local_end == SupEndCause::auto_shutdown;
+    gave_up_ = !done;
+    all_->beam->order(tuple(atom(done ? "supervisor_done" : "supervisor_ended"), sup_->name, reason));
     end_both(context);
   }
   go_on(context);
@@ -78,6 +80,7 @@ void BeamGlobalSup::go_on(ProcessContext& context) {
   all_->beam->stand_in(sup_->name, (*restart_)[0]);
   all_->beam->stand_in(name_of_child_manager(sup_->name), (*restart_)[1]);
   restart_.reset();
+  all_->beam->forget_children(sup_->name);
   start_both(context);
 }
 

@@ -58,6 +58,9 @@ void PortSupervision::handle_supervisor(ProcessContext& context, const Term& sup
   auto parsed = parse_port_supervisor(supervisor);
   if (!parsed) return context.log(LogLevel::error, "the port: " + parsed.error());
   const SupervisorState* known = supervision_.state()->find(parsed->name);
+  // Its parent starts it again the moment it has ended: what ran for it here ends first.
+  if (known && known->phase != SupervisorPhase::down && known->gone)
+    return (void)context.call(super_sup_name(), atom("is_ready"), CallOptions{}, [this, supervisor](ProcessContext& later, CallResult) { handle_supervisor(later, supervisor); });
   if (known && known->phase != SupervisorPhase::down) return beam_.order(tuple(atom("supervisor_refused"), parsed->name, atom("already_running")));
   define(context, std::move(*parsed), false);
 }
@@ -94,8 +97,10 @@ void PortSupervision::handle_restarted(ProcessContext& context, const Term& inpu
 }
 
 void PortSupervision::handle_gone(ProcessContext& context, const Term& input) {
-  const SupervisorState* sup = supervision_.state()->find(input[1]);
-  if (sup && sup->phase != SupervisorPhase::down) context.send(name_of_global_sup(input[1]), BeamGlobalSup::gone_message(input[2]));
+  SupervisorState* sup = supervision_.state()->find(input[1]);
+  if (!sup || sup->phase == SupervisorPhase::down) return;
+  sup->gone = true;
+  context.send(name_of_global_sup(input[1]), BeamGlobalSup::gone_message(input[2]));
 }
 
 // ---- children -----------------------------------------------------------------------------------------

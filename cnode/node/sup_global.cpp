@@ -16,13 +16,13 @@ const Term& read_again() { static const Term message = atom("$read_definition");
 
 }  // namespace
 
-void spawn_global_sup(ProcessContext& context, const std::shared_ptr<SupervisionState>& all, const std::shared_ptr<SupervisorState>& sup) {
-  sup->phase = SupervisorPhase::reading;
-  sup->down_since.reset();
-  if (context.spawn(std::make_unique<GlobalSup>(all, sup), SpawnOptions{name_of_global_sup(sup->name), TrapExit::yes, Term()})) return;
+std::optional<Term> spawn_global_sup(ProcessContext& context, const std::shared_ptr<SupervisionState>& all, const std::shared_ptr<SupervisorState>& sup) {
+  auto pid = context.spawn(std::make_unique<GlobalSup>(all, sup), SpawnOptions{name_of_global_sup(sup->name), TrapExit::yes, context.self()});
+  if (pid) return pid;
   sup->phase = SupervisorPhase::down;
-  sup->why = "the name of its global supervisor is taken";
+  sup->why = "there is no room for its global supervisor";
   context.log(LogLevel::error, "supervisor " + to_text(sup->name) + ": " + sup->why);
+  return std::nullopt;
 }
 
 void GlobalSup::started(ProcessContext& context) {
@@ -110,6 +110,11 @@ void GlobalSup::handle_exit(ProcessContext& context, const Term& pid, const Term
   if (!restarting_) {
     restarting_ = true;
     sup_->phase = SupervisorPhase::restarting;
+    if (was_local && sup_->local_end == SupEndCause::auto_shutdown) {
+      sup_->why = "its significant children ended (auto_shutdown)";
+      context.log(LogLevel::notice, "supervisor " + to_text(sup_->name) + " ends here: " + sup_->why);
+      return context.exit(atom("shutdown"));
+    }
     context.log(LogLevel::warning, (was_local ? "local supervisor " : "child manager of ") + to_text(sup_->name) + " ended: " + to_text(reason, 200));
     if (!intensity_->add(context.time().now)) {
       sup_->ended_by_intensity = true;

@@ -2,8 +2,8 @@
 //
 // Intensity 2 within 2 x MaxT of the local supervisor, as OTP counts: the third end within that time ends it with `shutdown`, and
 // SuperSup tells the other members. Before its first start it reads the supervisor's definition, with back-off until the node answers.
-// Its own end by intensity or `terminate` leaves the supervisor down on this node; `status` says why. It has no parent here that could
-// start it again; the join guard does where other members run it again.
+// When the local supervisor ends by auto_shutdown this one ends too, with `shutdown`, and no other member is told: that was the end of this
+// member's share. Its parent (top_sup.h) starts it again after an end by intensity or `terminate`; `status` says why it is down.
 #pragma once
 
 #include <memory>
@@ -39,7 +39,7 @@ class GlobalSup : public Process {
   bool restarting_ = false;
 };
 
-// Starts it, where no process of its name runs; else the supervisor is down, with a line in the log.
-void spawn_global_sup(ProcessContext&, const std::shared_ptr<SupervisionState>&, const std::shared_ptr<SupervisorState>&);
+// Linked to the caller. REQUIRES: no process of its names runs. None where there is no room: then the supervisor is down, with a line in the log.
+std::optional<Term> spawn_global_sup(ProcessContext&, const std::shared_ptr<SupervisionState>&, const std::shared_ptr<SupervisorState>&);
 
 }  // namespace supervisorring

@@ -20,6 +20,7 @@ Term undefined_start(const ChildSpec& spec) {
 void LocalSup::started(ProcessContext& context) {
   sup_->local = std::make_unique<Supervisor>(sup_->name, sup_->flags);
   sup_->local_process = this;
+  sup_->local_end = SupEndCause::stopped;
   sup_->local_box.open(context.self());
   if (all_->beam) take_over(context);
 }
@@ -101,7 +102,7 @@ void LocalSup::perform(ProcessContext& context) {
       else if (auto* e = std::get_if<SupExitChild>(&effect)) exit_child(context, *e);
       else if (auto* e = std::get_if<SupReply>(&effect)) answer(context, e->call, e->value);
       else if (auto* e = std::get_if<SupReport>(&effect)) context.log(e->level == SupReport::Level::error ? LogLevel::error : LogLevel::notice, e->text);
-      else if (auto* e = std::get_if<SupEnd>(&effect)) context.exit(e->reason);
+      else if (auto* e = std::get_if<SupEnd>(&effect)) sup_->local_end = e->cause, context.exit(e->reason);
     }
   }
   if (all_->beam) keep_changes(context);

@@ -76,6 +76,7 @@ class LocalSup : public Process {
   void take_over(ProcessContext&);
   void take_over_children(ProcessContext&, Instant now);
   void take_over_history(ProcessContext&);
+  SupEndCause kept_end() const;
   // A request that a predecessor began to carry out: [] when this is none, its answer, or the number of the call that its child's start answers.
   std::variant<std::monostate, Term, CallId> begun_before(const Term& tag);
   void note_end_requested(ProcessContext&, const Term& request);

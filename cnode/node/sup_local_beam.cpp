@@ -25,6 +25,13 @@ void LocalSup::take_over(ProcessContext& context) {
   perform(context);
 }
 
+// By intensity or auto_shutdown a predecessor was ending this supervisor.
+SupEndCause LocalSup::kept_end() const {
+  const Term* const kept = all_->beam->kept(tuple(atom("ending"), sup_->name));
+  if (kept == nullptr) return SupEndCause::stopped;
+  return kept->is_atom("auto_shutdown") ? SupEndCause::auto_shutdown : SupEndCause::gave_up;
+}
+
 void LocalSup::take_over_history(ProcessContext& context) {
   const Term* const kept = all_->beam->kept(tuple(atom("history"), sup_->name));
   if (kept == nullptr) return;
@@ -45,24 +52,27 @@ void LocalSup::take_over_children(ProcessContext& context, Instant now) {
   const auto kept = all_->beam->kept_children(sup_->name);
   for (const auto& child : kept) states.emplace(child.id, child.state);
   for (const PortChild& child : sup_->takeover) held.insert(child.id);
-  const auto take = [&](Takeover how, const Term& id, const Term& written, const Term& pid, StartToken token) {
+  const auto take = [&](Takeover how, const Term& id, const Term& written, const Term& pid, StartToken token, std::uint64_t place) {
     const auto spec = check_child_spec(written, sup_->flags.auto_shutdown);
-    if (const auto* good = std::get_if<ChildSpec>(&spec); good != nullptr && !sup_->local->find(id)) return sup_->local->take_over(how, *good, pid, token, now);
+    if (const auto* good = std::get_if<ChildSpec>(&spec); good != nullptr && !sup_->local->find(id)) return sup_->local->take_over(how, *good, pid, token, place, now);
     context.log(LogLevel::error, "child " + to_text(id, 200) + " of " + to_text(sup_->name) + " could not be taken over: " + to_text(written, 300));
   };
   for (const auto& child : kept) {
     if (held.contains(child.id)) continue;
-    take(child.state.is_atom("restarting") ? Takeover::restarting : Takeover::terminated, child.id, child.spec, Term(), 0);
+    const bool again = child.state.is_atom("restarting") || child.state.is_atom("to_restart");
+    take(again ? Takeover::restarting : Takeover::terminated, child.id, child.spec, Term(), 0, child.place);
   }
   for (const PortChild& child : sup_->takeover) {
     const auto state = states.find(child.id);
-    const bool restarting = state != states.end() && state->second.is_atom("restarting");
-    const bool stopping = state != states.end() && state->second.is_atom("stopping");
-    const Takeover how = child.pid.is_pid() ? (stopping ? Takeover::stopping : Takeover::running) : restarting ? Takeover::restarting : Takeover::starting;
+    const auto is = [&](const char* kept_state) { return state != states.end() && state->second.is_atom(kept_state); };
+    const Takeover of_pid = is("stopping") ? Takeover::stopping : Takeover::running;
+    const Takeover of_start = is("restarting") ? Takeover::restarting : Takeover::starting;
+    const Takeover how = is("to_restart") ? Takeover::to_restart : child.pid.is_pid() ? of_pid : of_start;
     if (child.pid.is_pid()) beam_pids_.insert(child.pid);
-    take(how, child.id, child.spec, child.pid, child.token.value_or(0));
+    take(how, child.id, child.spec, child.pid, child.token.value_or(0), child.place);
     if (!child.request.is_nil()) adopted_requests_.emplace(child.request, child.id);
   }
+  sup_->local->taken_over(now, kept_end());
   for (const PortChild& child : sup_->takeover) {
     if (child.exited) beam_exited(context, child.pid, *child.exited);
     else if (child.failed && !child.pid.is_pid())
@@ -102,11 +112,15 @@ void LocalSup::keep_changes(ProcessContext& context) {
   for (const Term& id : changes.ids) {
     const auto view = sup_->local->find(id);
     const Term key = child_key(sup_->name, id);
-    if (!view || view->state == Supervisor::ChildState::running) all_->beam->unkeep(key);
-    else if (view->state == Supervisor::ChildState::down) all_->beam->keep(key, tuple(to_wire(view->spec), atom("terminated")));
-    else if (view->state == Supervisor::ChildState::stopping) all_->beam->keep(key, tuple(to_wire(view->spec), atom("stopping")));
-    else if (view->state == Supervisor::ChildState::restarting) all_->beam->keep(key, tuple(to_wire(view->spec), atom("restarting")));
+    const auto keep = [&](const char* state) { all_->beam->keep(key, tuple(to_wire(view->spec), atom(state), Term::unsigned_integer(view->place))); };
+    if (sup_->local->is_to_restart(id)) keep("to_restart");
+    else if (!view || view->state == Supervisor::ChildState::running) all_->beam->unkeep(key);
+    else if (view->state == Supervisor::ChildState::down) keep("terminated");
+    else if (view->state == Supervisor::ChildState::stopping) keep("stopping");
+    else if (view->state == Supervisor::ChildState::restarting) keep("restarting");
   }
+  if (const SupEndCause cause = sup_->local->end_cause(); cause != SupEndCause::stopped)
+    all_->beam->keep(tuple(atom("ending"), sup_->name), atom(cause == SupEndCause::gave_up ? "gave_up" : "auto_shutdown"));
   if (!changes.restarts) return;
   const Time time = context.time();
   std::vector<Term> seconds;
@@ -124,7 +138,8 @@ Term LocalSup::request_of(const SupStart& start) const {
 
 void LocalSup::start_on_beam(ProcessContext& context, const SupStart& start) {
   if (start.hold.is_tuple(2)) return sup_->local->start_failed(start.token, atom("beam_child"), context.time().now);
-  all_->beam->order(tuple(atom("start_child"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, to_wire(start.spec), request_of(start)));
+  all_->beam->order(tuple(atom("start_child"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, to_wire(start.spec), request_of(start),
+                          Term::unsigned_integer(start.place)));
 }
 
 void LocalSup::beam_started(ProcessContext& context, StartToken token, const Term& result) {
@@ -153,7 +168,7 @@ void LocalSup::beam_exited(ProcessContext& context, const Term& pid, const Term&
 void LocalSup::start_proxy(ProcessContext& context, const SupStart& start, NativeStart native) {
   const Term name = native.worker.name;
   awaiting_proxy_.emplace(start.token, std::move(native));
-  const Term order = tuple(atom("start_proxy"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, name, request_of(start));
+  const Term order = tuple(atom("start_proxy"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, name, request_of(start), Term::unsigned_integer(start.place));
   const auto last = name.is_atom() ? proxies_.find(name) : proxies_.end();
   if (last == proxies_.end() || context.is_alive(last->second)) return all_->beam->order(order);
   proxy_waits_.emplace(context.monitor(last->second), ProxyWait{name, order});

@@ -32,7 +32,7 @@ const Term& refresh() { static const Term message = atom("$refresh_handlers"); r
 void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager_box.open(context.self());
-  if (all_->beam) sup_->manager->set_native([all = all_](const ChildSpec& spec) { return all->can_start(spec); });
+  if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
   handle_ring(context);  // asks the handlers, too

@@ -29,6 +29,7 @@ inline const Term& peer_name() { static const Term name = atom("supervisorring_p
 
 class Beam;
 class LocalSup;
+class TopSup;
 
 enum class SupervisorPhase { reading, running, restarting, down };
 
@@ -43,6 +44,7 @@ struct SupervisorState {
   std::vector<ChildSpec> static_children;
   std::vector<Term> handlers;               // modules on the definition's node
   bool ended_by_intensity = false;
+  SupEndCause local_end = SupEndCause::stopped;  // the local supervisor's process writes: why the last one ended
   std::optional<Instant> down_since;        // when the global supervisor ended
 
   // Local supervisor's process.
@@ -58,6 +60,7 @@ struct SupervisorState {
 
   // Drop-in: what the local supervisor takes over when it starts.
   std::vector<PortChild> takeover;
+  bool gone = false;                        // drop-in: its top process on the BEAM has ended, and all that runs for it here is about to
   std::optional<Instant> up_until;          // drop-in: the BEAM's start_link waits for the first children, until then at most
 
   bool runs() const { return phase == SupervisorPhase::running; }
@@ -89,6 +92,8 @@ struct SupervisionState {
   OrderedTable<Term, PeerInfo> peers;                                      // the peer process writes
   PostBox peer_box;
   PostBox super_sup_box;
+  PostBox top_sup_box;
+  TopSup* top_sup = nullptr;  // while its box is open
   Beam* beam = nullptr;  // drop-in only; not owned
 
   SupervisorState* find(const Term& name) const {

@@ -3,18 +3,18 @@
 #include "node/api.h"
 #include "node/api_status.h"
 #include "node/peer.h"
-#include "node/sup_global.h"
 #include "node/super_sup.h"
+#include "node/top_sup.h"
 
 namespace supervisorring {
 
-Supervision::Supervision(Node& node, RingView& view, const worker_registry& workers, NativeRuntime& native)
+Supervision::Supervision(Node& node, RingView& view, const worker_registry& workers, NativeRuntime& native, Top top)
     : state_(std::make_shared<SupervisionState>(view, workers, native)) {
   define_api(node, state_);
-  node.at_start([this](ProcessContext& context) {
+  node.at_start([this, top = std::move(top)](ProcessContext& context) {
     context.spawn(std::make_unique<SuperSup>(state_), SpawnOptions{super_sup_name()});
     context.spawn(std::make_unique<PeerProcess>(state_), SpawnOptions{peer_name()});
-    for (const auto& [name, sup] : state_->supervisors) spawn_global_sup(context, state_, sup);
+    if (state_->beam == nullptr) context.spawn(std::make_unique<TopSup>(state_, top.intensity, top.give_up), SpawnOptions{Term(), TrapExit::yes});
   });
 }
 
@@ -29,7 +29,7 @@ Result<bool> Supervision::define(SupervisorDefinition definition) {
 Result<bool> Supervision::define(ProcessContext& context, SupervisorDefinition definition) {
   const Term name = definition.name;
   auto defined = define(std::move(definition));
-  if (defined) spawn_global_sup(context, state_, state_->supervisors.at(std::string(name.atom_name())));
+  if (defined) start_supervisor(context, state_, state_->supervisors.at(std::string(name.atom_name())));
   return defined;
 }
 

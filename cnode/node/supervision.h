@@ -1,6 +1,6 @@
 // Supervision: everything of the cluster's supervisors that runs on one node, as its program sees it.
 //
-// Spawns SuperSup, the peer process and one global supervisor per definition when the node starts, and makes the functions of api.h callable.
+// Spawns SuperSup, the peer process and the top supervisor, which starts those that are defined, when the node starts, and makes the functions of api.h callable.
 // What connects it to membership, in the context of the membership's process:
 //   - ring_changed() after every update of the RingView;
 //   - may_join() before joining, at each change of the up-set and every so often;
@@ -14,13 +14,16 @@
 
 #include "node/node.h"
 #include "node/sup_shared.h"
+#include "node/top_sup.h"
 
 namespace supervisorring {
 
 class Supervision {
  public:
   // All four outlive it, and the node's processes.
-  Supervision(Node&, RingView&, const worker_registry&, NativeRuntime&);
+  // The parent of the supervisors (top_sup.h). Not in drop-in.
+  struct Top { std::optional<TopIntensity> intensity; TopSup::GiveUp give_up; };
+  Supervision(Node&, RingView&, const worker_registry&, NativeRuntime&, Top = {});
 
   // Before the node starts, or later from a process of the node. Error: the name is defined already.
   Result<bool> define(SupervisorDefinition);

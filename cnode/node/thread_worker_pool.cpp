@@ -47,8 +47,6 @@ struct ThreadWorkerPool::Queue {
 struct ThreadWorkerPool::Shared {
   std::atomic<bool> stopping{false};
   std::mutex mutex;
-  std::condition_variable thread_ended;
-  unsigned threads = 0;
   std::map<Strand*, std::weak_ptr<Queue>> own_queues;
   std::vector<std::weak_ptr<Queue>> queues;
   bool shut_down_worked = true;
@@ -67,11 +65,10 @@ void ThreadWorkerPool::start_thread(const std::shared_ptr<Queue>& queue) {
   {
     std::lock_guard lock(shared_->mutex);
     if (shared_->stopping) return;
-    ++shared_->threads;
     std::erase_if(shared_->queues, [](const auto& known) { return known.expired(); });
     shared_->queues.push_back(queue);
   }
-  std::thread(&ThreadWorkerPool::work, shared_, queue).detach();
+  crew_.start([shared = shared_, queue] { work(shared, queue); });
 }
 
 // Wakes at most ten times a second while there is work, and not at all without.
@@ -118,7 +115,7 @@ void ThreadWorkerPool::schedule(std::shared_ptr<Strand> strand) {
   if (fresh) start_thread(queue);
 }
 
-void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queue> queue) {
+void ThreadWorkerPool::work(const std::shared_ptr<Shared>& shared, const std::shared_ptr<Queue>& queue) {
   const auto ended = [&] { return queue->for_one && queue->only.expired(); };
   std::shared_ptr<Strand> strand;
   while (!shared->stopping) {
@@ -154,8 +151,6 @@ void ThreadWorkerPool::work(std::shared_ptr<Shared> shared, std::shared_ptr<Queu
   if (const auto known = shared->own_queues.find(queue->key); known != shared->own_queues.end() && known->second.lock() == queue) {
     shared->own_queues.erase(known);
   }
-  --shared->threads;
-  shared->thread_ended.notify_all();
 }
 
 std::shared_ptr<Strand> ThreadWorkerPool::take_quick() {
@@ -177,10 +172,7 @@ void ThreadWorkerPool::give_up_quick() {
   for (auto& strand : std::exchange(quick_, {})) common_->push(std::move(strand));
 }
 
-unsigned ThreadWorkerPool::running_threads() const {
-  std::lock_guard lock(shared_->mutex);
-  return shared_->threads;
-}
+unsigned ThreadWorkerPool::running_threads() const { return crew_.running(); }
 
 bool ThreadWorkerPool::shut_down(std::chrono::milliseconds grace) {
   std::unique_lock lock(shared_->mutex);
@@ -197,9 +189,9 @@ bool ThreadWorkerPool::shut_down(std::chrono::milliseconds grace) {
     }
   }
   lookout_.join();
+  const bool all_ended = crew_.join(grace);
   lock.lock();
-  shared_->shut_down_worked = shared_->thread_ended.wait_for(lock, grace, [this] { return shared_->threads == 0; });
-  return shared_->shut_down_worked;
+  return shared_->shut_down_worked = all_ended;
 }
 
 }  // namespace supervisorring

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "node/strand_pool.h"
+#include "node/thread_crew.h"
 
 namespace supervisorring {
 
@@ -50,12 +51,13 @@ class ThreadWorkerPool : public StrandPool {
  private:
   struct Queue;
   struct Shared;
-  static void work(std::shared_ptr<Shared> shared, std::shared_ptr<Queue> queue);
+  static void work(const std::shared_ptr<Shared>& shared, const std::shared_ptr<Queue>& queue);
   void start_thread(const std::shared_ptr<Queue>& queue);
   void look_out();
 
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<Queue> common_;
+  ThreadCrew crew_;
   std::thread lookout_;  // starts those that stand in
   bool keeps_quick_ = false;
   std::deque<std::shared_ptr<Strand>> quick_;  // the node's thread only

@@ -168,9 +168,11 @@ OrReason<SupervisorFlags> check_flags(const Term& flags) {
   } else {
     return fault("invalid_type", flags);
   }
-  const bool known = strategy.is_atom("one_for_all") || strategy.is_atom("rest_for_one");
-  if (!known && !strategy.is_atom("one_for_one")) return fault("invalid_strategy", strategy);
   SupervisorFlags out;
+  if (strategy.is_atom("one_for_one")) out.strategy = Strategy::one_for_one;
+  else if (strategy.is_atom("one_for_all")) out.strategy = Strategy::one_for_all;
+  else if (strategy.is_atom("rest_for_one")) out.strategy = Strategy::rest_for_one;
+  else return fault("invalid_strategy", strategy);
   if (!intensity.is_integer() || intensity.is_negative()) return fault("invalid_intensity", intensity);
   if (!period.is_integer() || period.is_negative() || period == integer(0)) return fault("invalid_period", period);
   out.intensity = intensity.as_int64().value_or(INT64_MAX);
@@ -179,12 +181,22 @@ OrReason<SupervisorFlags> check_flags(const Term& flags) {
   else if (auto_shutdown.is_atom("any_significant")) out.auto_shutdown = AutoShutdown::any_significant;
   else if (auto_shutdown.is_atom("all_significant")) out.auto_shutdown = AutoShutdown::all_significant;
   else return fault("invalid_auto_shutdown", auto_shutdown);
-  if (known) return fault("unsupported_strategy", strategy);
   return out;
 }
 
+Term to_term(Strategy strategy) {
+  return atom(strategy == Strategy::one_for_one ? "one_for_one" : strategy == Strategy::one_for_all ? "one_for_all" : "rest_for_one");
+}
+
+Term to_term(AutoShutdown auto_shutdown) {
+  return atom(auto_shutdown == AutoShutdown::never ? "never" : auto_shutdown == AutoShutdown::any_significant ? "any_significant" : "all_significant");
+}
+
 Term to_term(const SupervisorFlags& flags) {
-  return tuple(atom("one_for_one"), integer(flags.intensity), integer(flags.period));
+  return Term::map({{atom("strategy"), to_term(flags.strategy)},
+                    {atom("intensity"), integer(flags.intensity)},
+                    {atom("period"), integer(flags.period)},
+                    {atom("auto_shutdown"), to_term(flags.auto_shutdown)}});
 }
 
 OrReason<SupervisorInit> check_init(const Term& module, const Term& returned) {

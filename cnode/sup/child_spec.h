@@ -40,6 +40,7 @@ template <class T>
 using OrReason = std::variant<T, Term>;
 
 enum class AutoShutdown : std::uint8_t { never, any_significant, all_significant };
+enum class Strategy : std::uint8_t { one_for_one, one_for_all, rest_for_one };
 
 // One spec, a 6-tuple or a map. `auto_shutdown` nullopt: not known yet, as check_childspecs/1 has it.
 OrReason<ChildSpec> check_child_spec(const Term& spec, std::optional<AutoShutdown> auto_shutdown);
@@ -61,11 +62,14 @@ struct SupervisorFlags {
   std::int64_t intensity = 1;  // restarts
   std::int64_t period = 5;     // seconds
   AutoShutdown auto_shutdown = AutoShutdown::never;
+  Strategy strategy = Strategy::one_for_one;
 };
-// The reason is OTP's ({invalid_strategy, S}, {invalid_intensity, I}, ...), or {unsupported_strategy, S} for
-// one_for_all and rest_for_one, which are valid in OTP and not run here.
+// The reason is OTP's ({invalid_strategy, S}, {invalid_intensity, I}, ...). simple_one_for_one, whose children have no ids that could be
+// placed, is an invalid strategy here.
 OrReason<SupervisorFlags> check_flags(const Term& flags);
-Term to_term(const SupervisorFlags& flags);  // {one_for_one, Intensity, Period}
+Term to_term(const SupervisorFlags& flags);  // OTP's flag map
+Term to_term(Strategy);
+Term to_term(AutoShutdown);
 
 // What init/1 returned, taken apart.
 struct SupervisorInit {

@@ -1,13 +1,15 @@
 #include "sup/supervisor.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace supervisorring {
 
 namespace {
 
-bool is_shutdown(const Term& reason) { return reason.is_atom("shutdown") || reason.is_tagged("shutdown", 2); }
-bool is_quiet(const Term& reason) { return reason.is_atom("normal") || is_shutdown(reason); }
+constexpr std::uint64_t kMaxPlace = std::uint64_t{1} << 62;  // of one that is taken over: leaves room for those that come
+
+bool is_quiet(const Term& reason) { return reason.is_atom("normal") || reason.is_atom("shutdown") || reason.is_tagged("shutdown", 2); }
 
 }  // namespace
 
@@ -18,9 +20,10 @@ void Supervisor::attempt(Seq seq, Child& child, StartKind kind, Term hold) {
   child.start_kind = kind;
   child.token = next_token_++;
   child.abandoned = false;
+  child.held = !hold.is_nil();
   by_token_[child.token] = seq;
   changed(child.spec.id);
-  effects_.push_back(SupStart{child.token, child.spec, std::move(hold), child.last_pid, child.answer ? child.call : 0});
+  effects_.push_back(SupStart{child.token, child.spec, std::move(hold), child.last_pid, child.answer ? child.call : 0, seq});
 }
 
 void Supervisor::started(StartToken token, const Term& pid, Instant now, const std::optional<Term>& info) {
@@ -31,6 +34,7 @@ void Supervisor::started(StartToken token, const Term& pid, Instant now, const s
   }
   const Seq seq = it->second;
   by_token_.erase(it);
+  group_starts_.erase(seq);
   Child& child = children_.at(seq);
   child.token = 0;
   const Term id = child.spec.id;
@@ -49,6 +53,7 @@ void Supervisor::started(StartToken token, const Term& pid, Instant now, const s
   if (stop_reason_) return continue_stop(now);
   if (!pid.is_pid() && child.spec.restart == RestartType::temporary) return forget(seq, id, now);
   run_waiting(id, now);
+  go_on_with_group(now);
 }
 
 void Supervisor::start_failed(StartToken token, const Term& reason, Instant now) {
@@ -69,19 +74,22 @@ void Supervisor::start_failed(StartToken token, const Term& reason, Instant now)
     child.state = ChildState::down;
     if (answer) reply(child.call, tuple(atom("error"), reason));
     if (stop_reason_) return continue_stop(now);
-    return run_waiting(id, now);
+    run_waiting(id, now);
+    return go_on_with_group(now);
   }
   report_error("start_error", child, reason);
   if (stop_reason_) {
     child.state = ChildState::down;
     return continue_stop(now);
   }
+  others_stay_down(seq);
   // Requests that came in the meantime see the child as `restarting`, and may end that, before it is tried again.
   run_waiting(id, now);
   const auto again = by_id_.find(id);
   if (stop_reason_ || again == by_id_.end() || again->second != seq) return;
   Child& still = children_.at(seq);
-  if (still.state == ChildState::restarting && still.token == 0) restart(seq, still, now);
+  if (still.state == ChildState::restarting && still.token == 0) return restart(seq, still, now);
+  go_on_with_group(now);
 }
 
 // ---- exits ----------------------------------------------------------------------------------------
@@ -109,6 +117,7 @@ void Supervisor::exited(const Term& pid, const Term& reason, Instant now) {
   if (child.state == ChildState::stopping) return stopped(seq, child, reason, now);
   child.state = ChildState::down;
   if (stop_reason_) return continue_stop(now);
+  if (group_stops_.contains(seq)) return ended_in_group(seq, child, reason, now);
   const RestartType type = child.spec.restart;
   if (type == RestartType::permanent || (type == RestartType::transient && !is_quiet(reason))) {
     report_error("child_terminated", child, reason);
@@ -121,13 +130,14 @@ void Supervisor::exited(const Term& pid, const Term& reason, Instant now) {
 void Supervisor::restart(Seq seq, Child& child, Instant now) {
   changes_.restarts = tracks_;
   if (!intensity_.add(now)) return give_up(child, now);
+  if (flags_.strategy != Strategy::one_for_one) return restart_group(seq, now);
   attempt(seq, child, StartKind::restart, Term());
 }
 
 void Supervisor::give_up(Child& child, Instant now) {
   child.state = ChildState::down;
   report_error("shutdown", child, atom("reached_max_restart_intensity"));
-  stop(atom("shutdown"), now);
+  end(atom("shutdown"), SupEndCause::gave_up, now);
 }
 
 void Supervisor::child_ended_for_good(Seq seq, Child& child, Instant now) {
@@ -140,12 +150,13 @@ void Supervisor::check_auto_shutdown(bool significant, Instant now) {
   if (flags_.auto_shutdown == AutoShutdown::never || !significant) return;
   if (flags_.auto_shutdown == AutoShutdown::all_significant) {
     for (const auto& [seq, child] : children_)
-      if (child.spec.significant && child.state != ChildState::down) return;
+      if (child.spec.significant && child.state != ChildState::down && child.state != ChildState::stopping) return;
   }
-  stop(atom("shutdown"), now);
+  end(atom("shutdown"), SupEndCause::auto_shutdown, now);
 }
 
 void Supervisor::clear(Seq seq, Child& child) {
+  leave_group(seq);
   changed(child.spec.id);
   if (child.spec.restart == RestartType::temporary) {
     by_id_.erase(child.spec.id);
@@ -156,12 +167,14 @@ void Supervisor::clear(Seq seq, Child& child) {
 }
 
 void Supervisor::forget(Seq seq, const Term& id, Instant now) {
+  leave_group(seq);
   changed(id);
   auto waiting = std::move(children_.at(seq).waiting);
   by_id_.erase(id);
   children_.erase(seq);
   if (stop_reason_) return continue_stop(now);
   run_all(std::move(waiting), now);
+  go_on_with_group(now);
 }
 
 // ---- stopping ---------------------------------------------------------------------------------------
@@ -196,21 +209,26 @@ std::optional<Instant> Supervisor::next_timeout() const {
 void Supervisor::stopped(Seq seq, Child& child, const Term& reason, Instant now) {
   if (child.kill_at) kill_times_.erase({*child.kill_at, seq});
   child.kill_at.reset();
-  const bool asked_for = child.spec.shutdown == ShutdownKind::brutal_kill ? reason.is_atom("killed") : reason.is_atom("shutdown");
-  const bool permanent = child.spec.restart == RestartType::permanent;
-  if (!asked_for && (permanent || !is_quiet(reason))) report_error("shutdown_error", child, reason);
-  const Term id = child.spec.id;
-  if (std::exchange(child.answer, false)) reply(child.call, atom("ok"));
+  report_shutdown(child, reason);
+  const bool on_call = std::exchange(child.answer, false);
+  if (on_call) reply(child.call, atom("ok"));
   auto waiting = std::move(child.waiting);
   child.waiting.clear();
-  clear(seq, child);
+  if (group_stops_.contains(seq) && !on_call && child.spec.restart != RestartType::temporary) await_turn(seq, child);
+  else clear(seq, child);
   if (stop_reason_) return continue_stop(now);
   run_all(std::move(waiting), now);
+  go_on_with_group(now);
 }
 
-void Supervisor::stop(const Term& reason, Instant now) {
+void Supervisor::stop(const Term& reason, Instant now) { end(reason, SupEndCause::stopped, now); }
+
+void Supervisor::end(const Term& reason, SupEndCause cause, Instant now) {
   if (stop_reason_) return;
   stop_reason_ = reason;
+  cause_ = cause;
+  group_stops_.clear();
+  group_starts_.clear();
   continue_stop(now);
 }
 
@@ -229,13 +247,14 @@ void Supervisor::continue_stop(Instant now) {
     children_.erase(std::prev(children_.end()));
   }
   ended_ = true;
-  effects_.push_back(SupEnd{*stop_reason_});
+  effects_.push_back(SupEnd{*stop_reason_, cause_});
 }
 
 // ---- taking over ------------------------------------------------------------------------------------
 
-void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid, StartToken token, Instant now) {
-  const Seq seq = next_seq_++;
+void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid, StartToken token, std::uint64_t place, Instant now) {
+  const Seq seq = place == 0 || place > kMaxPlace || children_.contains(place) ? next_seq_ : place;
+  next_seq_ = std::max(next_seq_, seq + 1);
   by_id_[spec.id] = seq;
   Child& child = children_[seq];
   child.spec = spec;
@@ -249,15 +268,35 @@ void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid,
       by_pid_[pid] = seq;
       if (how == Takeover::stopping) begin_stopping(seq, child, now);
       return;
+    case Takeover::to_restart:
+      group_stops_.insert(seq);
+      if (pid.is_pid()) {
+        child.state = ChildState::running;
+        child.pid = pid;
+        by_pid_[pid] = seq;
+        return;
+      }
+      child.start_kind = StartKind::restart;
+      child.state = ChildState::restarting;
+      break;
     case Takeover::restarting:
-      if (token == 0) return attempt(seq, child, StartKind::restart, Term());
+      group_starts_.insert(seq);
       child.start_kind = StartKind::restart;
       child.state = ChildState::restarting;
       break;
     case Takeover::starting: child.state = ChildState::starting; break;
   }
+  if (token == 0) return;
   child.token = token;
   by_token_[token] = seq;
+}
+
+void Supervisor::taken_over(Instant now, SupEndCause ending) {
+  if (ending != SupEndCause::stopped) end(atom("shutdown"), ending, now);
+  if (stop_reason_) return;
+  if (flags_.strategy != Strategy::one_for_one) return go_on_with_group(now);
+  for (const Seq seq : std::exchange(group_starts_, {}))
+    if (Child& child = children_.at(seq); child.token == 0) attempt(seq, child, StartKind::restart, Term());
 }
 
 bool Supervisor::adopt_call(CallId call, const Term& id) {
@@ -279,7 +318,7 @@ std::optional<Supervisor::View> Supervisor::find(const Term& id) const {
   const auto it = by_id_.find(id);
   if (it == by_id_.end()) return std::nullopt;
   const Child& child = children_.at(it->second);
-  return View{child.spec, child.state, child.pid};
+  return View{child.spec, child.state, child.pid, it->second};
 }
 
 std::optional<Term> Supervisor::id_of(const Term& pid) const {
@@ -289,7 +328,7 @@ std::optional<Term> Supervisor::id_of(const Term& pid) const {
 }
 
 void Supervisor::for_each(const std::function<void(const View&)>& visit) const {
-  for (auto it = children_.rbegin(); it != children_.rend(); ++it) visit(View{it->second.spec, it->second.state, it->second.pid});
+  for (auto it = children_.rbegin(); it != children_.rend(); ++it) visit(View{it->second.spec, it->second.state, it->second.pid, it->first});
 }
 
 Term Supervisor::which_children() const {
@@ -314,6 +353,13 @@ Term Supervisor::count_children() const {
   }
   return list({tuple(atom("specs"), integer(specs)), tuple(atom("active"), integer(active)),
                tuple(atom("supervisors"), integer(supervisors)), tuple(atom("workers"), integer(workers))});
+}
+
+// What a child that was told to end ended with, where OTP finds it worth a report.
+void Supervisor::report_shutdown(const Child& child, const Term& reason) {
+  const bool asked_for = child.spec.shutdown == ShutdownKind::brutal_kill ? reason.is_atom("killed") : reason.is_atom("shutdown");
+  const bool permanent = child.spec.restart == RestartType::permanent;
+  if (!asked_for && (permanent || !is_quiet(reason))) report_error("shutdown_error", child, reason);
 }
 
 void Supervisor::report_error(std::string_view what, const Child& child, const Term& reason) {

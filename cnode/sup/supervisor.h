@@ -1,9 +1,15 @@
-// Supervisor: the state machine of one local supervisor (strategy one_for_one).
+// Supervisor: the state machine of one local supervisor.
 //
-// Follows OTP 25's supervisor: restart types, restart intensity, shutdown kinds, auto_shutdown, and the answers of
-// start_child, terminate_child, delete_child, restart_child, which_children, count_children and get_childspec,
+// Follows OTP 25's supervisor: strategies (simple_one_for_one apart), restart types, restart intensity, shutdown kinds, auto_shutdown,
+// and the answers of start_child, terminate_child, delete_child, restart_child, which_children, count_children and get_childspec,
 // return for return. The one difference: OTP's supervisor waits for a child that starts or stops and lets everybody
 // wait; here only requests for that child wait (they are carried out in order when it is done).
+//
+// Group restarts (one_for_all: all children; rest_for_one: the one that ended and those after it in the table, which is in the order of
+// their first start here): the members that run end one after the other, the newest first, then all start one after the other, the oldest
+// first, those included that were down before; temporary ones are forgotten. From its end to its turn a member reads `restarting`. When one
+// does not start, the group of that one is restarted, which counts. What ends by itself meanwhile joins in. Not members: children that a
+// call is stopping, which stay down, and held copies, which have not begun to work.
 //
 // sans-IO: inputs are method calls with the time, what is to be done comes out of take_effects(). It does not know how
 // a child is started, which children belong here (child_manager.h), nor processes: who drives it makes pids, exit signals, replies.
@@ -32,16 +38,17 @@ using StartToken = std::uint64_t;  // one attempt to start one child
 
 // Start the child; answered by started() or start_failed() with the same token, once, at any later time.
 // `hold`: [] or what start_held() was given. `replaces`: the pid of the child's last incarnation, or [].
-// `call`: on whose behalf, 0 for none.
-struct SupStart { StartToken token; ChildSpec spec; Term hold; Term replaces; CallId call = 0; };
+// `call`: on whose behalf, 0 for none. `place`: in the supervisor's table; the oldest child's is the smallest.
+struct SupStart { StartToken token; ChildSpec spec; Term hold; Term replaces; CallId call = 0; std::uint64_t place = 0; };
 // The child of that start is not wanted any more: answer soon, either way.
 struct SupAbandon { StartToken token; };
 // Send the child an exit signal; answered by exited().
 struct SupExitChild { Term pid; Term reason; };
 struct SupReply { CallId call; Term value; };
 struct SupReport { enum class Level { notice, error } level; std::string text; };
-// The last effect: no child runs any more; the supervisor ends with `reason`.
-struct SupEnd { Term reason; };
+// The last effect: no child runs any more; the supervisor ends with `reason`. auto_shutdown: since its significant children have ended.
+enum class SupEndCause : std::uint8_t { stopped, gave_up, auto_shutdown };
+struct SupEnd { Term reason; SupEndCause cause = SupEndCause::stopped; };
 
 using SupEffect = std::variant<SupStart, SupAbandon, SupExitChild, SupReply, SupReport, SupEnd>;
 
@@ -53,6 +60,7 @@ class Supervisor {
     const ChildSpec& spec;
     ChildState state;
     const Term& pid;  // running, stopping: its pid
+    std::uint64_t place;
   };
 
   Supervisor(Term name, SupervisorFlags flags) : name_(std::move(name)), flags_(flags), intensity_(flags.intensity, flags.period) {}
@@ -73,11 +81,15 @@ class Supervisor {
   // Ends all children, the newest first, then itself with `reason`.
   void stop(const Term& reason, Instant now);
 
-  // ---- taking over from a predecessor (drop-in), before any call, the oldest child first ---------------
+  // ---- taking over from a predecessor (drop-in), before any call ---------------------------------------
   // REQUIRES of each: the id is not there yet.
-  enum class Takeover : std::uint8_t { terminated, running, stopping, starting, restarting };
-  // running, stopping (whose end is asked for again): `pid`. starting, restarting: `token` is answered as any other; restarting without a token is tried at once.
-  void take_over(Takeover, const ChildSpec& spec, const Term& pid, StartToken token, Instant now);
+  enum class Takeover : std::uint8_t { terminated, running, stopping, starting, restarting, to_restart };
+  // running, stopping (whose end is asked for again): `pid`. starting, restarting: `token` is answered as any other; restarting without a token is tried
+  // by taken_over(). to_restart: a member of a group restart that had not ended, `pid` or `token`. `place`: as its SupStart had it; one that is taken, or 0,
+  // is the last.
+  void take_over(Takeover, const ChildSpec& spec, const Term& pid, StartToken token, std::uint64_t place, Instant now);
+  // After the last of them: restarts that a predecessor had begun go on, or its end.
+  void taken_over(Instant now, SupEndCause ending = SupEndCause::stopped);
   // The tokens of starts from here on are above this.
   void tokens_above(StartToken token) { next_token_ = token + 1; }
   void take_over_history(std::vector<Instant> restarts) { intensity_.take_over(restarts); }
@@ -100,8 +112,11 @@ class Supervisor {
   const Term& name() const { return name_; }
   const SupervisorFlags& flags() const { return flags_; }
   bool stopping() const { return stop_reason_.has_value(); }
+  SupEndCause end_cause() const { return cause_; }
   std::optional<View> find(const Term& id) const;
   std::optional<Term> id_of(const Term& pid) const;  // of a running or stopping child
+  // A member of a group restart that has not ended yet.
+  bool is_to_restart(const Term& id) const;
   std::size_t size() const { return children_.size(); }
   std::size_t active() const { return by_pid_.size(); }
   // Newest first, as which_children lists them.
@@ -123,6 +138,7 @@ class Supervisor {
     CallId call = 0;                 // whom the start or stop answers
     bool answer = false;
     bool abandoned = false;
+    bool held = false;               // the start under way is that of a held copy
     std::optional<Instant> kill_at;  // while stopping
     std::deque<Waiting> waiting;
   };
@@ -140,6 +156,14 @@ class Supervisor {
   void attempt(Seq, Child&, StartKind, Term hold);
   void restart(Seq, Child&, Instant now);
   void give_up(Child&, Instant now);
+  void end(const Term& reason, SupEndCause cause, Instant now);
+  // supervisor_group.cpp
+  void restart_group(Seq failed, Instant now);
+  void await_turn(Seq, Child&);
+  void go_on_with_group(Instant now);
+  void ended_in_group(Seq, Child&, const Term& reason, Instant now);
+  void others_stay_down(Seq failed);
+  void leave_group(Seq);
   void child_ended_for_good(Seq, Child&, Instant now);
   void check_auto_shutdown(bool significant, Instant now);
   void begin_stopping(Seq, Child&, Instant now);
@@ -151,6 +175,7 @@ class Supervisor {
   void run_all(std::deque<Waiting>, Instant now);
   void continue_stop(Instant now);
   void report_error(std::string_view what, const Child&, const Term& reason);
+  void report_shutdown(const Child&, const Term& reason);
   void reply(CallId call, Term value) { effects_.push_back(SupReply{call, std::move(value)}); }
 
   const Term name_;
@@ -164,7 +189,11 @@ class Supervisor {
   Seq next_seq_ = 1;
   StartToken next_token_ = 1;
   std::size_t waiting_ = 0;
+  // A group restart: no member is in both. Empty when the supervisor stops.
+  std::set<Seq> group_stops_;                    // members that have not ended; the newest is next
+  std::set<Seq> group_starts_;                   // members that wait for their turn, or (the first) start; none starts before the others have ended
   std::optional<Term> stop_reason_;
+  SupEndCause cause_ = SupEndCause::stopped;
   bool ended_ = false;
   bool tracks_ = false;
   Changes changes_;

@@ -1,9 +1,10 @@
-%% The benchmarks that need a BEAM: calls from a BEAM to a C node beside calls from a BEAM to a BEAM, start-up, take-over.
-%% Run by run.sh; prints one line a figure. Every comparison is measured side by side: A, B, A, B, ... five times, the
+%% The benchmarks that need a BEAM: calls from a BEAM to a C node beside calls from a BEAM to a BEAM, start-up, take-over; those of a BEAM member are
+%% in bench_member.erl. Run by run.sh, the rows that BENCH_ROWS names or all; prints one line a figure. Every comparison is measured side by side: A, B, A, B, ... five times, the
 %% median of the pairwise ratios is what is printed.
 -module(bench).
 
 -export([main/0, init/1, start_echo/0]).
+-export([await/1, median/1, each/2]).
 -export([handle_call/3, handle_cast/2]).
 
 -define(RUNS, 5).
@@ -38,11 +39,10 @@ main() ->
     {ok, _} = net_kernel:start('bench@127.0.0.1', #{name_domain => longnames}),
     {ok, Cookie} = file:read_file(filename:join(Dir, "cookie")),
     erlang:set_cookie(binary_to_atom(Cookie)),
+    Rows = [{"find", fun find/1}, {"calls", fun calls/1}, {"startup", fun start_up/1}, {"takeover", fun take_over/1}] ++ bench_member:rows(),
+    Wanted = string:lexemes(os:getenv("BENCH_ROWS", ""), " "),
     try
-        find(),
-        calls(Dir),
-        start_up(Dir),
-        take_over(Dir)
+        [Row(Dir) || {Name, Row} <- Rows, Wanted =:= [] orelse lists:member(Name, Wanted)]
     after
         [kill(Program) || {_, Program} <- get()]
     end,
@@ -114,7 +114,7 @@ caller(Target, Stop, Count) ->
 
 %% ---- find in the caller's process, beside the same placement behind one gen_server ---------------------------------
 
-find() ->
+find(_Dir) ->
     Sup = 'Elixir.BenchSup',
     Up = [list_to_atom("dev" ++ integer_to_list(I) ++ "@127.0.0.1") || I <- lists:seq(1, 4)],
     ok = supervisorring_ring:new(),

@@ -1,7 +1,11 @@
 #!/bin/sh
-# make bench: the benchmarks, side by side in one run. Arguments: the build directory.
+# make bench: the benchmarks, side by side in one run. Arguments: the build directory; then, where not all are wanted, names of rows:
+# cores client native find calls startup takeover start crash adopt memory (make bench ROWS="start crash").
 set -eu
 build=$(cd "$1" && pwd)
+shift
+rows="$*"
+wanted() { [ -z "$rows" ] || case " $rows " in *" $1 "*) ;; *) return 1 ;; esac; }
 cd "$(dirname "$0")"
 dir=$(mktemp -d)
 epmd_pid=""
@@ -22,27 +26,34 @@ epmd_pid=$!
 umask 077
 head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/cookie"
 mkdir "$dir/ebin"
-erlc -o "$dir/ebin" bench.erl ../../erl/*.erl
+erlc -o "$dir/ebin" bench.erl bench_member.erl ../../erl/*.erl
 
 export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin"
 export BENCH_RINGNODE="$build/cnode/cli/ringnode" BENCH_WORKERS="$build/cnode/examples/libcounter.so"
+export BENCH_APPLICATION="$PWD/../../erl/supervisorring.app.src" BENCH_ROWS="$rows"
 
 echo "load of the machine: $(cut -d' ' -f1-3 /proc/loadavg) on $(nproc) processors; only figures of one run compare"
 echo
-echo "== cores: medians of five, wall time (and time of the processor)"
-"$build/test/bench/core_bench" --benchmark_min_time=0.05 --benchmark_repetitions=5 --benchmark_report_aggregates_only=true \
-  --benchmark_format=csv 2>/dev/null | awk -f core_table.awk
-echo
-echo "== one pipelined C++ client, window 256, native children on their strands"
-"$build/test/bench/bench_node" bench_native@127.0.0.1 "$dir/cookie" 64 >"$dir/bench_node.log" 2>&1 &
-node_pid=$!
-"$build/test/bench/pipelined_client" --node bench_native@127.0.0.1 --cookie-file "$dir/cookie" --children 64 --window 256 ||
-  { cat "$dir/bench_node.log" >&2; exit 1; }
-kill "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=""
-echo
-echo "== one node, its native children in C++"
-"$build/test/bench/bench_supervision" bench_supervision@127.0.0.1 "$dir/cookie" 100000 2>"$dir/bench_supervision.log" ||
-  { tail -n 5 "$dir/bench_supervision.log" >&2; exit 1; }
-echo
+if wanted cores; then
+  echo "== cores: medians of five, wall time (and time of the processor)"
+  "$build/test/bench/core_bench" --benchmark_min_time=0.05 --benchmark_repetitions=5 --benchmark_report_aggregates_only=true \
+    --benchmark_format=csv 2>/dev/null | awk -f core_table.awk
+  echo
+fi
+if wanted client; then
+  echo "== one pipelined C++ client, window 256, native children on their strands"
+  "$build/test/bench/bench_node" bench_native@127.0.0.1 "$dir/cookie" 64 >"$dir/bench_node.log" 2>&1 &
+  node_pid=$!
+  "$build/test/bench/pipelined_client" --node bench_native@127.0.0.1 --cookie-file "$dir/cookie" --children 64 --window 256 ||
+    { cat "$dir/bench_node.log" >&2; exit 1; }
+  kill "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=""
+  echo
+fi
+if wanted native; then
+  echo "== one node, its native children in C++"
+  "$build/test/bench/bench_supervision" bench_supervision@127.0.0.1 "$dir/cookie" 100000 2>"$dir/bench_supervision.log" ||
+    { tail -n 5 "$dir/bench_supervision.log" >&2; exit 1; }
+  echo
+fi
 echo "== with BEAMs (OTP $(erl -noshell -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().'))"
 erl -noshell -pa "$dir/ebin" -s bench main

@@ -19,8 +19,12 @@ text(crashing, _Ebin) ->
     %% One that does not even read may be seen to end as epipe.
     "head -c 4 > /dev/null; exit 3\n";
 text(Mode, Ebin) ->
-    Erl = filename:join([code:root_dir(), "bin", "erl"]),
-    ["exec ", dying_with_parent(), "'", Erl, "' +sbwt none -noshell -noinput -pa '", Ebin,
+    %% Not by the script `erl': one that is killed in the middle of it leaves the script's own
+    %% commands behind, which complain of a broken pipe.
+    Root = code:root_dir(),
+    Bin = filename:join([Root, "erts-" ++ erlang:system_info(version), "bin"]),
+    ["export ROOTDIR='", Root, "' BINDIR='", Bin, "' EMU=beam PROGNAME=erl\n",
+     "exec ", dying_with_parent(), "'", Bin, "/erlexec' +sbwt none -noshell -noinput -pa '", Ebin,
      "' -fake ", atom_to_list(Mode), " -s fake_program main\n"].
 
 %% As the real program, it does not outlive its BEAM even when it is stopped.
@@ -176,7 +180,7 @@ start(Sup, Id, Spec, From, State) ->
     end.
 
 begin_start(Sup, Id, Spec, From, Tag, #{token := Token} = State) ->
-    {[{start_child, Sup, Token, Id, Spec, Tag}],
+    {[{start_child, Sup, Token, Id, Spec, Tag, Token}],
      State#{token := Token + 1, {token, Token} => {Id, From}, {Sup, Id} => {Spec, undefined}}}.
 
 answer(none, _Answer) -> [];

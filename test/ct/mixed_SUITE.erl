@@ -54,7 +54,9 @@ end_per_testcase(_Case, Config) ->
 start("cpp" ++ _ = Name, [Seed]) ->
     Source = atom_to_list(ring_cluster:node_name("legacy1")),
     ring_cluster:start_ringnode(Name, ["--supervisor", "'Elixir.MixedSup'='Elixir.MixedSup'@" ++ Source,
-                                       "--join", atom_to_list(Seed)]);
+                                       "--join", atom_to_list(Seed),
+                                       %% As on the legacy members, nobody starts it again.
+                                       "--top-intensity", "never"]);
 start("legacy" ++ _ = Name, Others) ->
     Member = ring_cluster:start_legacy(Name, Others),
     {ok, _} = in(Member, fun() -> ?SUP:start() end),

@@ -70,7 +70,30 @@ class stubborn : public gen_server {
   }
 };
 
+// What strategy_child.erl does on a BEAM: {child, Id, Witness} tells Witness of its start and its end; {child, Id, Witness, {file, Path}} does not start
+// while there is such a file.
+class strategy_native : public gen_server {
+ public:
+  InitResult init(const Term& argument) override {
+    trap_exit(true);
+    id_ = argument[1], witness_ = argument[2];
+    if (argument.is_tuple(4) && argument[3].is_tagged("file", 2) && std::ifstream(argument[3][1].as_text().value_or(""))) {
+      tell(tuple(atom("refused"), id_));
+      return stop(atom("refused"));
+    }
+    tell(tuple(atom("started"), id_));
+    return ok();
+  }
+  CallReaction handle_call(const Term& request, const From&) override { return stop(request[1], atom("ok")); }
+  void terminate(const Term& reason) override { tell(tuple(atom("ended"), id_, reason)); }
+
+ private:
+  void tell(Term what) { send(witness_, tuple(atom("saw"), std::move(what))); }
+  Term id_, witness_;
+};
+
 SUPERVISORRING_WORKERS(registry) {
+  registry.add<strategy_native>("strategy_native");
   registry.add<odd_start>("odd_start");
   registry.add<watcher>("watcher");
   registry.add<stubborn>("stubborn");

@@ -10,7 +10,7 @@
 -export([start/1, stop/0, mark/0, stop_since/1]).
 -export([start_epmd/0, stop_epmd/0, epmd_names/0, epmd_port/0]).
 -export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, odd_workers/0, kill/1,
-         signal/2, await_exit/2, log/1, command/1, status/1]).
+         signal/2, exit_status/1, await_exit/2, log/1, command/1, status/1]).
 -export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, start_dropin/2, stop_beam/1,
          in/2, in/3]).
 -export([program_pid/0, is_ready/0, legacy_modules/1, outcome/1]).
@@ -138,11 +138,15 @@ signal(#{os_pid := OsPid}, Signal) ->
     "" = os:cmd("kill -" ++ Signal ++ " " ++ integer_to_list(OsPid)),
     ok.
 
-%% The exit status; 128 and the signal's number for a program that was killed.
+%% 128 and the signal's number for a program that was killed.
+-spec exit_status(program()) -> running | non_neg_integer().
+exit_status(#{port := Port}) ->
+    call({exit_status, Port}).
+
 -spec await_exit(program(), timeout()) -> non_neg_integer().
-await_exit(#{port := Port} = Program, TimeoutMs) ->
-    eventually(fun() -> is_integer(call({exit_status, Port})) end, TimeoutMs),
-    Status = call({exit_status, Port}),
+await_exit(Program, TimeoutMs) ->
+    eventually(fun() -> is_integer(exit_status(Program)) end, TimeoutMs),
+    Status = exit_status(Program),
     ct:log("~p ended with ~p", [maps:get(name, Program), Status]),
     Status.
 

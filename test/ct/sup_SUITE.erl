@@ -12,7 +12,8 @@
          a_join_at_the_start_loses_no_count/1,
          a_graceful_leave_loses_nothing/1, a_late_supervisor_source_is_waited_for/1]).
 -export([a_node_without_the_factory_is_refused_at_join/1,
-         a_child_that_nothing_can_start_is_named/1, duplicate_ids_are_named/1]).
+         a_child_that_nothing_can_start_is_named/1, duplicate_ids_are_named/1,
+         a_supervisor_that_failed_is_started_again/1, one_that_goes_on_failing_ends_the_programs/1]).
 
 -import(ring_cluster, [in/2, eventually/2, eventually/3]).
 
@@ -29,7 +30,8 @@ all() ->
      children_of_a_killed_node_run_elsewhere, children_come_home_with_their_state,
      a_join_at_the_start_loses_no_count, a_graceful_leave_loses_nothing, a_late_supervisor_source_is_waited_for,
      a_node_without_the_factory_is_refused_at_join, a_child_that_nothing_can_start_is_named,
-     duplicate_ids_are_named].
+     duplicate_ids_are_named, a_supervisor_that_failed_is_started_again,
+     one_that_goes_on_failing_ends_the_programs].
 
 init_per_suite(Config) ->
     ring_cluster:start(proplists:get_value(priv_dir, Config)),
@@ -48,15 +50,16 @@ init_per_testcase(Case, Config0) ->
                              a_child_that_nothing_can_start_is_named,
                              duplicate_ids_are_named]) of
         true -> Config;
-        false -> three_nodes([{dev, ring_cluster:start_beam("dev")} | Config])
+        false -> three_nodes(Case, [{dev, ring_cluster:start_beam("dev")} | Config])
     end.
 
 end_per_testcase(_Case, Config) ->
     ring_cluster:stop_since(proplists:get_value(mark, Config)).
 
-three_nodes(Config) ->
-    C1 = program("cpp1", [], Config),
-    Join = ["--join", atom_to_list(maps:get(node, C1))],
+three_nodes(Case, Config) ->
+    Args = lists:append([["--top-intensity", "1/60"] || Case =:= one_that_goes_on_failing_ends_the_programs]),
+    C1 = program("cpp1", Args, Config),
+    Join = ["--join", atom_to_list(maps:get(node, C1)) | Args],
     Programs = [C1, program("cpp2", Join, Config), program("cpp3", Join, Config)],
     Config1 = [{programs, Programs} | Config],
     await_counters(Config1, Programs),
@@ -93,6 +96,32 @@ raise_counts(Config, Asked) ->
             _ <- lists:seq(1, N)]
     end),
     counts(Config, Asked).
+
+%% The end of the supervisor
+
+%% Ended by its intensity on one node, it ends on all of them, and each starts it again.
+a_supervisor_that_failed_is_started_again(Config) ->
+    Programs = proplists:get_value(programs, Config),
+    crash_until(Config, fun() -> length([said || Program <- Programs, has_said(Program, "starting it again")]) =:= 3 end),
+    await_counters(Config, Programs),
+    [?assertEqual(running, ring_cluster:exit_status(Program)) || Program <- Programs].
+
+one_that_goes_on_failing_ends_the_programs(Config) ->
+    Programs = proplists:get_value(programs, Config),
+    crash_until(Config, fun() -> [] =:= [Program || Program <- Programs, ring_cluster:exit_status(Program) =:= running] end),
+    [begin
+         ?assertEqual(11, ring_cluster:await_exit(Program, 1000)),
+         ?assert(has_said(Program, "giving up"))
+     end || Program <- Programs].
+
+has_said(Program, Text) ->
+    is_list(string:find(binary_to_list(ring_cluster:log(Program)), Text)).
+
+%% Crashes c1, wherever it runs.
+crash_until(Config, Condition) ->
+    Nodes = nodes_of(Config),
+    Crash = fun() -> on_dev(Config, fun() -> [catch gen_server:call({c1, Node}, crash) || Node <- Nodes] end) end,
+    eventually(fun() -> Crash(), Condition() end, 30000).
 
 %% The API
 

@@ -41,7 +41,9 @@ void try_child_spec(const Term& term) {
 void try_definition(const Term& term) {
   const auto flags = check_flags(term);
   if (const auto* good = std::get_if<SupervisorFlags>(&flags)) {
-    hold(std::holds_alternative<SupervisorFlags>(check_flags(to_term(*good))), "flags that were accepted are accepted as we write them");
+    const auto again = check_flags(to_term(*good));
+    hold(std::holds_alternative<SupervisorFlags>(again), "flags that were accepted are accepted as we write them");
+    hold(to_term(std::get<SupervisorFlags>(again)) == to_term(*good), "and are the same");
   }
   (void)check_init(atom("my_sup"), term);
   (void)read_manager_state(term);
@@ -85,6 +87,7 @@ std::vector<std::string> fuzz_seeds() {
        {"{c1,{gen_server,start_link,[{local,c1},'Elixir.Counter',[],[]]},permanent,2000,worker,['Elixir.Counter']}",
         "#{id => {a, 1}, start => {'Elixir.GenServer',start_link,['Elixir.Counter', [], [{name, c2}]]}, restart => transient, shutdown => brutal_kill, type => worker, modules => dynamic, significant => true}",
         "{x,{m,f,[1,2,[{name,n}]]},temporary,infinity,supervisor,[m]}", "{one_for_one, 3, 5}", "#{strategy => one_for_one, intensity => 0, period => 1}",
+        "{rest_for_one, 0, 1}", "#{strategy => one_for_all, auto_shutdown => any_significant}", "#{auto_shutdown => all_significant, strategy => simple_one_for_one}",
         "{ok,{{one_for_one,1,5},[{a,{m,f,[]},permanent,brutal_kill,worker,[m]},{dyn_child_handler,h}]}}", "{ok,{#{},[#{id => a, start => {m,f,[]}}]}}",
         "#{'__struct__' => 'X', sup_ref => s, child_specs => [{a,{m,f,[]},permanent,1,worker,[m]},{dyn_child_handler,h}], ring => []}",
         "[{a,{m,f,[]},permanent,1,worker,[m]}, bad]", "{gen_server,start_link,[{local,n},'Elixir.Counter',[],[]]}", "{m,f,[[{name,n},x]]}"}) {

@@ -15,7 +15,7 @@ const std::set<std::string> kOutside = {"boost/", "spdlog/", "CLI/", "ei.h", "sy
 const std::set<std::string> kThreads = {"thread", "mutex", "condition_variable", "future"};
 
 bool is_strand_file(const std::string& name) {
-  return name.find("strand") != std::string::npos || name.find("worker_pool") != std::string::npos || name.starts_with("child_") ||
+  return name.find("strand") != std::string::npos || name.find("worker_pool") != std::string::npos || name.starts_with("thread_crew") || name.starts_with("child_") ||
          name.starts_with("native_") || name.starts_with("node_pool");
 }
 

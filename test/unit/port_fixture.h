@@ -111,6 +111,11 @@ class PortFixture : public testing::Test {
     node->port_received(frame_of(term), now);
     drive();
   }
+  // Two that come in one read.
+  void inputs(const Term& first, const Term& second) {
+    node->port_received(frame_of(first) + frame_of(second), now);
+    drive();
+  }
   template <class... Arguments>
   void input(std::string_view text, Arguments&&... arguments) { input(T(text, std::forward<Arguments>(arguments)...)); }
   void advance(Duration by) {

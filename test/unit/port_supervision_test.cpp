@@ -27,7 +27,7 @@ class PortSupervisionTest : public PortFixture {
     }
     clear();
   }
-  // {start_child, s, Token, Id, Spec, Request}
+  // {start_child, s, Token, Id, Spec, Request, Place}
   Term token_of(const char* order_tag = "start_child") { return order(order_tag)[2]; }
   Term call(const Term& request, std::uint32_t number = 1) {
     clear();
@@ -46,7 +46,7 @@ TEST_F(PortSupervisionTest, AChildIsStartedByItsKeeperAndListed) {
   start();
   input(supervisor(list({spec("a")})));
   const Term start = order("start_child");
-  EXPECT_EQ(start, T("{start_child, s, '$1', a, '$2', none}", start[2], spec("a")));
+  EXPECT_EQ(start, T("{start_child, s, '$1', a, '$2', none, 1}", start[2], spec("a")));
   input("{child_started, s, '$1', {ok, '$2'}}", start[2], pid(100));
   EXPECT_TRUE(ordered("{supervisor_up, s}"));
   EXPECT_EQ(call(atom("which_children")), T("[{a, '$1', worker, [m]}]", pid(100)));
@@ -89,8 +89,16 @@ TEST_F(PortSupervisionTest, WhatInitReturnedIsCheckedAsOtpChecksIt) {
   input(supervisor(list({atom("bad")})));
   EXPECT_EQ(order("supervisor_refused"), T("{supervisor_refused, s, {start_spec, {invalid_child_spec, bad}}}"));
   clear();
-  input(supervisor(Term(), "{one_for_all, 1, 5}"));
-  EXPECT_EQ(order("supervisor_refused")[2], T("{supervisor_data, {unsupported_strategy, one_for_all}}"));
+  input(supervisor(Term(), "{simple_one_for_one, 1, 5}"));
+  EXPECT_EQ(order("supervisor_refused")[2], T("{supervisor_data, {invalid_strategy, simple_one_for_one}}"));
+}
+
+// The first one's end and the second one's start came in one read: the second was refused as running already.
+TEST_F(PortSupervisionTest, OneThatEndedIsStartedAgainAtOnce) {
+  start_with({spec("a")});
+  inputs(T("{supervisor_gone, s, shutdown}"), supervisor(list({spec("a")})));
+  EXPECT_TRUE(orders("supervisor_refused").empty()) << text();
+  EXPECT_EQ(order("start_child")[3], atom("a"));
 }
 
 TEST_F(PortSupervisionTest, ASecondOneOfTheNameIsRefused) {
@@ -104,7 +112,7 @@ TEST_F(PortSupervisionTest, ACrashIsDealtWithInOneFrameWithItsConsequences) {
   input("{child_exited, s, '$1', boom}", pid(100));
   const Term done = T("{child_done, s, '$1'}", pid(100));
   EXPECT_TRUE(together(done, order("start_child"))) << text();
-  EXPECT_TRUE(together(done, T("{keep, {child, s, a}, {'$1', restarting}}", spec("a")))) << text();
+  EXPECT_TRUE(together(done, T("{keep, {child, s, a}, {'$1', restarting, 1}}", spec("a")))) << text();
   const Term token = token_of();
   clear();
   input("{child_started, s, '$1', {ok, '$2'}}", token, pid(101));
@@ -115,10 +123,10 @@ TEST_F(PortSupervisionTest, TerminateIsAnsweredInTheFrameThatKeepsTheChildTermin
   start_with({spec("a")});
   EXPECT_EQ(call(T("{terminate_child, a}")), Term());
   EXPECT_TRUE(ordered("{exit_child, s, '$1', shutdown}", pid(100)));
-  EXPECT_TRUE(ordered("{keep, {child, s, a}, {'$1', stopping}}", spec("a")));
+  EXPECT_TRUE(ordered("{keep, {child, s, a}, {'$1', stopping, 1}}", spec("a")));
   clear();
   input("{child_exited, s, '$1', shutdown}", pid(100));
-  const Term kept = T("{keep, {child, s, a}, {'$1', terminated}}", spec("a"));
+  const Term kept = T("{keep, {child, s, a}, {'$1', terminated, 1}}", spec("a"));
   EXPECT_TRUE(together(kept, T("{send, '$1', {[alias | '$1'], ok}}", ref(1)))) << text();
   EXPECT_TRUE(together(kept, T("{child_done, s, '$1'}", pid(100))));
   EXPECT_EQ(call(T("{delete_child, a}"), 2), atom("ok"));
@@ -163,6 +171,37 @@ TEST_F(PortSupervisionTest, IntensityEndsTheRelayWhenTheChildrenAreGone) {
   EXPECT_EQ(order("supervisor_ended"), T("{supervisor_ended, s, shutdown}"));
 }
 
+TEST_F(PortSupervisionTest, AutoShutdownEndsTheSupervisorsTopProcessAndTellsNobody) {
+  start_with({T("#{id => a, start => {m, f, []}, restart => transient, significant => true}"), spec("b")}, "#{auto_shutdown => any_significant}");
+  input("{child_exited, s, '$1', normal}", pids.at(atom("a")));
+  EXPECT_TRUE(orders("supervisor_done").empty()) << "b has not ended";
+  input("{child_exited, s, '$1', shutdown}", pids.at(atom("b")));
+  EXPECT_EQ(order("supervisor_done"), T("{supervisor_done, s, shutdown}"));
+  EXPECT_TRUE(orders("supervisor_ended").empty());
+  input("{supervisor_gone, s, shutdown}");
+  EXPECT_TRUE(orders("send").empty()) << text();
+  EXPECT_TRUE(logged("error").empty());
+}
+
+TEST_F(PortSupervisionTest, AGroupRestartIsOrderedChildByChildAndKeptForASuccessor) {
+  start_with({spec("a"), spec("b")}, "{one_for_all, 1, 5}");
+  const Term a = pids.at(atom("a")), b = pids.at(atom("b"));
+  input("{child_exited, s, '$1', boom}", a);
+  const Term to_restart = T("{keep, {child, s, b}, {'$1', to_restart, 2}}", spec("b"));
+  EXPECT_TRUE(together(to_restart, T("{exit_child, s, '$1', shutdown}", b))) << text();
+  EXPECT_TRUE(together(to_restart, T("{keep, {child, s, a}, {'$1', restarting, 1}}", spec("a"))));
+  EXPECT_TRUE(orders("start_child").empty());
+  clear();
+  input("{child_exited, s, '$1', shutdown}", b);
+  EXPECT_EQ(order("start_child")[3], atom("a"));
+  EXPECT_TRUE(ordered("{keep, {child, s, b}, {'$1', restarting, 2}}", spec("b")));
+  const Term first = token_of();
+  clear();
+  input("{child_started, s, '$1', {ok, '$2'}}", first, pid(110));
+  EXPECT_EQ(order("start_child")[3], atom("b"));
+  EXPECT_EQ(order("start_child")[6], integer(2)) << "its place";
+}
+
 TEST_F(PortSupervisionTest, ARestartedRelayStartsTheChildrenAnew) {
   start_with({spec("a")}, "{one_for_one, 0, 5}");
   input("{child_exited, s, '$1', boom}", pid(100));
@@ -173,6 +212,21 @@ TEST_F(PortSupervisionTest, ARestartedRelayStartsTheChildrenAnew) {
   EXPECT_EQ(reply(3), T("[{a, '$1', worker, [m]}]", pid(101)));
   input("{message, '$1', {'$gen_call', '$2', {get_node, a}}}", pid(22), from(4));
   EXPECT_EQ(reply(4), atom("b@h"));
+}
+
+// What had been kept of the life that ended counted in the next one.
+TEST_F(PortSupervisionTest, RestartsOfAnEarlierLifeOfTheSupervisorDoNotCount) {
+  start_with({spec("a")}, "{one_for_one, 1, 5}");
+  input("{child_exited, s, '$1', boom}", pid(100));
+  input("{child_started, s, '$1', {ok, '$2'}}", token_of(), pid(101));
+  input("{child_exited, s, '$1', boom}", pid(101));
+  EXPECT_EQ(order("supervisor_ended"), T("{supervisor_ended, s, shutdown}"));
+  clear();
+  input("{supervisor_restarted, s, '$1', '$2'}", pid(21), pid(22));
+  input("{child_started, s, '$1', {ok, '$2'}}", token_of(), pid(102));
+  clear();
+  input("{child_exited, s, '$1', boom}", pid(102));
+  EXPECT_EQ(order("start_child")[3], atom("a")) << text();
 }
 
 TEST_F(PortSupervisionTest, AnEndByIntensityIsToldToTheOtherMembersAStopIsNot) {
@@ -261,7 +315,7 @@ TEST_F(PortSupervisionTest, ANativeChildIsAnsweredByAndEndsWithItsProxy) {
   input(supervisor(list({counter("n")})));
   EXPECT_TRUE(orders("start_child").empty());
   const Term proxy = order("start_proxy");
-  EXPECT_EQ(proxy, T("{start_proxy, s, '$1', n, n, none}", proxy[2]));
+  EXPECT_EQ(proxy, T("{start_proxy, s, '$1', n, n, none, 1}", proxy[2]));
   input("{proxy_started, s, '$1', {ok, '$2'}}", proxy[2], pid(100));
   EXPECT_EQ(call(atom("which_children")), T("[{n, '$1', worker, ['Elixir.Counter']}]", pid(100)));
   clear();

@@ -11,9 +11,12 @@ class PortTakeoverTest : public PortFixture {
   }
   PortTakeoverTest() { attach_map["generation"] = integer(2); }
   // A supervisor `s` with flags {one_for_one, 1, 5} and the static children a, b, c.
-  void supervisor(const Term& children) {
-    attach_map["supervisors"] = T("[#{name => s, module => m, args => [], flags => {one_for_one, 1, 5}, specs => ['$1', '$2', '$3'], global => '$4', local => '$5', manager => '$6', children => '$7'}]",
-                                  spec("a"), spec("b"), spec("c"), pid(10), pid(11), pid(12), children);
+  void supervisor(const Term& children, std::string_view flags = "{one_for_one, 1, 5}") {
+    attach_map["supervisors"] = T("[#{name => s, module => m, args => [], flags => '$8', specs => ['$1', '$2', '$3'], global => '$4', local => '$5', manager => '$6', children => '$7'}]",
+                                  spec("a"), spec("b"), spec("c"), pid(10), pid(11), pid(12), children, T(flags));
+  }
+  static Term placed(const char* id, std::uint32_t number, int place) {
+    return T("#{id => '$1', spec => '$2', pid => '$3', token => 1, request => none, seq => '$4'}", atom(id), spec(id), pid(number), integer(place));
   }
   void supervisor_with_handler() {
     attach_map["supervisors"] = T("[#{name => s, module => m, args => [], flags => {one_for_one, 1, 5}, specs => [{dyn_child_handler, h}], global => '$1', local => '$2', manager => '$3', children => []}]",
@@ -104,7 +107,7 @@ TEST_F(PortTakeoverTest, TheRestartsOfThePredecessorCount) {
 }
 
 TEST_F(PortTakeoverTest, ATerminatedChildStaysTerminated) {
-  keep(T("{child, s, b}"), tuple(spec("b"), atom("terminated")));
+  keep(T("{child, s, b}"), tuple(spec("b"), atom("terminated"), integer(2)));
   supervisor(list({running("a", 100), running("c", 102)}));
   keep_sets({"b@h"});
   begin();
@@ -114,7 +117,7 @@ TEST_F(PortTakeoverTest, ATerminatedChildStaysTerminated) {
 
 TEST_F(PortTakeoverTest, AnEndThatWasAskedForIsNoCrash) {
   // terminate_child had ordered the end when its program died: the successor took the end for a crash and restarted the child.
-  keep(T("{child, s, a}"), tuple(spec("a"), atom("stopping")));
+  keep(T("{child, s, a}"), tuple(spec("a"), atom("stopping"), integer(1)));
   supervisor(list({T("#{id => a, spec => '$1', pid => '$2', token => 1, request => none, seq => 1, exited => shutdown}", spec("a"), pid(100)), running("b", 101), running("c", 102)}));
   begin();
   for (const Term& start : orders("start_child")) EXPECT_NE(start[3], atom("a"));
@@ -140,11 +143,52 @@ TEST_F(PortTakeoverTest, AStartThatWorkedMeanwhileIsAnsweredAsOne) {
 }
 
 TEST_F(PortTakeoverTest, AFailedStartOfARestartIsTriedAgain) {
-  keep(T("{child, s, a}"), tuple(spec("a"), atom("restarting")));
+  keep(T("{child, s, a}"), tuple(spec("a"), atom("restarting"), integer(1)));
   supervisor(list({T("#{id => a, spec => '$1', pid => undefined, token => 5, request => none, seq => 1, failed => nope}", spec("a")), running("b", 101), running("c", 102)}));
   begin();
   EXPECT_EQ(order("start_child")[3], atom("a"));
   EXPECT_TRUE(ordered("{child_done, s, 5}"));
+}
+
+// The predecessor had ended c, which had crashed or was the newest, and was ending b and a.
+TEST_F(PortTakeoverTest, AGroupRestartThatIsHalfWayIsFinished) {
+  supervisor(list({placed("a", 100, 1), placed("b", 101, 2)}), "{one_for_all, 3, 5}");
+  keep(T("{child, s, a}"), tuple(spec("a"), atom("to_restart"), integer(1)));
+  keep(T("{child, s, b}"), tuple(spec("b"), atom("to_restart"), integer(2)));
+  keep(T("{child, s, c}"), tuple(spec("c"), atom("restarting"), integer(3)));
+  begin();
+  EXPECT_TRUE(orders("start_child").empty()) << text();
+  EXPECT_EQ(order("exit_child")[2], pid(101)) << "the newest of those that have not ended";
+  input("{child_exited, s, '$1', shutdown}", pid(101));
+  input("{child_exited, s, '$1', shutdown}", pid(100));
+  std::uint32_t next = 200;
+  for (const char* id : {"a", "b", "c"}) {
+    const Term start = orders("start_child").back();
+    EXPECT_EQ(start[3], atom(id));
+    input("{child_started, s, '$1', {ok, '$2'}}", start[2], pid(next++));
+  }
+  EXPECT_EQ(orders("start_child").size(), 3u) << text();
+  EXPECT_EQ(call(atom("which_children")), T("[{c, '$3', worker, [m]}, {b, '$2', worker, [m]}, {a, '$1', worker, [m]}]", pid(200), pid(201), pid(202)));
+}
+
+// The predecessor had begun to end its children when it died: the successor went on with those that were left, and started the others again.
+TEST_F(PortTakeoverTest, AnEndByIntensityOrAutoShutdownGoesOn) {
+  keep(T("{ending, s}"), atom("gave_up"));
+  keep(T("{child, s, b}"), tuple(spec("b"), atom("stopping"), integer(2)));
+  supervisor(list({placed("a", 100, 1), placed("b", 101, 2)}));
+  begin();
+  EXPECT_EQ(order("exit_child")[2], pid(101));
+  input("{child_exited, s, '$1', shutdown}", pid(101));
+  input("{child_exited, s, '$1', shutdown}", pid(100));
+  EXPECT_EQ(order("supervisor_ended"), T("{supervisor_ended, s, shutdown}"));
+  EXPECT_TRUE(orders("start_child").empty()) << text();
+}
+
+TEST_F(PortTakeoverTest, TheOrderOfTheTableIsThePredecessors) {
+  supervisor(list({placed("c", 102, 3), placed("b", 101, 5), placed("a", 100, 8)}), "{rest_for_one, 3, 5}");
+  begin();
+  input("{child_exited, s, '$1', boom}", pid(101));
+  EXPECT_EQ(order("exit_child")[2], pid(100)) << "a was after b";
 }
 
 TEST_F(PortTakeoverTest, AChangeSentToAnotherMemberIsAnsweredOnce) {

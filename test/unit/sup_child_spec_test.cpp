@@ -56,12 +56,23 @@ TEST(SupervisorFlagTerms, TupleAndMapMeanTheSame) {
   EXPECT_EQ(to_term(std::get<SupervisorFlags>(from_tuple)), to_term(std::get<SupervisorFlags>(from_map)));
 }
 
+TEST(SupervisorFlagTerms, EveryStrategyAndAutoShutdownIsReadAndWritten) {
+  for (const char* strategy : {"one_for_one", "one_for_all", "rest_for_one"}) {
+    for (const char* auto_shutdown : {"never", "any_significant", "all_significant"}) {
+      const Term flags = T(std::string("#{strategy => ") + strategy + ", intensity => 2, period => 9, auto_shutdown => " + auto_shutdown + "}");
+      const auto checked = check_flags(flags);
+      ASSERT_TRUE(std::holds_alternative<SupervisorFlags>(checked)) << to_text(flags);
+      EXPECT_EQ(to_term(std::get<SupervisorFlags>(checked)), flags);
+    }
+  }
+}
+
 TEST(SupervisorFlagTerms, WhatIsWrongIsNamedAsOtpNamesIt) {
   const std::pair<const char*, const char*> cases[] = {
       {"{one_for_two, 1, 5}", "{invalid_strategy, one_for_two}"}, {"{one_for_one, -1, 5}", "{invalid_intensity, -1}"},
       {"{one_for_one, 1, 0}", "{invalid_period, 0}"},             {"#{auto_shutdown => maybe}", "{invalid_auto_shutdown, maybe}"},
       {"[one_for_one]", "{invalid_type, [one_for_one]}"},         {"{simple_one_for_one, 1, 5}", "{invalid_strategy, simple_one_for_one}"},
-      {"{one_for_all, 1, 5}", "{unsupported_strategy, one_for_all}"}};
+      {"#{strategy => simple_one_for_one}", "{invalid_strategy, simple_one_for_one}"}};
   for (const auto& [flags, reason] : cases) {
     const auto checked = check_flags(T(flags));
     ASSERT_TRUE(std::holds_alternative<Term>(checked)) << flags;

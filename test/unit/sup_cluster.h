@@ -74,7 +74,7 @@ class SupCluster : public testing::Test {
     config.epmd_host = "h";
     Node& node = net.add_node(config, &m.pool);
     m.workers.add<Counter>("Elixir.Counter");
-    m.supervision = std::make_unique<Supervision>(node, m.view, m.workers, *m.native);
+    m.supervision = std::make_unique<Supervision>(node, m.view, m.workers, *m.native, Supervision::Top{top_intensity, [this, name](ProcessContext&, const std::string&) { gave_up.push_back(name); }});
     if (define) define(m);
     net.start(name);
     drive();
@@ -198,6 +198,8 @@ class SupCluster : public testing::Test {
     return answer.ok ? answer.value.to_int64() : -1;
   }
 
+  std::optional<TopIntensity> top_intensity;  // of members that are added from then on
+  std::vector<std::string> gave_up;           // whose top supervisor did
   std::vector<std::unique_ptr<Member>> retired;  // outlive the nodes that used them
   std::map<std::string, std::unique_ptr<Member>> members;
 

@@ -422,11 +422,11 @@ TEST_F(BeamDefinitions, HandlersThatDoNotAnswerAListAreReportedOnceAndTheirLastL
 }
 
 TEST_F(BeamDefinitions, ThatAreMalformedAreReportedWithOtpsTermAndNothingRuns) {
-  init = T("{ok, {{one_for_all, 3, 5}, []}}");
+  init = T("{ok, {{simple_one_for_one, 3, 5}, []}}");
   add_beam();
   add_reading("a@h");
   wait(std::chrono::milliseconds(500));
-  EXPECT_TRUE(net.logged("a@h", "{supervisor_data,{unsupported_strategy,one_for_all}}"));
+  EXPECT_TRUE(net.logged("a@h", "{supervisor_data,{invalid_strategy,simple_one_for_one}}"));
   EXPECT_EQ(local("a@h"), nullptr);
 }
 

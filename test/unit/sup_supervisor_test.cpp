@@ -1,84 +1,9 @@
-#include "sup/supervisor.h"
-
-#include <gtest/gtest.h>
-
-#include <set>
+#include "sup_supervisor_fixture.h"
 
 namespace supervisorring {
 namespace {
 
-Term T(std::string_view text) {
-  auto term = parse_term(text);
-  EXPECT_TRUE(term) << text << ": " << (term ? "" : term.error());
-  return term ? *term : Term();
-}
-
-// A supervisor and a world in which children start at once, and end when told to, unless a test says otherwise.
-class LocalSupervisor : public testing::Test {
- protected:
-  void make(const char* flags = "{one_for_one, 3, 5}") {
-    sup = std::make_unique<Supervisor>(atom("Elixir.S"), std::get<SupervisorFlags>(check_flags(T(flags))));
-  }
-  void SetUp() override { make(); }
-
-  Term call(const Term& request) {
-    const CallId id = next_call++;
-    sup->call(id, request, now);
-    drive();
-    return replies.contains(id) ? replies[id] : atom("no_reply_yet");
-  }
-  Term call(std::string_view request) { return call(T(request)); }
-  Term start(std::string_view id, std::string_view restart = "permanent", std::string_view shutdown = "5000") {
-    return call("{start_child, {" + std::string(id) + ",{m,f,[]}," + std::string(restart) + "," + std::string(shutdown) + ",worker,[m]}}");
-  }
-  Term new_pid() { return Term::pid(atom("n@h"), ++last_pid, 0, 1); }
-
-  void drive() {
-    for (;;) {
-      auto effects = sup->take_effects();
-      if (effects.empty()) return;
-      for (auto& effect : effects) std::visit([this](auto& e) { perform(e); }, effect);
-    }
-  }
-  void perform(SupStart& e) {
-    ++starts;
-    if (hold_starts) return held.push_back(e);
-    if (fail_starts > 0) {
-      --fail_starts;
-      return sup->start_failed(e.token, atom("broken"), now);
-    }
-    sup->started(e.token, new_pid(), now);
-  }
-  void perform(SupAbandon& e) { abandoned.push_back(e.token); }
-  void perform(SupExitChild& e) {
-    signals.push_back(tuple(e.pid, e.reason));
-    if (ignore_signals && !e.reason.is_atom("kill")) return;
-    sup->exited(e.pid, e.reason.is_atom("kill") ? atom("killed") : exit_reason.value_or(e.reason), now);
-  }
-  void perform(SupReply& e) { replies[e.call] = e.value; }
-  void perform(SupReport& e) { reports.push_back(e.text); }
-  void perform(SupEnd& e) { end = e.reason; }
-
-  Term pid_of(std::string_view id) { return sup->find(T(id))->pid; }
-  void exits(std::string_view id, std::string_view reason) {
-    sup->exited(pid_of(id), T(reason), now);
-    drive();
-  }
-
-  std::unique_ptr<Supervisor> sup;
-  Instant now{std::chrono::seconds(100)};
-  CallId next_call = 1;
-  std::uint32_t last_pid = 0;
-  int starts = 0, fail_starts = 0;
-  bool hold_starts = false, ignore_signals = false;
-  std::optional<Term> exit_reason;
-  std::vector<SupStart> held;
-  std::vector<StartToken> abandoned;
-  std::vector<Term> signals;
-  std::map<CallId, Term> replies;
-  std::vector<std::string> reports;
-  std::optional<Term> end;
-};
+using LocalSupervisor = SupervisorFixture;
 
 TEST_F(LocalSupervisor, AStartedChildIsAnsweredWithItsPid) {
   const Term reply = start("a");
@@ -314,24 +239,6 @@ TEST_F(LocalSupervisor, AChildThatWasMovedAwayIsForgottenAndItsEndIsOfNoInterest
   drive();
   EXPECT_EQ(starts, 1);
   EXPECT_EQ(call("which_children"), T("[]"));
-}
-
-TEST_F(LocalSupervisor, AnySignificantChildThatEndsEndsTheSupervisor) {
-  make("#{auto_shutdown => any_significant}");
-  call("{start_child, #{id => a, start => {m,f,[]}, restart => temporary, significant => true}}");
-  start("b");
-  exits("a", "normal");
-  EXPECT_EQ(end, atom("shutdown"));
-}
-
-TEST_F(LocalSupervisor, AllSignificantWaitsForTheLastOfThem) {
-  make("#{auto_shutdown => all_significant}");
-  for (const char* id : {"a", "b"})
-    call("{start_child, #{id => " + std::string(id) + ", start => {m,f,[]}, restart => transient, significant => true}}");
-  exits("a", "normal");
-  EXPECT_FALSE(end);
-  exits("b", "normal");
-  EXPECT_EQ(end, atom("shutdown"));
 }
 
 TEST_F(LocalSupervisor, AReplacementIsToldWhomItReplaces) {

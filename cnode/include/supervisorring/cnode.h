@@ -40,6 +40,9 @@ struct cnode_options {
   bool force = false;                    // join although this node cannot run what the cluster runs
   std::chrono::milliseconds join_timeout{5000};  // how long a silent member of the ring file is waited for
   std::chrono::seconds tick_time{60};    // a node from which nothing comes for so long is given up; the same on every node (net_ticktime)
+  // A supervisor that ended here is started again; more than so many ends within so many seconds, and the node leaves and run() returns 11.
+  int top_restarts = 3;                  // negative: none is started again until other members run it again
+  std::chrono::seconds top_period{5};
   bool published = false;                // visible in nodes(); otherwise hidden
   std::uint16_t epmd_port = 0;           // 0: the environment's ERL_EPMD_PORT, else 4369
   std::string log_level = "info";        // debug, info, notice, warning or error; lines go to stderr

@@ -30,6 +30,7 @@ struct CompositionConfig {
   std::function<void()> on_removed;  // empty: leaves, forgets and ends
   std::function<void()> on_started;
   std::optional<TopIntensity> top_intensity;  // none: a supervisor that has ended is not started again here
+  std::size_t max_concurrent_starts = 0;      // of one supervisor; 0: as many as is usual
   std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which the node lives, as in NodeConfig
 };
 

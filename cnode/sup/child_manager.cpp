@@ -225,7 +225,7 @@ void ChildManager::pump(Instant now) {
 }
 
 void ChildManager::pump_starts(Instant now) {
-  while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < kMaxStartsInFlight) {
+  while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < max_starts_) {
     const Term id = std::move(to_start_.front());
     to_start_.pop_front();
     if (queued_to_start_.erase(id) == 0) continue;

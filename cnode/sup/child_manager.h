@@ -33,7 +33,7 @@
 namespace supervisorring {
 
 inline constexpr std::size_t kMaxMovesInFlight = 64;     // outgoing: bounds frozen children and states in memory
-inline constexpr std::size_t kMaxStartsInFlight = 256;   // bounds what a ring change puts on the worker pool at once
+inline constexpr std::size_t kMaxStartsInFlight = 256;   // unless limit_starts(): bounds what a ring change puts on the worker pool at once
 inline constexpr std::size_t kMaxHeldCopies = 4'096;     // incoming: 64 from each of 64 members
 inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
@@ -112,6 +112,8 @@ class ChildManager {
   void all_are_named(Instant now);
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
+  // How many children may be starting at once. REQUIRES: > 0
+  void limit_starts(std::size_t most) { max_starts_ = most; }
   // The ring as it is now. `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -149,7 +151,10 @@ class ChildManager {
   bool settled() const { return settled_; }
   std::size_t moves_in_flight() const { return out_.size(); }
   std::size_t known_children() const { return entries_.size(); }
-  struct Status { std::size_t waiting_to_start, starting, asked_for, waiting_to_move, moving, arriving; };
+  struct Status {
+    std::size_t waiting_to_start, starting, asked_for, waiting_to_move, moving, arriving;
+    std::size_t all() const { return waiting_to_start + starting + asked_for + waiting_to_move + moving + arriving; }
+  };
   Status status() const;
   // Children that move, wait, or failed to: {Id, What}, at most `limit`.
   std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
@@ -293,6 +298,7 @@ class ChildManager {
   const Term supervisor_;
   const Term self_;
   std::uint64_t next_move_;
+  std::size_t max_starts_ = kMaxStartsInFlight;
   const Supervisor* local_ = nullptr;
   std::function<bool(const ChildSpec&)> native_;
 

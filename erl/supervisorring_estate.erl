@@ -5,7 +5,7 @@
 %%   requests        what has come for the program and is not answered yet, oldest first.
 %%                   A request has a tag; the message that answers it begins with the tag.
 %%                   A row of tag `once' is delivered and forgotten
-%%   children        one row for each child (#child{}), and who a pid is
+%%   children        one row for each child (#child{}); whose a pid, or the token of a failed start, is
 %%   supervisors     the supervisors that run here
 %%
 %% The process itself watches the global supervisors: when one is gone for good, so is
@@ -19,7 +19,7 @@
 -export([keep/2, unkeep/1, kept/0, get/2, set/2, forget_children/1]).
 -export([add_request/2, request/1, requests/0, requests/1, mark_sent/2, end_request/1, drop_request/1,
          finish_run/2]).
--export([add_child/1, started/3, failed/2, exited/2, child/1, child_of/1, children/0, children/1,
+-export([add_child/1, started/2, failed/3, exited/2, child/1, child_of/1, children/0, children/1,
          update_child/2, remove_child/1, remove_failed/1]).
 -export([add_supervisor/3, supervisor/1, handlers/1, definition/1, supervisors/0, update_supervisor/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
@@ -154,26 +154,26 @@ forget_children(Sup) ->
 
 %% Children
 
-%% Notes a child that is about to be started.
--spec add_child(child()) -> ok.
+%% Notes a child that is about to be started, unless there is one of that name.
+-spec add_child(child()) -> boolean().
 add_child(Child) ->
-    true = ets:insert(?CHILDREN, Child),
-    ok.
+    ets:insert_new(?CHILDREN, Child).
 
-%% The child runs.
--spec started(key(), Keeper :: pid(), pid()) -> ok.
-started(Key, Keeper, Pid) ->
-    case ets:update_element(?CHILDREN, Key, [{#child.pid, Pid}, {#child.state, running},
-                                             {#child.keeper, Keeper}]) of
+%% The child runs; its keeper stands in the row.
+-spec started(key(), pid()) -> ok.
+started(Key, Pid) ->
+    case ets:update_element(?CHILDREN, Key, [{#child.pid, Pid}, {#child.state, running}]) of
         true -> true = ets:insert(?PIDS, {Pid, Key}), ok;
         false -> ok
     end.
 
-%% The start has failed; the row stays until the program has taken note of it.
--spec failed(key(), Reason :: term()) -> ok.
-failed(Key, Reason) ->
-    _ = ets:update_element(?CHILDREN, Key, {#child.state, {failed, Reason}}),
-    ok.
+%% The start of that token has failed; the row stays until the program has taken note of it.
+-spec failed(key(), Token :: integer(), Reason :: term()) -> ok.
+failed(Key, Token, Reason) ->
+    case ets:update_element(?CHILDREN, Key, {#child.state, {failed, Reason}}) of
+        true -> true = ets:insert(?PIDS, {Token, Key}), ok;
+        false -> ok
+    end.
 
 %% The child has ended; the row stays until the program has taken note of it.
 -spec exited(key(), Reason :: term()) -> ok.
@@ -218,15 +218,22 @@ update_child(Key, Fields) ->
 remove_child(Key) ->
     case ets:take(?CHILDREN, Key) of
         [#child{pid = Pid}] when is_pid(Pid) -> _ = ets:delete(?PIDS, Pid), ok;
+        [#child{token = Token, state = {failed, _}}] -> _ = ets:delete(?PIDS, Token), ok;
         _ -> ok
     end.
 
 %% Forgets the start of that token, which has failed.
 -spec remove_failed(Token :: integer()) -> ok.
 remove_failed(Token) ->
-    [remove_child(Key) || #child{key = Key, state = {failed, _}}
-                              <- ets:match_object(?CHILDREN, #child{token = Token, _ = '_'})],
-    ok.
+    case ets:take(?PIDS, Token) of
+        [{_, Key}] ->
+            case child(Key) of
+                #child{token = Token, state = {failed, _}} -> remove_child(Key);
+                _ -> ok
+            end;
+        [] ->
+            ok
+    end.
 
 %% Supervisors. What one consists of (its definition) may be large and is apart from who it
 %% is, which is read for every order.
@@ -284,8 +291,8 @@ init([]) ->
      || {Table, Type, Options} <- [{?VALUES, set, [{read_concurrency, true}]},
                                    {?REQUESTS, ordered_set, []},
                                    {?TAGS, set, []},
-                                   {?CHILDREN, set, [{keypos, #child.key}]},
-                                   {?PIDS, set, []},
+                                   {?CHILDREN, set, [{keypos, #child.key}, {write_concurrency, true}]},
+                                   {?PIDS, set, [{write_concurrency, true}]},
                                    {?SUPERVISORS, set, []}]],
     supervisorring_ring:new(),
     {ok, #{}}.

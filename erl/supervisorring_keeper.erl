@@ -50,10 +50,10 @@ init({Key, Generation, Token}, Parent, Start) ->
     process_flag(trap_exit, true),
     Result = start(Start),
     case Result of
-        {ok, Pid} -> supervisorring_estate:started(Key, self(), Pid);
-        {ok, Pid, _Info} -> supervisorring_estate:started(Key, self(), Pid);
-        ignore -> Pid = none, supervisorring_estate:failed(Key, ignore);
-        {error, Reason} -> Pid = none, supervisorring_estate:failed(Key, Reason)
+        {ok, Pid} -> supervisorring_estate:started(Key, Pid);
+        {ok, Pid, _Info} -> supervisorring_estate:started(Key, Pid);
+        ignore -> Pid = none, supervisorring_estate:failed(Key, Token, ignore);
+        {error, Reason} -> Pid = none, supervisorring_estate:failed(Key, Token, Reason)
     end,
     supervisorring_inbox:child_started(Key, Generation, Token, Result),
     case Pid of

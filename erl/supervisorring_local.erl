@@ -1,19 +1,20 @@
 %% <Sup>: the local supervisor, as others see it.
 %%
-%% Its mind is the program, as that of every relay; it answers OTP's supervisor calls
+%% Its mind is the program (supervisorring_process); it answers OTP's supervisor calls
 %% through it. Beside that it is the parent of the keepers of its children, so that the
 %% processes hang together as in any supervision tree, and stops its children by itself,
 %% the newest first, when its own parent stops it or the lease ends: that must not need
 %% the program.
 -module(supervisorring_local).
+-behaviour(supervisorring_process).
 
 -include("supervisorring.hrl").
 
 -export([start_link/1, stop_children/1]).
 -export([init/2]).
--export([system_continue/3, system_terminate/4, system_code_change/4, system_get_state/1]).
+-export([handle/2, finish/2, shown/1]).
 
--record(local, {sup :: supervisorring:sup(), parent :: pid(), debug = []}).
+-record(local, {sup :: supervisorring:sup(), parent :: pid()}).
 
 %% Starts the process; called by the global supervisor.
 -spec start_link(supervisorring:sup()) -> {ok, pid()} | {error, term()}.
@@ -38,7 +39,7 @@ init(Parent, Sup) ->
         ok ->
             await_orphans(Sup),
             ok = proc_lib:init_ack({ok, self()}),
-            loop(#local{sup = Sup, parent = Parent});
+            supervisorring_process:enter(?MODULE, Parent, #local{sup = Sup, parent = Parent});
         {error, _} = Error ->
             proc_lib:init_ack(Error)
     end.
@@ -74,32 +75,26 @@ await_orphans(Sup) ->
     [receive {'DOWN', Monitor, process, _, _} -> ok end || Monitor <- Monitors],
     supervisorring_estate:forget_children(Sup).
 
-loop(#local{sup = Sup, parent = Parent, debug = Debug} = Local) ->
-    receive
-        {system, From, Request} ->
-            sys:handle_system_msg(Request, From, Parent, ?MODULE, Debug, Local);
-        {'EXIT', Parent, Reason} ->
-            terminate(Local, Reason);
-        {'EXIT', From, Reason} ->
-            ended(Sup, From, Reason),
-            loop(Local);
-        {?ORDER, {ended, Reason}} ->
-            end_children(Sup),
-            exit(Reason);
-        {?ORDER, {stop_children, Alias}} ->
-            end_children(Sup),
-            Alias ! {Alias, stopped},
-            loop(Local);
-        {?ORDER, {start, Key}} ->
-            start(Key),
-            loop(Local);
-        {?ORDER, Order} ->
-            supervisorring_relay:carry_out(Order),
-            loop(Local);
-        Message ->
-            supervisorring_relay:forward(Message),
-            loop(Local)
-    end.
+-spec handle(Message :: term(), #local{}) -> #local{}.
+handle({'EXIT', Parent, Reason}, #local{parent = Parent} = Local) ->
+    finish(Reason, Local);
+handle({'EXIT', From, Reason}, #local{sup = Sup} = Local) ->
+    ended(Sup, From, Reason),
+    Local;
+handle({?ORDER, {ended, Reason}}, Local) ->
+    finish(Reason, Local);
+handle({?ORDER, {stop_children, Alias}}, #local{sup = Sup} = Local) ->
+    end_children(Sup),
+    Alias ! {Alias, stopped},
+    Local;
+handle({?ORDER, {start, Key}}, Local) ->
+    start(Key),
+    Local;
+handle({?ORDER, _Late}, Local) ->
+    Local;
+handle(Message, Local) ->
+    supervisorring_process:forward(Message),
+    Local.
 
 %% The row is gone when the children were stopped meanwhile.
 start(Key) ->
@@ -130,7 +125,7 @@ ended(Sup, From, Reason) ->
             supervisorring_estate:remove_child(Key),
             supervisorring_inbox:report({proxy_exit, From, From, Reason});
         [#child{key = Key, state = starting, generation = Generation, token = Token}] ->
-            supervisorring_estate:failed(Key, Reason),
+            supervisorring_estate:failed(Key, Token, Reason),
             supervisorring_inbox:child_started(Key, Generation, Token, {error, Reason});
         [_Ended] ->
             ok;
@@ -138,7 +133,8 @@ ended(Sup, From, Reason) ->
             supervisorring_inbox:report({exit, self(), From, Reason})
     end.
 
-terminate(#local{sup = Sup}, Reason) ->
+-spec finish(Reason :: term(), #local{}) -> no_return().
+finish(Reason, #local{sup = Sup}) ->
     end_children(Sup),
     exit(Reason).
 
@@ -168,22 +164,7 @@ patience(#child{kind = keeper, state = starting, spec = Spec}) ->
 patience(_Running) ->
     infinity.
 
-%% System messages
-
--spec system_continue(pid(), [sys:dbg_opt()], #local{}) -> no_return().
-system_continue(_Parent, Debug, Local) ->
-    loop(Local#local{debug = Debug}).
-
--spec system_terminate(term(), pid(), [sys:dbg_opt()], #local{}) -> no_return().
-system_terminate(Reason, _Parent, _Debug, Local) ->
-    terminate(Local, Reason).
-
--spec system_code_change(#local{}, module(), term(), term()) -> {ok, #local{}}.
-system_code_change(Local, _Module, _OldVsn, _Extra) ->
-    {ok, Local}.
-
 %% The children that run here, oldest first.
--spec system_get_state(#local{}) -> {ok, term()}.
-system_get_state(#local{sup = Sup}) ->
-    {ok, [{Id, Pid} || #child{key = {_, Id}, state = running, pid = Pid}
-                           <- supervisorring_estate:children(Sup)]}.
+-spec shown(#local{}) -> [{supervisorring:id(), pid()}].
+shown(#local{sup = Sup}) ->
+    [{Id, Pid} || #child{key = {_, Id}, state = running, pid = Pid} <- supervisorring_estate:children(Sup)].

@@ -211,19 +211,26 @@ connect(Node) ->
 
 %% Children
 
-%% A row of an earlier child of that name, whose end the program knows, gives way.
-start(#child{key = {Sup, _} = Key, token = Token} = Child, #orders{generation = Generation} = Orders) ->
-    case supervisorring_estate:child(Key) of
-        #child{state = running, pid = Pid} ->
-            supervisorring_inbox:child_started(Key, Generation, Token, {error, {already_started, Pid}});
-        #child{state = starting, token = Other} when Other =/= Token ->
-            supervisorring_inbox:child_started(Key, Generation, Token, {error, {already_started, undefined}});
-        _ ->
-            supervisorring_estate:remove_child(Key),
-            supervisorring_estate:add_child(Child#child{generation = Generation}),
-            order(Sup, {start, Key}) =:= ok orelse cannot_start(Child, Generation)
+start(#child{key = {Sup, _} = Key} = Ordered, #orders{generation = Generation} = Orders) ->
+    Child = Ordered#child{generation = Generation},
+    case supervisorring_estate:add_child(Child) orelse give_way(supervisorring_estate:child(Key), Child) of
+        true -> order(Sup, {start, Key}) =:= ok orelse cannot_start(Child, Generation);
+        false -> ok
     end,
     Orders.
+
+%% A row of an earlier child of that name, whose end the program knows, gives way.
+give_way(#child{state = running, pid = Pid}, Child) ->
+    not_started({already_started, Pid}, Child);
+give_way(#child{state = starting, token = Other}, #child{token = Token} = Child) when Other =/= Token ->
+    not_started({already_started, undefined}, Child);
+give_way(_Earlier, #child{key = Key} = Child) ->
+    supervisorring_estate:remove_child(Key),
+    supervisorring_estate:add_child(Child).
+
+not_started(Reason, #child{key = Key, generation = Generation, token = Token}) ->
+    supervisorring_inbox:child_started(Key, Generation, Token, {error, Reason}),
+    false.
 
 cannot_start(#child{key = Key, token = Token}, Generation) ->
     supervisorring_estate:remove_child(Key),

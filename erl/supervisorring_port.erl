@@ -1,11 +1,10 @@
-%% The owner of the program: starts it as a port, hands over what comes for it, has its
-%% orders carried out (supervisorring_orders), and replaces it when it dies.
+%% The owner of the program: starts it as a port, hands over what comes for it
+%% (supervisorring_delivery), has its orders carried out (supervisorring_orders), and
+%% replaces it when it dies.
 %%
-%% A life of the program is a generation. It begins with `attach', which tells the program
-%% all that its predecessor left (supervisorring_estate); what nobody has answered yet
-%% follows. A program that is silent for a second is killed by its operating system's pid.
-%% The first successor is started at once; after three lives of less than a second they
-%% are spaced.
+%% A life of the program is a generation. A program that is silent for a second is killed by
+%% its operating system's pid. The first successor is started at once; after three lives of
+%% less than a second they are spaced.
 %%
 %% The lease: without a program children run on for lease_ms, counted from the last sign
 %% of life. Then they are stopped first, and only then gossip is no longer acknowledged, so
@@ -26,12 +25,11 @@
 -record(state,
         {phase = down :: down | starting | attached | left,
          port :: port() | undefined,
+         delivery = supervisorring_delivery:none(0) :: supervisorring_delivery:delivery(),
          os_pid :: non_neg_integer() | undefined,
          node :: node() | undefined,           % this node's name when the program attached
          generation = 0 :: non_neg_integer(),
          orders = supervisorring_orders:new(0) :: supervisorring_orders:orders(),
-         inherited = [] :: [Token :: integer()], % starts that the predecessor ordered
-         writer = supervisorring_writer:new() :: supervisorring_writer:writer(),
          silent = 0 :: non_neg_integer(),      % ticks
          started_at = 0 :: integer(),
          short_lives = 0 :: non_neg_integer(),
@@ -41,6 +39,8 @@
          lease = running :: running | ending | ended,
          why_none = starting :: term(),        % why there is no program
          leaving :: gen_server:from() | undefined}).
+
+-type noreply() :: {noreply, #state{}} | {noreply, #state{}, 0 | 1}.
 
 %% Starts the owner, and by it the program.
 -spec start_link() -> {ok, pid()} | {error, term()}.
@@ -73,64 +73,80 @@ init([]) ->
     {ok, #state{generation = supervisorring_estate:get(generation, 0), sign_of_life = now_ms()},
      {continue, start}}.
 
--spec handle_continue(start, #state{}) -> {noreply, #state{}}.
+-spec handle_continue(start, #state{}) -> noreply().
 handle_continue(start, State) ->
-    {noreply, start_program(State)}.
+    noreply(start_program(State)).
 
--spec handle_call(program | {leave, boolean()} | term(), gen_server:from(), #state{}) ->
-          {reply, ok | map(), #state{}} | {noreply, #state{}}.
-handle_call(program, _From, #state{os_pid = OsPid, generation = Generation, ready = Ready} = State) ->
-    {reply, #{os_pid => OsPid, generation => Generation, ready => Ready}, State};
+-spec handle_call(program | {leave, boolean()} | term(), gen_server:from(), #state{}) -> noreply().
+handle_call(program, From, #state{os_pid = OsPid, generation = Generation, ready = Ready} = State) ->
+    gen_server:reply(From, #{os_pid => OsPid, generation => Generation, ready => Ready}),
+    noreply(State);
 handle_call({leave, Forget}, From, #state{phase = attached, leaving = undefined} = State) ->
-    {noreply, write({leave, Forget}, State#state{leaving = From})};
-handle_call({leave, _Forget}, _From, #state{phase = attached} = State) ->
-    {reply, ok, State};
-handle_call({leave, _Forget}, _From, State) ->
-    {reply, ok, program_left(State)};
+    noreply(tell({leave, Forget}, State#state{leaving = From}));
+handle_call({leave, _Forget}, From, #state{phase = attached} = State) ->
+    gen_server:reply(From, ok),
+    noreply(State);
+handle_call({leave, _Forget}, From, State) ->
+    State1 = program_left(State),
+    gen_server:reply(From, ok),
+    noreply(State1);
 handle_call(_Unknown, _From, State) ->
-    {noreply, State}.
+    noreply(State).
 
--spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+-spec handle_cast(term(), #state{}) -> noreply().
 handle_cast(_Unknown, State) ->
-    {noreply, State}.
+    noreply(State).
 
--spec handle_info(term(), #state{}) -> {noreply, #state{}}.
-handle_info({Port, {data, Frame}}, #state{port = Port} = State) ->
-    {noreply, handle_frame(Frame, State#state{silent = 0, sign_of_life = now_ms()})};
-handle_info({?ORDER, Message}, State) ->
-    {noreply, handle_order(Message, State)};
-handle_info({'DOWN', Monitor, process, Object, Reason}, #state{orders = Orders} = State) ->
+-spec handle_info(term(), #state{}) -> noreply().
+handle_info(timeout, State) ->
+    {noreply, flush(State)};
+handle_info(Message, State) ->
+    noreply(handle(Message, State)).
+
+%% What has gathered for the program is written when no message is left to handle, and before
+%% its orders are carried out, which may take a while.
+noreply(#state{delivery = Delivery} = State) ->
+    case supervisorring_delivery:due(Delivery) of
+        no -> {noreply, State};
+        {within, Milliseconds} -> {noreply, State, Milliseconds};
+        now -> noreply(flush(State))
+    end.
+
+handle({Port, {data, Frame}}, #state{port = Port} = State) ->
+    handle_frame(Frame, flush(State#state{silent = 0, sign_of_life = now_ms()}));
+handle({?ORDER, Message}, State) ->
+    handle_order(Message, State);
+handle({'DOWN', Monitor, process, Object, Reason}, #state{orders = Orders} = State) ->
     {Input, Orders1} = supervisorring_orders:down(Monitor, Object, Reason, Orders),
-    {noreply, tell(Input, State#state{orders = Orders1})};
-handle_info({called, Generation, Id, Result}, #state{orders = Orders} = State) ->
+    tell(Input, State#state{orders = Orders1});
+handle({called, Generation, Id, Result}, #state{orders = Orders} = State) ->
     {Wanted, Orders1} = supervisorring_orders:called(Generation, Id, Orders),
-    {noreply, tell(case Wanted of true -> {called, Id, Result}; false -> none end,
-                   State#state{orders = Orders1})};
-handle_info({nodeup, Node, _Info}, State) ->
-    {noreply, tell({nodeup, Node}, State)};
-handle_info({nodedown, Node, Info}, State) ->
+    tell(case Wanted of true -> {called, Id, Result}; false -> none end,
+         State#state{orders = Orders1});
+handle({nodeup, Node, _Info}, State) ->
+    tell({nodeup, Node}, State);
+handle({nodedown, Node, Info}, State) ->
     Why = proplists:get_value(nodedown_reason, Info, connection_closed),
-    {noreply, tell({nodedown, Node, text(Why)}, State)};
-handle_info({not_connected, Node, Why}, State) ->
-    {noreply, tell({nodedown, Node, Why}, State)};
-handle_info({lane_idle, Lane, Sent}, #state{orders = Orders} = State) ->
-    {noreply, State#state{orders = supervisorring_orders:lane_idle(Lane, Sent, Orders)}};
-handle_info(tick, State) ->
+    tell({nodedown, Node, text(Why)}, State);
+handle({not_connected, Node, Why}, State) ->
+    tell({nodedown, Node, Why}, State);
+handle({lane_idle, Lane, Sent}, #state{orders = Orders} = State) ->
+    State#state{orders = supervisorring_orders:lane_idle(Lane, Sent, Orders)};
+handle(tick, State) ->
     erlang:send_after(?TICK_MS, self(), tick),
-    {noreply, check_lease(check_life(State))};
-handle_info(write_again, State) ->
-    Writer = supervisorring_writer:write_again(State#state.port, State#state.writer),
-    {noreply, State#state{writer = Writer}};
-handle_info(start, State) ->
-    {noreply, start_program(State)};
-handle_info({children_stopped, Count}, State) ->
-    {noreply, lease_ended(Count, State)};
-handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
-    {noreply, program_ended({exit_status, Status}, State)};
-handle_info({'EXIT', Port, Reason}, #state{port = Port} = State) ->
-    {noreply, program_ended(Reason, State)};
-handle_info(_Late, State) ->
-    {noreply, State}.
+    check_lease(check_life(State));
+handle(write_again, #state{delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:write_again(Delivery)};
+handle(start, State) ->
+    start_program(State);
+handle({children_stopped, Count}, State) ->
+    lease_ended(Count, State);
+handle({Port, {exit_status, Status}}, #state{port = Port} = State) ->
+    program_ended({exit_status, Status}, State);
+handle({'EXIT', Port, Reason}, #state{port = Port} = State) ->
+    program_ended(Reason, State);
+handle(_Late, State) ->
+    State.
 
 -spec terminate(term(), #state{}) -> ok.
 terminate(_Reason, #state{port = Port, os_pid = OsPid}) ->
@@ -144,14 +160,13 @@ start_program(#state{phase = down, generation = Before, orders = Orders} = State
     Generation = Before + 1,
     supervisorring_estate:set(generation, Generation),
     State1 = State#state{generation = Generation, started_at = now_ms(), silent = 0, ready = false,
-                         writer = supervisorring_writer:new(),
+                         delivery = supervisorring_delivery:none(Generation),
                          orders = supervisorring_orders:next_life(Generation, Orders)},
     case supervisorring_program:open() of
         {ok, Port, OsPid} ->
             supervisorring_estate:set(os_pid, OsPid),
-            {Attach, Inherited} = supervisorring_attach:input(Generation),
-            write(Attach, State1#state{phase = starting, port = Port, os_pid = OsPid, node = node(),
-                                       inherited = Inherited});
+            State1#state{phase = starting, port = Port, os_pid = OsPid, node = node(),
+                         delivery = supervisorring_delivery:open(Port, Generation)};
         {error, Reason} ->
             program_ended(Reason, State1)
     end;
@@ -170,6 +185,7 @@ program_ended(Reason, #state{started_at = StartedAt} = State) ->
     %% Its orders are void from here on: also for calls and proxies.
     Orders = supervisorring_orders:next_life(State#state.generation, State#state.orders),
     State1 = State#state{phase = down, port = undefined, os_pid = undefined, ready = false,
+                         delivery = supervisorring_delivery:closed(State#state.delivery),
                          short_lives = Short, why_none = Reason, orders = Orders},
     case BackOff of
         0 ->
@@ -203,6 +219,7 @@ program_left(#state{leaving = From} = State) ->
     supervisorring_program:close(State#state.port, undefined),
     supervisorring_estate:set(acks, false),
     refuse_all(State#state{phase = left, port = undefined, leaving = undefined, ready = false,
+                           delivery = supervisorring_delivery:closed(State#state.delivery),
                            lease = ended, why_none = left}).
 
 kill(#state{os_pid = OsPid} = State) ->
@@ -309,7 +326,7 @@ handle_program({heartbeat}, State) ->
     State;
 handle_program({attached, ?PROTOCOL, Version, OsPid}, #state{phase = starting} = State) ->
     log(debug, "program ~ts attached, pid ~b", [Version, OsPid]),
-    hand_over(State#state{phase = attached});
+    State#state{phase = attached, delivery = supervisorring_delivery:attached(State#state.delivery)};
 handle_program({attached, Protocol, Version, _OsPid}, State) ->
     log(error, "~ts speaks version ~p of the protocol (program ~ts), this application ~b",
         [supervisorring_config:program(), Protocol, Version, ?PROTOCOL]),
@@ -335,7 +352,13 @@ handle_program({halt, Status, Why}, State) ->
     log(level({halt, Status, Why}, State), "the program gives up, status ~b: ~ts", [Status, text(Why)]),
     supervisorring_estate:set(acks, false),
     State#state{halted = {halt, Status, Why}};
-handle_program(Order, #state{orders = Orders} = State) ->
+handle_program(Order, #state{delivery = Delivery} = State)
+  when element(1, Order) =:= start_child; element(1, Order) =:= start_proxy ->
+    perform(Order, State#state{delivery = supervisorring_delivery:start_ordered(Delivery)});
+handle_program(Order, State) ->
+    perform(Order, State).
+
+perform(Order, #state{orders = Orders} = State) ->
     try
         State#state{orders = supervisorring_orders:perform(Order, Orders)}
     catch
@@ -344,96 +367,42 @@ handle_program(Order, #state{orders = Orders} = State) ->
             State
     end.
 
-%% What waits for an answer, or has come since the program was told what there is. Ends of
-%% children between the two are in their rows.
-hand_over(State) ->
-    Exited = [Child || #child{kind = keeper, state = {exited, _}} = Child <- supervisorring_estate:children()],
-    State1 = lists:foldl(fun write_exit/2, State, Exited),
-    lists:foldl(fun write_request/2, State1, supervisorring_estate:requests()).
-
 %% What comes for the program
 
-handle_order({input, Input}, #state{phase = attached} = State) ->
-    write(Input, State);
-handle_order({input, Input}, State) ->
-    _ = supervisorring_estate:add_request(once, Input),
-    State;
+handle_order({input, Input}, #state{delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:input(Input, Delivery)};
 handle_order({report, Input}, State) ->
     tell(Input, State);
-handle_order({request, Seq}, #state{phase = attached} = State) ->
-    write_request(Seq, State);
-handle_order({request, Seq}, #state{lease = ended} = State) ->
+handle_order({request, Seq}, #state{lease = ended, phase = Phase} = State) when Phase =/= attached ->
     refuse(Seq, State),
     State;
-handle_order({request, _Seq}, State) ->
-    State;
-handle_order({started, Generation, _Token, Input}, #state{generation = Generation} = State) ->
-    tell(Input, State);
-handle_order({started, _Older, Token, Input}, #state{inherited = Inherited} = State) ->
-    case lists:member(Token, Inherited) of
-        true -> tell(Input, State#state{inherited = lists:delete(Token, Inherited)});
-        false -> State
-    end;
-handle_order({exited, Key, Pid}, #state{phase = attached} = State) ->
-    case supervisorring_estate:child(Key) of
-        #child{pid = Pid, state = {exited, _}} = Child -> write_exit(Child, State);
-        _ -> State
-    end;
-handle_order({exited, _Key, _Pid}, State) ->
+handle_order({request, Seq}, #state{delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:request(Seq, Delivery)};
+handle_order({started, Generation, Token, Input}, #state{delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:started(Generation, Token, Input, Delivery)};
+handle_order({exited, Key, Pid}, #state{delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:exited(Key, Pid, Delivery)};
+handle_order({end_native, Sup, Proxy}, #state{phase = attached, delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:input({end_native, Sup, Proxy}, Delivery)};
+handle_order({end_native, _Sup, Proxy}, State) ->
+    Proxy ! {?ORDER, {end_proxy, shutdown}},
     State;
 handle_order(relay_started, #state{phase = attached} = State) ->
     log(notice, "a process that the program speaks by has been started again: the program is replaced", []),
     kill(State);
-handle_order(relay_started, State) ->
-    State;
 handle_order(_Unknown, State) ->
     State.
 
-%% A program that has been told what there is has to know what has changed since.
-tell(none, State) ->
-    State;
-tell(Input, #state{phase = attached} = State) ->
-    write(Input, State);
-tell(Input, #state{phase = starting} = State) ->
-    _ = supervisorring_estate:add_request(once, Input),
-    State;
-tell(_Input, State) ->
-    State.
+tell(Input, #state{delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:tell(Input, Delivery)}.
 
-write_exit(#child{told = Generation}, #state{generation = Generation} = State) ->
-    State;
-write_exit(#child{key = {Sup, _} = Key, pid = Pid, state = {exited, Reason}},
-           #state{generation = Generation} = State) ->
-    supervisorring_estate:update_child(Key, [{#child.told, Generation}]),
-    write({child_exited, Sup, Pid, Reason}, State).
-
-write_request(Seq, #state{generation = Generation} = State) ->
-    case supervisorring_estate:request(Seq) of
-        none ->
-            State;
-        {_Tag, _Input, Generation} ->
-            State;
-        {once, Input, _} ->
-            supervisorring_estate:drop_request(Seq),
-            write(Input, State);
-        {_Tag, Input, _} ->
-            write_kept(Seq, supervisorring_attach:current(Input), State)
-    end.
-
-write_kept(Seq, none, State) ->
-    supervisorring_estate:drop_request(Seq),
-    State;
-write_kept(Seq, Input, #state{generation = Generation} = State) ->
-    supervisorring_estate:mark_sent(Seq, Generation),
-    write(Input, State).
-
-write(Input, #state{port = Port, writer = Writer} = State) ->
-    case supervisorring_writer:write(Port, Input, Writer) of
-        {over, Bytes} ->
+flush(#state{delivery = Delivery} = State) ->
+    case supervisorring_delivery:flush(Delivery) of
+        {ok, Delivery1} ->
+            State#state{delivery = Delivery1};
+        {over, Bytes, Delivery1} ->
             log(error, "the program has left ~b bytes unread: it is killed", [Bytes]),
-            kill(State#state{writer = supervisorring_writer:new()});
-        Writer1 ->
-            State#state{writer = Writer1}
+            kill(State#state{delivery = Delivery1})
     end.
 
 %%

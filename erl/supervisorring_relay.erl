@@ -1,22 +1,22 @@
-%% A process with a registered name whose mind is the program: what it receives is handed
-%% over, what the program orders it does.
+%% A process with a registered name whose mind is the program (supervisorring_process): what
+%% it receives is handed over.
 %%
-%% It answers system messages (sys) itself. Calls are kept until they are answered, so a
-%% program that dies takes none with it. As 'Elixir.NanoRing' it acknowledges gossip at
+%% Calls are kept until they are answered, so a program that dies takes none with it. As 'Elixir.NanoRing' it acknowledges gossip at
 %% once by itself, while the lease lasts: other members must not take this one for dead
 %% while its program is being replaced.
 -module(supervisorring_relay).
+-behaviour(supervisorring_process).
 
 -include("supervisorring.hrl").
 
 -export([start_link/1, start_manager/4]).
--export([init/1, init_manager/5, forward/1, carry_out/1]).
--export([system_continue/3, system_terminate/4, system_code_change/4, system_get_state/1]).
+-export([init/1, init_manager/5]).
+-export([handle/2, finish/2, shown/1]).
 
 -type role() :: nano_ring | super_sup | peer | {manager, supervisorring:sup()}.
 -export_type([role/0]).
 
--record(relay, {role :: role(), parent :: pid(), debug = [],
+-record(relay, {role :: role(), parent :: pid(),
                 leaving = none :: none | {Monitor :: reference(), Reason :: term()}}).
 
 %% Handing children over takes milliseconds where all are well; the child manager is given a
@@ -47,7 +47,7 @@ init({Role, Parent}) ->
     true = register(name(Role), self()),
     supervisorring_inbox:relay_started(),
     ok = proc_lib:init_ack({ok, self()}),
-    loop(#relay{role = Role, parent = Parent}).
+    supervisorring_process:enter(?MODULE, Parent, #relay{role = Role, parent = Parent}).
 
 %% Runs in the relay's process.
 -spec init_manager(pid(), supervisorring:sup(), module(), term(), {term(), [term()]}) ->
@@ -70,7 +70,7 @@ init_manager(Parent, Sup, Module, Args, {Flags, Specs}) ->
             await_program(Parent)
     end,
     ok = proc_lib:init_ack({ok, self()}),
-    loop(#relay{role = {manager, Sup}, parent = Parent}).
+    supervisorring_process:enter(?MODULE, Parent, #relay{role = {manager, Sup}, parent = Parent}).
 
 take_name(Name) ->
     try register(Name, self())
@@ -92,25 +92,20 @@ await_program(Parent) ->
             exit(Reason)
     end.
 
-loop(#relay{parent = Parent, debug = Debug} = Relay) ->
-    receive
-        {system, From, Request} ->
-            sys:handle_system_msg(Request, From, Parent, ?MODULE, Debug, Relay);
-        {'EXIT', Parent, Reason} ->
-            loop(stop(Relay, Reason));
-        {'DOWN', Monitor, process, _, _} when Monitor =:= element(1, Relay#relay.leaving) ->
-            exit(element(2, Relay#relay.leaving));
-        {'EXIT', From, Reason} ->
-            supervisorring_inbox:report({exit, self(), From, Reason}),
-            loop(Relay);
-        {?ORDER, Order} ->
-            carry_out(Order),
-            loop(Relay);
-        Message ->
-            Relay#relay.role =:= nano_ring andalso acknowledge(Message),
-            forward(Message),
-            loop(Relay)
-    end.
+-spec handle(Message :: term(), #relay{}) -> #relay{}.
+handle({'EXIT', Parent, Reason}, #relay{parent = Parent} = Relay) ->
+    stop(Relay, Reason);
+handle({'EXIT', From, Reason}, Relay) ->
+    supervisorring_inbox:report({exit, self(), From, Reason}),
+    Relay;
+handle({'DOWN', Monitor, process, _, _}, #relay{leaving = {Monitor, Reason}}) ->
+    exit(Reason);
+handle({?ORDER, _Late}, Relay) ->
+    Relay;
+handle(Message, #relay{role = Role} = Relay) ->
+    Role =:= nano_ring andalso acknowledge(Message),
+    supervisorring_process:forward(Message),
+    Relay.
 
 %% The child manager is the first of its supervisor's tree to be stopped. When that is because
 %% the whole system stops, this member leaves now, while its children run and can be handed
@@ -134,60 +129,19 @@ acknowledge({'$gen_cast', {reconcile, _Ring, From, Ref}}) when is_pid(From) ->
 acknowledge(_Message) ->
     ok.
 
-%% Hands a message to the program. What somebody waits for is kept until it is answered;
-%% gossip is not, since it comes again.
--spec forward(Message :: term()) -> ok.
-forward({'$gen_call', {_, Tag}, _} = Message) ->
-    supervisorring_inbox:request_message(Tag, {message, self(), Message});
-forward({'$gen_cast', {onnode, _Id, {_, Ref}, _Fun}} = Message) ->
-    supervisorring_inbox:request_message(Ref, {message, self(), Message});
-forward({'$gen_cast', {get_handler, _Id, {_, Ref}}} = Message) ->
-    supervisorring_inbox:request_message(Ref, {message, self(), Message});
-forward({'$gen_cast', {reconcile, _, _, _}} = Message) ->
-    supervisorring_inbox:report({message, self(), Message});
-forward({_, is_up} = Message) ->
-    supervisorring_inbox:report({message, self(), Message});
-forward(Message) ->
-    supervisorring_inbox:input({message, self(), Message}).
-
-%% What every process with the program's mind does for it.
--spec carry_out(Order :: term()) -> ok.
-carry_out({link, Pid}) ->
-    %% Linking to what is gone raises where exits are not trapped; here they are.
-    true = link(Pid),
-    ok;
-carry_out({unlink, Pid}) ->
-    true = unlink(Pid),
-    ok;
-carry_out({exit_signal, Pid, Reason}) ->
-    true = exit(Pid, Reason),
-    ok;
-carry_out(_Late) ->
-    ok.
-
-%% System messages
-
--spec system_continue(pid(), [sys:dbg_opt()], #relay{}) -> no_return().
-system_continue(_Parent, Debug, Relay) ->
-    loop(Relay#relay{debug = Debug}).
-
--spec system_terminate(term(), pid(), [sys:dbg_opt()], #relay{}) -> no_return().
-system_terminate(Reason, _Parent, _Debug, _Relay) ->
+-spec finish(Reason :: term(), #relay{}) -> no_return().
+finish(Reason, _Relay) ->
     exit(Reason).
 
--spec system_code_change(#relay{}, module(), term(), term()) -> {ok, #relay{}}.
-system_code_change(Relay, _Module, _OldVsn, _Extra) ->
-    {ok, Relay}.
-
 %% What the original's process of that name shows.
--spec system_get_state(#relay{}) -> {ok, term()}.
-system_get_state(#relay{role = nano_ring}) ->
+-spec shown(#relay{}) -> term().
+shown(#relay{role = nano_ring}) ->
     #{node_set := NodeSet, up_set := UpSet} =
         supervisorring_estate:get(ring, #{node_set => none, up_set => none}),
-    {ok, #{'__struct__' => 'Elixir.NanoRing', node_set => NodeSet, up_set => UpSet}};
-system_get_state(#relay{role = {manager, Sup}}) ->
+    #{'__struct__' => 'Elixir.NanoRing', node_set => NodeSet, up_set => UpSet};
+shown(#relay{role = {manager, Sup}}) ->
     #{module := Module, specs := Specs} = supervisorring_estate:definition(Sup),
-    {ok, #{'__struct__' => 'Elixir.Supervisorring.GlobalSup.ChildManager.State',
-           sup_ref => Sup, child_specs => Specs, callback => Module, ring => nil}};
-system_get_state(#relay{role = Role}) ->
-    {ok, Role}.
+    #{'__struct__' => 'Elixir.Supervisorring.GlobalSup.ChildManager.State',
+      sup_ref => Sup, child_specs => Specs, callback => Module, ring => nil};
+shown(#relay{role = Role}) ->
+    Role.

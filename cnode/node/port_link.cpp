@@ -145,7 +145,8 @@ void PortLink::refuse(const std::string& line) {
 void PortLink::handle_frame(BytesView body) {
   const auto input = decode_whole(body);
   if (!input) return refuse("a frame is no term: " + input.error());
-  handle_input(*input);
+  if (!input->is_proper_list() || input->is_nil()) return handle_input(*input);
+  for (const Term& each : input->elements()) handle_input(each);
 }
 
 void PortLink::handle_input(const Term& input) {

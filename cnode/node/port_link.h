@@ -1,7 +1,7 @@
 // PortLink: a node's way out in drop-in. What connections.h is for a standalone node.
 //
 // The program lives beside a BEAM, under that BEAM's name; one link, {packet, 4} with external terms, carries everything. The grammar
-// is in the README ("The port"). Out go orders, all of one step in one frame, which the BEAM carries out in one go; in come inputs, one a frame.
+// is in the README ("The port"). Out go orders, all of one step in one frame, which the BEAM carries out in one go; in come inputs, one a frame or a list of several.
 //
 // Processes that others see are bound to a BEAM process each (ProcessTable): a relay that hands over what it receives, or a native child's proxy. What is
 // sent to a pid or name that no process of this program has goes to the BEAM as an order; monitors and calls of such are held and made there

@@ -117,6 +117,7 @@ void LocalSup::set_timer(ProcessContext& context) {
 }
 
 void LocalSup::start(ProcessContext& context, const SupStart& start) {
+  if (all_->beam && all_->workers.empty()) return start_on_beam(context, start);
   auto worker = all_->workers.resolve(start.spec.start);
   if (!worker && all_->beam) return start_on_beam(context, start);
   const Instant now = context.time().now;
@@ -253,7 +254,7 @@ void LocalSup::drop(ProcessContext& context, const MoveKey& move) {
 }
 
 void LocalSup::freeze(ProcessContext& context, const Term& id, const Term& pid) {
-  freeze_native(context, all_->native, pid, kFreezeTimeout, [this, id, pid](ProcessContext& ctx, Result<std::optional<Term>> state) {
+  freeze_native(context, all_->native, pid, all_->migrate_timeout, [this, id, pid](ProcessContext& ctx, Result<std::optional<Term>> state) {
     to_manager(ctx, [id, pid, state](ChildManager& manager, Instant at) { manager.frozen(id, pid, state, at); });
   });
 }

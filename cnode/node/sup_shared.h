@@ -97,6 +97,7 @@ struct SupervisionState {
   PostBox super_sup_box;
   PostBox top_sup_box;
   TopSup* top_sup = nullptr;  // while its box is open
+  Duration migrate_timeout = kMigrateTimeout;
   Beam* beam = nullptr;  // drop-in only; not owned
 
   SupervisorState* find(const Term& name) const {
@@ -108,7 +109,7 @@ struct SupervisionState {
     const auto it = peers.find(node);
     return it == peers.end() ? nullptr : &it->second;
   }
-  bool can_start(const ChildSpec& spec) const { return static_cast<bool>(workers.resolve(spec.start)); }
+  bool can_start(const ChildSpec& spec) const { return !workers.empty() && workers.resolve(spec.start); }
 };
 
 }  // namespace supervisorring

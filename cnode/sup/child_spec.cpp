@@ -98,6 +98,8 @@ template <class Other>
 OrReason<std::vector<ChildSpec>> check_list(const Term& specs, std::optional<AutoShutdown> auto_shutdown, Other other) {
   std::vector<ChildSpec> children;
   std::unordered_set<Term> ids;
+  children.reserve(specs.elements().size());
+  ids.reserve(specs.elements().size());
   for (const Term& item : specs.elements()) {
     if (other(item)) continue;
     auto checked = check_child_spec(item, auto_shutdown);

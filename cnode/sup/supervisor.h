@@ -16,7 +16,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -77,6 +76,8 @@ class Supervisor {
   void exited(const Term& pid, const Term& reason, Instant now);
   // The running child `id` has been moved to another member: it is forgotten, its pid is of no interest from here on.
   void moved_away(const Term& id, Instant now);
+  // The running child of that pid is to end and stay down, as by terminate_child. False: there is none.
+  bool end_child(const Term& pid, Instant now);
   void timeout(Instant now);
   // Ends all children, the newest first, then itself with `reason`.
   void stop(const Term& reason, Instant now);
@@ -140,7 +141,7 @@ class Supervisor {
     bool abandoned = false;
     bool held = false;               // the start under way is that of a held copy
     std::optional<Instant> kill_at;  // while stopping
-    std::deque<Waiting> waiting;
+    std::vector<Waiting> waiting;
   };
   using Seq = std::uint64_t;
 
@@ -172,7 +173,7 @@ class Supervisor {
   void clear(Seq, Child&);             // OTP's del_child: a temporary child is forgotten, another is down
   void forget(Seq, const Term& id, Instant now);
   void run_waiting(const Term& id, Instant now);
-  void run_all(std::deque<Waiting>, Instant now);
+  void run_all(std::vector<Waiting>, Instant now);
   void continue_stop(Instant now);
   void report_error(std::string_view what, const Child&, const Term& reason);
   void report_shutdown(const Child&, const Term& reason);

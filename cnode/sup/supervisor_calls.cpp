@@ -85,6 +85,15 @@ void Supervisor::handle_terminate_child(CallId call, const Term& request, Instan
   reply(call, atom("ok"));
 }
 
+bool Supervisor::end_child(const Term& pid, Instant now) {
+  const auto it = by_pid_.find(pid);
+  if (it == by_pid_.end()) return false;
+  Child& child = children_.at(it->second);
+  leave_group(it->second);
+  if (child.state == ChildState::running) begin_stopping(it->second, child, now);
+  return true;
+}
+
 void Supervisor::handle_restart_child(CallId call, const Term& request, Instant) {
   const Term& id = request[1];
   if (wait_for_child(call, id, request)) return;
@@ -116,7 +125,7 @@ void Supervisor::handle_get_childspec(CallId call, const Term& request) {
 }
 
 void Supervisor::run_waiting(const Term& id, Instant now) {
-  if (Child* child = find_child(id)) {
+  if (Child* child = find_child(id); child && !child->waiting.empty()) {
     auto waiting = std::move(child->waiting);
     child->waiting.clear();
     run_all(std::move(waiting), now);
@@ -124,7 +133,7 @@ void Supervisor::run_waiting(const Term& id, Instant now) {
 }
 
 // In order. One that makes the child busy again leaves the rest waiting, still in order: they queue up behind it.
-void Supervisor::run_all(std::deque<Waiting> waiting, Instant now) {
+void Supervisor::run_all(std::vector<Waiting> waiting, Instant now) {
   for (Waiting& next : waiting) {
     --waiting_;
     if (stop_reason_) continue;

@@ -99,7 +99,9 @@ class Hasher {
 }  // namespace
 
 std::size_t Term::hash() const noexcept {
-  // Names and nodes are looked up with every message: as Hasher does it, without its stack.
+  // Names, nodes and ids are looked up with every message: as Hasher does it, without its stack.
+  if (type_ == TermType::integer)
+    return static_cast<std::size_t>(mixed(mixed(kSeed, static_cast<std::uint64_t>(type_)), static_cast<std::uint64_t>(u_.integer)));
   if (is_atom()) return static_cast<std::size_t>(mixed(mixed(kSeed, static_cast<std::uint64_t>(type_)), detail::atom_hash(u_.node)));
   return Hasher().run(*this);
 }

@@ -26,7 +26,7 @@ epmd_pid=$!
 umask 077
 head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/cookie"
 mkdir "$dir/ebin"
-erlc -o "$dir/ebin" bench.erl bench_member.erl ../../erl/*.erl
+erlc -W0 -o "$dir/ebin" bench.erl bench_member.erl ../../erl/*.erl
 
 export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin"
 export BENCH_RINGNODE="$build/cnode/cli/ringnode" BENCH_WORKERS="$build/cnode/examples/libcounter.so"

@@ -71,7 +71,7 @@ the_processes_look_as_under_otp(Config) ->
         ?assert(lists:member(Keeper, element(2, process_info(whereis(?SUP), links)))),
         ?assertMatch(#{sup_ref := ?SUP, callback := beam_child, child_specs := [_]},
                      sys:get_state('Elixir.BeamSup.ChildManager')),
-        ?assertMatch({status, _, {module, supervisorring_local}, _}, sys:get_status(?SUP)),
+        ?assertMatch({status, _, {module, supervisorring_process}, _}, sys:get_status(?SUP)),
         ?assertMatch(#{'__struct__' := 'Elixir.NanoRing'}, sys:get_state('Elixir.NanoRing')),
         [begin ok = sys:suspend(Name), ok = sys:resume(Name) end
          || Name <- ['Elixir.NanoRing', ?SUP, 'Elixir.BeamSup.ChildManager', supervisorring_peer]]

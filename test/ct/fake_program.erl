@@ -94,8 +94,12 @@ supervise(Port, State) ->
         {Port, eof} ->
             erlang:halt(0, [{flush, false}]);
         {Port, {data, Frame}} ->
-            {Orders, State1} = handle(binary_to_term(Frame), State),
-            Orders =:= [] orelse orders(Port, Orders),
+            Inputs = case binary_to_term(Frame) of
+                         List when is_list(List) -> List;
+                         Input -> [Input]
+                     end,
+            {Orders, State1} = lists:mapfoldl(fun handle/2, State, Inputs),
+            lists:append(Orders) =:= [] orelse orders(Port, lists:append(Orders)),
             supervise(Port, State1)
     end.
 

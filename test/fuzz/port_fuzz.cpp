@@ -1,6 +1,6 @@
 // What could come over the port, into a drop-in node with a supervisor, a native child and one on the BEAM.
 //
-// The first byte says whether the rest is one input, several that follow each other, or a piece of the stream as it is. Beyond not crashing: what the
+// The first byte says whether the rest is one frame, of an input or of a list of them, several frames, or a piece of the stream as it is. Beyond not crashing: what the
 // program orders is always one list in each frame, and a log line is one line.
 #include <memory>
 #include <string>
@@ -146,6 +146,7 @@ std::vector<std::string> fuzz_seeds() {
   inputs.push_back(tuple(atom("message"), pid(1), tuple(atom("$gen_call"), from, atom("get_up"))));
   inputs.push_back(tuple(atom("message"), pid(2), parse("{'$gen_cast', {terminate, 's.GlobalSup'}}")));
   for (const Term& input : inputs) add(input);
+  add(Term::list(inputs));
   add(Term::list(inputs), 2);
   return seeds;
 }

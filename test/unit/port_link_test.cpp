@@ -176,6 +176,16 @@ TEST_F(PortLinkTest, MalformedInputsAreOneLineEachAndAFloodOfThemIsCut) {
   EXPECT_LT(logged("error").size(), 50u);
 }
 
+TEST_F(PortLinkTest, AFrameMayHoldAListOfInputsWhichAreProcessedInOrderInOneStep) {
+  start();
+  bind("bound", pid(50));
+  clear();
+  input("[{message, '$1', one}, nonsense, {message, '$1', two}, {message, '$1', stop}, {message, '$1', late}]", pid(50));
+  EXPECT_EQ(mail, (std::vector<Term>{atom("one"), atom("two")}));
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_NE(to_text(Term::list(frames[0])).find("expected an input, got nonsense"), std::string::npos);
+}
+
 TEST_F(PortLinkTest, InputsMayBeCutAnywhere) {
   start();
   bind("bound", pid(50));

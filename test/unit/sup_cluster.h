@@ -38,6 +38,9 @@ class Counter : public gen_server {
 
 class SupCluster : public testing::Test {
  protected:
+  static inline const std::vector<std::string> kThree = {"a@h", "b@h", "c@h"};
+  static inline const std::vector<std::string> kTwo = {"a@h", "b@h"};
+
   struct Member {
     explicit Member(const std::string& name) : view(atom(name)) {}
     InlineWorkerPool pool;

@@ -59,7 +59,9 @@ TEST_F(Explained, ThePointIsTheFirstFromTheKeyOn) {
     for (const unsigned char byte : ring->point(i).digest) other += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
     between += key <= other && other < point;
   }
-  if (key <= point) EXPECT_EQ(between, 0u);
+  if (key <= point) {
+    EXPECT_EQ(between, 0u);
+  }
 }
 
 TEST_F(Explained, AChildThatNobodyNamesHasAnOwnerAllTheSame) {

@@ -60,6 +60,7 @@ class worker_registry {
 
   // `start`: the {Module, Function, Arguments} of a child spec.
   Result<Worker> resolve(const Term& start) const;
+  bool empty() const { return modules_.empty() && functions_.empty(); }  // knows no factory
   // Registered modules and Module:Function pairs, sorted, as text.
   std::vector<std::string> names() const;
 

@@ -181,5 +181,6 @@ inline Term binary(BytesView bytes) { return Term::binary(bytes); }
 
 template <>
 struct std::hash<supervisorring::Term> {
-  std::size_t operator()(const supervisorring::Term& term) const noexcept { return term.hash(); }
+  // Not noexcept: tables of the GNU library then keep the hash beside each key, and do not walk a term again for each neighbour in its bucket.
+  std::size_t operator()(const supervisorring::Term& term) const { return term.hash(); }
 };

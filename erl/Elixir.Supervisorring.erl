@@ -12,7 +12,7 @@
 -export([find/2, exec/3, exec/4, exec/5]).
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
--export([explain/2, plan/1]).
+-export([call/3, call/4, cast/3, explain/2, plan/1]).
 -export([global_sup_ref/1, local_sup_ref/1, child_manager_ref/1]).
 -export(['MACRO-__using__'/2, '__info__'/1]).
 
@@ -62,6 +62,18 @@ which_children(Sup) -> supervisorring:which_children(Sup).
 -spec count_children(supervisorring:sup()) -> supervisorring:counts().
 count_children(Sup) -> supervisorring:count_children(Sup).
 
+%% @doc `GenServer.call' of the child, wherever it runs; five seconds.
+-spec call(supervisorring:sup(), supervisorring:id(), term()) -> term().
+call(Sup, Id, Request) -> supervisorring:call(Sup, Id, Request).
+
+%% @doc The same with a time in milliseconds, or `:infinity'.
+-spec call(supervisorring:sup(), supervisorring:id(), term(), timeout()) -> term().
+call(Sup, Id, Request, Timeout) -> supervisorring:call(Sup, Id, Request, Timeout).
+
+%% @doc `GenServer.cast' to the child, wherever it runs.
+-spec cast(supervisorring:sup(), supervisorring:id(), term()) -> ok.
+cast(Sup, Id, Request) -> supervisorring:cast(Sup, Id, Request).
+
 %% @doc Why the child is where it is, as this member knows it.
 -spec explain(supervisorring:sup(), supervisorring:id()) -> supervisorring:explained() | {error, binary()}.
 explain(Sup, Id) -> supervisorring:explain(Sup, Id).
@@ -95,6 +107,7 @@ child_manager_ref(Sup) -> named(Sup, <<".ChildManager">>).
 functions() ->
     [{start_link, 3}, {find, 2}, {exec, 3}, {exec, 4}, {exec, 5}, {start_child, 2}, {terminate_child, 2},
      {delete_child, 2}, {restart_child, 2}, {which_children, 1}, {count_children, 1}, {explain, 2}, {plan, 1},
+     {call, 3}, {call, 4}, {cast, 3},
      {global_sup_ref, 1}, {local_sup_ref, 1}, {child_manager_ref, 1}].
 
 named(Sup, Suffix) ->

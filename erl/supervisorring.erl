@@ -13,7 +13,7 @@
 -module(supervisorring).
 
 -export([start_link/3]).
--export([find/2, exec/3, exec/4, exec/5]).
+-export([find/2, exec/3, exec/4, exec/5, call/3, call/4, cast/3]).
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
 -export([status/0, explain/2, plan/1, leave/0, leave/1]).
@@ -61,6 +61,7 @@
 -define(EXEC_TIMEOUT_MS, 30000).
 -define(EXEC_RETRIES, 3).
 -define(LEAVE_TIMEOUT_MS, 60000).
+-define(CALL_TIMEOUT_MS, 5000).
 
 %% @doc Starts the supervisor on this member, linked to the caller, and the children that
 %% belong here. `Module:init(Args)' says what they are. A client has no supervisors:
@@ -103,6 +104,22 @@ exec(Sup, Id, Fun, Timeout, Retries) when is_function(Fun, 0) ->
         true -> supervisorring_member:exec(Sup, Id, Fun, Timeout, Retries);
         false -> supervisorring_client:exec(Sup, Id, Fun, Timeout, Retries)
     end.
+
+%% @doc The same as `call(Sup, Id, Request, 5000)'.
+-spec call(sup(), id(), Request :: term()) -> Reply :: term().
+call(Sup, Id, Request) ->
+    call(Sup, Id, Request, ?CALL_TIMEOUT_MS).
+
+%% @doc gen_server:call/3 of the child, wherever it runs: one that moves, starts or is restarted is
+%% waited for. Exits with `{noproc, _}' when there is no such child.
+-spec call(sup(), id(), Request :: term(), timeout()) -> Reply :: term().
+call(Sup, Id, Request, Timeout) ->
+    supervisorring_call:call(Sup, Id, Request, Timeout).
+
+%% @doc gen_server:cast/2 to the child, wherever it runs; one that does not is waited for.
+-spec cast(sup(), id(), Request :: term()) -> ok.
+cast(Sup, Id, Request) ->
+    supervisorring_call:cast(Sup, Id, Request).
 
 %% @doc Starts the child on its owner and has the supervisor's handler for its id remember it.
 %% `{error, {cannot_match_handler, Id}}': no handler of the supervisor matches the id.

@@ -285,7 +285,9 @@ void NativeChild::finish_end(ProcessContext& context) {
   if (began && !is_quiet(*end_reason_)) {
     context.log(LogLevel::error, describe() + " ended: " + to_text(*end_reason_, 500));
   }
-  context.exit(*end_reason_);
+  // Nothing that came is unanswered: whoever called too late for this copy may ask the new one.
+  const bool all_passed_on = phase_ == Phase::forwarding && open_forwards_ == 0;
+  context.exit(all_passed_on ? tuple(atom("shutdown"), tuple(atom("moved"), new_pid_)) : *end_reason_);
 }
 
 std::string NativeChild::describe() const {

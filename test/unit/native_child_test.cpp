@@ -294,7 +294,7 @@ TEST_F(NativeChild, AMoveCarriesTheStateAndTheMessagesThatCameMeanwhile) {
   });
   settle();
   EXPECT_EQ(answer, "ok: 3");
-  EXPECT_EQ(ended, "shutdown");
+  EXPECT_EQ(ended, "{shutdown,{moved," + to_text(new_pid) + "}}");
   EXPECT_EQ(ask(kA, new_pid, "count"), "ok: 4");
 }
 

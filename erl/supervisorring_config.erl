@@ -8,6 +8,7 @@
 %%   join       members to join the ring by
 %%   workers    shared objects with children in C++
 %%   log_level  from which level on the program's lines are logged
+%%   migrate_timeout_ms  how long the migrate/3 of a child that moves may take
 %%   lease_ms   how long children run on without a program
 -module(supervisorring_config).
 
@@ -38,7 +39,8 @@ program() ->
 program_args() ->
     Workers = [["--workers", Path] || Path <- application:get_env(?APP, workers, [])],
     Level = application:get_env(?APP, log_level, info),
-    ["port" | lists:append(Workers)] ++ ["--log-level", atom_to_list(Level)].
+    Migrate = application:get_env(?APP, migrate_timeout_ms, 10000),
+    ["port" | lists:append(Workers)] ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--log-level", atom_to_list(Level)].
 
 %% The folder of the ring file, relative to the BEAM's working directory.
 -spec data_dir() -> binary().

@@ -8,7 +8,7 @@
 -include("supervisorring.hrl").
 
 -export([input/1, report/1, request_message/2, request_supervisor/1, request/2]).
--export([child_started/4, started/3, child_exited/2, relay_started/0]).
+-export([child_started/4, started/3, child_exited/2, relay_started/0, end_native/1]).
 
 %% What the program has to get, once, sooner or later.
 -spec input(tuple()) -> ok.
@@ -71,6 +71,18 @@ child_exited(Key, Pid) ->
 -spec relay_started() -> ok.
 relay_started() ->
     to_owner(relay_started).
+
+%% The calling process, a native child's, is to end; and a monitor of who has heard that.
+-spec end_native(supervisorring:sup()) -> reference() | none.
+end_native(Sup) ->
+    case whereis(supervisorring_port) of
+        undefined ->
+            none;
+        Owner ->
+            Monitor = erlang:monitor(process, Owner),
+            Owner ! {?ORDER, {end_native, Sup, self()}},
+            Monitor
+    end.
 
 to_owner(Message) ->
     case whereis(supervisorring_port) of

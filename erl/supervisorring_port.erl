@@ -382,6 +382,11 @@ handle_order({started, Generation, Token, Input}, #state{delivery = Delivery} = 
     State#state{delivery = supervisorring_delivery:started(Generation, Token, Input, Delivery)};
 handle_order({exited, Key, Pid}, #state{delivery = Delivery} = State) ->
     State#state{delivery = supervisorring_delivery:exited(Key, Pid, Delivery)};
+handle_order({end_native, Sup, Proxy}, #state{phase = attached, delivery = Delivery} = State) ->
+    State#state{delivery = supervisorring_delivery:input({end_native, Sup, Proxy}, Delivery)};
+handle_order({end_native, _Sup, Proxy}, State) ->
+    Proxy ! {?ORDER, {end_proxy, shutdown}},
+    State;
 handle_order(relay_started, #state{phase = attached} = State) ->
     log(notice, "a process that the program speaks by has been started again: the program is replaced", []),
     kill(State);

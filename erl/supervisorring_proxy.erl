@@ -11,7 +11,8 @@
 -export([start_link/2, init/3]).
 -export([handle/2, finish/2, shown/1]).
 
--record(proxy, {key :: supervisorring_estate:key(), parent :: pid()}).
+-record(proxy, {key :: supervisorring_estate:key(), parent :: pid(),
+                ending = none :: none | reference()}). % the program's owner is watched
 
 %% Starts the proxy of a child whose row is in the estate; called by its supervisor.
 -spec start_link(supervisorring_estate:child(), pid()) -> pid().
@@ -47,6 +48,8 @@ named(Name) ->
 handle({?ORDER, {end_proxy, Reason}}, Proxy) ->
     finish(Reason, Proxy);
 handle({?ORDER, {stop, _Spec}}, Proxy) ->
+    stop(Proxy);
+handle({'DOWN', Ending, process, _, _}, #proxy{ending = Ending} = Proxy) ->
     finish(shutdown, Proxy);
 handle({?ORDER, _Late}, Proxy) ->
     Proxy;
@@ -58,6 +61,14 @@ handle({'EXIT', From, Reason}, Proxy) ->
 handle(Message, Proxy) ->
     supervisorring_inbox:report({message, self(), Message}),
     Proxy.
+
+%% Its supervisor's tree stops: the program has the child end as its specification says, and then this process. Without a
+%% program there is no child; one that dies meanwhile takes this process along.
+stop(#proxy{key = {Sup, _}} = Proxy) ->
+    case supervisorring_inbox:end_native(Sup) of
+        none -> finish(shutdown, Proxy);
+        Monitor -> Proxy#proxy{ending = Monitor}
+    end.
 
 %% Its supervisor takes any end but `normal' of a keeper for news.
 -spec finish(Reason :: term(), #proxy{}) -> no_return().

@@ -131,6 +131,7 @@ int cnode::Impl::run(const Settings& settings) {
   for (const std::string& member : options.join) ring.join.push_back(Term::atom(member));
   composition_config.force = options.force;
   composition_config.published = options.published;
+  composition_config.migrate_timeout = options.migrate_timeout;
   if (options.top_restarts >= 0) composition_config.top_intensity = TopIntensity{options.top_restarts, options.top_period.count()};
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());

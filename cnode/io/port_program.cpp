@@ -130,6 +130,7 @@ ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions&
     CompositionConfig composition_config;
     composition_config.ring = ring_config(*attach, std::move(*kept), config.seed + 1);
     composition_config.port = attach;
+    composition_config.migrate_timeout = options.migrate_timeout;
     Composition composition(*node, registry, runtime, std::move(composition_config));
     driver.use_port(STDIN_FILENO, STDOUT_FILENO, std::move(rest), [](const std::string&) { std::_Exit(0); });
     status = driver.run(*node, &*files, &pool);

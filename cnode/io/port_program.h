@@ -4,6 +4,7 @@
 // ends the program at once, whatever runs: it never outlives its BEAM. Log lines are orders; standard error is left to a crash's last words.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace supervisorring {
 struct PortOptions {
   std::vector<std::string> workers;  // shared objects with native children
   std::string log_level = "info";
+  std::chrono::milliseconds migrate_timeout{10000};
   unsigned threads = 0;              // that run native children; 0: one less than the machine has processors, at least one
 };
 

@@ -41,6 +41,7 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
       supervision(node, view, registry, runtime, top()),
       nano_ring(config.ring, view, hooks()) {
   nano_ring.add_to(node);
+  supervision.state()->migrate_timeout = config.migrate_timeout;
   define_functions();
   if (config.port) {
     port = std::make_unique<PortSupervision>(node, supervision, config.port, [this](ProcessContext& context, bool forget) { leave(context, forget); });

@@ -29,6 +29,7 @@ struct CompositionConfig {
   std::vector<std::function<void(const RingChange&)>> on_ring_change;
   std::function<void()> on_removed;  // empty: leaves, forgets and ends
   std::function<void()> on_started;
+  Duration migrate_timeout = kMigrateTimeout;  // of a child's migrate, C++ or migrate/3; one that takes longer stays where it is, and is tried again later
   std::optional<TopIntensity> top_intensity;  // none: a supervisor that has ended is not started again here
   std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which the node lives, as in NodeConfig
 };

@@ -14,12 +14,11 @@
 
 namespace supervisorring {
 
-inline constexpr Duration kMigrateTimeout = std::chrono::seconds(10);  // part of kMoveStepTimeout, which both steps have
-
 struct HandTo {
   Term node;
   bool ours;       // a member of ours
   bool from_beam;  // the old owner is a BEAM
+  Duration migrate_timeout;
 };
 // `then`: what start_child returned there, or why it was not called. A migrate that fails is a line in the log: the child runs there.
 using HandedToLegacy = std::function<void(ProcessContext&, const Result<Term>& started)>;

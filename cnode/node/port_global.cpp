@@ -6,6 +6,12 @@
 
 namespace supervisorring {
 
+namespace {
+
+const Term& end_both_message() { static const Term message = atom("$end_both"); return message; }
+
+}  // namespace
+
 void BeamGlobalSup::started(ProcessContext& context) {
   sup_->ended_by_intensity = false;
   context.cast(super_sup_name(), tuple(atom("monitor"), name_of_global_sup(sup_->name)));
@@ -32,6 +38,7 @@ void BeamGlobalSup::handle_message(ProcessContext& context, const Term& message)
   if (message.is_tagged("EXIT", 3)) return handle_exit(context, message[1], message[2]);
   if (message.is_tagged("$restarted", 3)) return handle_restarted(context, message[1], message[2]);
   if (message.is_tagged("$gone", 2)) return handle_gone(context, message[1]);
+  if (message == end_both_message() && ending_) return end_both(context);
 }
 
 void BeamGlobalSup::handle_exit(ProcessContext& context, const Term& pid, const Term& reason) {
@@ -54,6 +61,8 @@ void BeamGlobalSup::handle_exit(ProcessContext& context, const Term& pid, const 
 // Not as a supervisor stops its children: the BEAM's are gone already, and native ones end with the process that they are linked to.
 void BeamGlobalSup::end_both(ProcessContext& context) {
   ending_ = true;
+  const bool local_begins = local_.is_pid() && !sup_->local_box.is_open(), manager_begins = manager_.is_pid() && !sup_->manager_box.is_open();
+  if (local_begins || manager_begins) return context.send(context.self(), end_both_message());  // after they have, or have ended
   const auto end = [](ProcessContext& own) { own.exit(atom("shutdown")); };
   if (local_.is_pid()) sup_->local_box.put(context, end);
   if (manager_.is_pid()) sup_->manager_box.put(context, end);

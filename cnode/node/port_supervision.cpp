@@ -133,6 +133,13 @@ void PortSupervision::handle_proxy_started(ProcessContext& context, const Term& 
   sup->local_box.put(context, [sup, token = static_cast<StartToken>(*token), result = input[3]](ProcessContext& own) { sup->local_process->proxy_started(own, token, result); });
 }
 
+void PortSupervision::handle_end_native(ProcessContext& context, const Term& input) {
+  SupervisorState* sup = running(input[1]);
+  if (!input[2].is_pid()) return;
+  if (!sup) return beam_.order(tuple(atom("end_proxy"), input[2], atom("shutdown")));
+  sup->local_box.put(context, [sup, pid = input[2]](ProcessContext& own) { sup->local_process->end_native(own, pid); });
+}
+
 // ---- inputs -------------------------------------------------------------------------------------------
 
 void PortSupervision::handle_input(ProcessContext& context, const Term& input) {
@@ -140,6 +147,7 @@ void PortSupervision::handle_input(ProcessContext& context, const Term& input) {
   if (input.is_tagged("child_started", 4)) return handle_child_started(context, input);
   if (input.is_tagged("child_exited", 4)) return handle_child_exited(context, input);
   if (input.is_tagged("proxy_started", 4)) return handle_proxy_started(context, input);
+  if (input.is_tagged("end_native", 3)) return handle_end_native(context, input);
   if (input.is_tagged("supervisor", 2)) return handle_supervisor(context, input[1]);
   if (input.is_tagged("supervisor_restarted", 4)) return handle_restarted(context, input);
   if (input.is_tagged("supervisor_gone", 3)) return handle_gone(context, input);

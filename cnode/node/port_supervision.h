@@ -37,6 +37,7 @@ class PortSupervision {
   void handle_child_started(ProcessContext&, const Term& input);
   void handle_child_exited(ProcessContext&, const Term& input);
   void handle_proxy_started(ProcessContext&, const Term& input);
+  void handle_end_native(ProcessContext&, const Term& input);
   SupervisorState* running(const Term& name) const;  // with a local supervisor; else null
   void send_ring(const Membership&);
 

@@ -254,7 +254,7 @@ void LocalSup::drop(ProcessContext& context, const MoveKey& move) {
 }
 
 void LocalSup::freeze(ProcessContext& context, const Term& id, const Term& pid) {
-  freeze_native(context, all_->native, pid, kFreezeTimeout, [this, id, pid](ProcessContext& ctx, Result<std::optional<Term>> state) {
+  freeze_native(context, all_->native, pid, all_->migrate_timeout, [this, id, pid](ProcessContext& ctx, Result<std::optional<Term>> state) {
     to_manager(ctx, [id, pid, state](ChildManager& manager, Instant at) { manager.frozen(id, pid, state, at); });
   });
 }

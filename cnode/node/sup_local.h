@@ -15,8 +15,6 @@
 
 namespace supervisorring {
 
-inline constexpr Duration kFreezeTimeout = std::chrono::seconds(10);  // a callback that runs longer keeps its child where it is, until the next try
-
 class LocalSup : public Process {
  public:
   LocalSup(std::shared_ptr<SupervisionState> all, std::shared_ptr<SupervisorState> sup, Term parent)
@@ -34,6 +32,7 @@ class LocalSup : public Process {
   void beam_started(ProcessContext&, StartToken, const Term& result);
   void beam_exited(ProcessContext&, const Term& pid, const Term& reason);
   void proxy_started(ProcessContext&, StartToken, const Term& result);
+  void end_native(ProcessContext&, const Term& pid);
 
   // For the child manager, in this process's context. The answers come in this process's context too.
   void call(ProcessContext&, const Term& request, Answer then);

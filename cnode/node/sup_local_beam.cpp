@@ -186,6 +186,12 @@ void LocalSup::end_proxy(const Term& started) {
   if (started.is_tagged("ok", 2)) all_->beam->order(tuple(atom("end_proxy"), started[1], atom("normal")));
 }
 
+// The supervisor's tree on the BEAM is being stopped, child by child.
+void LocalSup::end_native(ProcessContext& context, const Term& pid) {
+  if (!sup_->local->end_child(pid, context.time().now)) all_->beam->order(tuple(atom("end_proxy"), pid, atom("shutdown")));
+  perform(context);
+}
+
 void LocalSup::proxy_started(ProcessContext& context, StartToken token, const Term& result) {
   auto waiting = awaiting_proxy_.extract(token);
   if (waiting.empty()) return end_proxy(result);

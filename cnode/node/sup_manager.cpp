@@ -31,6 +31,7 @@ const Term& refresh() { static const Term message = atom("$refresh_handlers"); r
 
 void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
+  sup_->manager->set_migrate_timeout(all_->migrate_timeout);
   sup_->manager_box.open(context.self());
   if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager
   look_at_peers(context);
@@ -305,7 +306,7 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
   const PeerInfo* const peer = all_->peer(hand.node);
-  const HandTo to{hand.node, peer && peer->hello.has_value(), all_->beam != nullptr};
+  const HandTo to{hand.node, peer && peer->hello.has_value(), all_->beam != nullptr, all_->migrate_timeout};
   hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
     sup_->manager->handed(id, started, ctx.time().now);
     perform(ctx);

@@ -94,6 +94,7 @@ struct SupervisionState {
   PostBox super_sup_box;
   PostBox top_sup_box;
   TopSup* top_sup = nullptr;  // while its box is open
+  Duration migrate_timeout = kMigrateTimeout;
   Beam* beam = nullptr;  // drop-in only; not owned
 
   SupervisorState* find(const Term& name) const {

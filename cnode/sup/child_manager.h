@@ -35,7 +35,8 @@ namespace supervisorring {
 inline constexpr std::size_t kMaxMovesInFlight = 64;     // outgoing: bounds frozen children and states in memory
 inline constexpr std::size_t kMaxStartsInFlight = 256;   // bounds what a ring change puts on the worker pool at once
 inline constexpr std::size_t kMaxHeldCopies = 4'096;     // incoming: 64 from each of 64 members
-inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(30);
+inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(20);      // a step in which no code of the user moves the state; else the time for that comes on top
+inline constexpr Duration kMigrateTimeout = std::chrono::seconds(10);       // for the user's migrate, where nothing else is configured
 inline constexpr Duration kWhoRunsItTimeout = std::chrono::seconds(2);
 inline constexpr Duration kAskAgain = std::chrono::milliseconds(100);  // after the first `here`; then twice as long each time, up to the time-out
 inline constexpr Duration kWhoRunsItOffTheRing = std::chrono::milliseconds(500);  // of a member that is connected and not up
@@ -112,6 +113,8 @@ class ChildManager {
   void all_are_named(Instant now);
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
+  // How long the user's migrate may take.
+  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout; }
   // The ring as it is now. `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -301,6 +304,7 @@ class ChildManager {
   std::unordered_set<Term> starting_;
   std::deque<Term> to_move_;
   std::unordered_set<Term> queued_to_move_;
+  Duration step_with_migrate_ = kMoveStepTimeout + kMigrateTimeout;
   OrderedTable<Term, MoveOut> out_;             // by id
   std::unordered_map<std::uint64_t, Term> out_ids_;
   OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;

@@ -67,7 +67,7 @@ void ChildManager::held(const MoveKey& key, const Result<Term>& pid, Instant now
   }
   in.phase = InPhase::held;
   in.pid = *pid;
-  in.deadline = now + 2 * kMoveStepTimeout;  // after the source has given up
+  in.deadline = now + 2 * step_with_migrate_;  // after the source has given up
   if (in.orphan) return release(key, in, std::nullopt);
   send_step(key.source, MoveStep::started, key.number, *pid);
 }

@@ -27,7 +27,7 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
-  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + kMoveStepTimeout});
+  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + step_with_migrate_});
   out_ids_.emplace(number, id);
   if (hand) effects_.push_back(MgrHand{target, view->spec});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
@@ -55,7 +55,7 @@ void ChildManager::frozen(const Term& id, const Term& pid, const Result<std::opt
   }
   MoveOut& out = it->second;
   out.phase = OutPhase::state_sent;
-  out.deadline = now + kMoveStepTimeout;
+  out.deadline = now + step_with_migrate_;
   out.state = *state ? tuple(atom("state"), **state) : atom("none");
   send_step(out.target, MoveStep::state, out.number, out.state);
 }

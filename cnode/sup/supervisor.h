@@ -76,6 +76,8 @@ class Supervisor {
   void exited(const Term& pid, const Term& reason, Instant now);
   // The running child `id` has been moved to another member: it is forgotten, its pid is of no interest from here on.
   void moved_away(const Term& id, Instant now);
+  // The running child of that pid is to end and stay down, as by terminate_child. False: there is none.
+  bool end_child(const Term& pid, Instant now);
   void timeout(Instant now);
   // Ends all children, the newest first, then itself with `reason`.
   void stop(const Term& reason, Instant now);

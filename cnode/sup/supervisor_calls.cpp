@@ -85,6 +85,15 @@ void Supervisor::handle_terminate_child(CallId call, const Term& request, Instan
   reply(call, atom("ok"));
 }
 
+bool Supervisor::end_child(const Term& pid, Instant now) {
+  const auto it = by_pid_.find(pid);
+  if (it == by_pid_.end()) return false;
+  Child& child = children_.at(it->second);
+  leave_group(it->second);
+  if (child.state == ChildState::running) begin_stopping(it->second, child, now);
+  return true;
+}
+
 void Supervisor::handle_restart_child(CallId call, const Term& request, Instant) {
   const Term& id = request[1];
   if (wait_for_child(call, id, request)) return;

@@ -163,11 +163,7 @@ compare(Config, Rows) ->
     end),
     ct:log("~p lives are OTP's", [Count]).
 
-%% Says the first step that differs. When the tree on the BEAM is stopped, which must not need the program, the processes of native children end
-%% in order; what their objects do at their ends comes in any, and those of brutal_kill do it too.
-same(Row, native, [{stop_supervisor, Result, Events, Look}], [{stop_supervisor, Result, Ours, Look}]) ->
-    ?assertEqual({Row, []}, {Row, Events -- Ours}),
-    ?assertEqual({Row, []}, {Row, [Event || Event <- Ours -- Events, Event =/= {ended, c, shutdown}]});
+%% Says the first step that differs.
 same(Row, Kind, [Otp | Rest], [Otp | Ours]) -> same(Row, Kind, Rest, Ours);
 same(_Row, _Kind, [], []) -> ok;
 same(Row, Kind, [Otp | _], [Ours | _]) -> ?assertEqual({Row, Kind, Otp}, {Row, Kind, Ours});
@@ -223,7 +219,6 @@ settled(Action, Result, Old, Before, Life, Awaited, Deadline) ->
     Step = {Action, Result, events(Before), Look},
     Settled = case Awaited of
                   none -> is_settled(Old, Action, Look);
-                  {stop_supervisor, _, Ends, Ended} -> length(element(3, Step)) >= length(Ends) andalso Look =:= Ended;
                   _ -> normal_form(Step) =:= Awaited
               end,
     case Settled orelse erlang:monotonic_time(millisecond) > Deadline of

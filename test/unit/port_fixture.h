@@ -111,9 +111,11 @@ class PortFixture : public testing::Test {
     node->port_received(frame_of(term), now);
     drive();
   }
-  // Two that come in one read.
-  void inputs(const Term& first, const Term& second) {
-    node->port_received(frame_of(first) + frame_of(second), now);
+  // That come in one read.
+  void inputs(std::initializer_list<Term> terms) {
+    Bytes frames;
+    for (const Term& each : terms) frames += frame_of(each);
+    node->port_received(frames, now);
     drive();
   }
   template <class... Arguments>

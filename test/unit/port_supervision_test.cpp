@@ -96,9 +96,19 @@ TEST_F(PortSupervisionTest, WhatInitReturnedIsCheckedAsOtpChecksIt) {
 // The first one's end and the second one's start came in one read: the second was refused as running already.
 TEST_F(PortSupervisionTest, OneThatEndedIsStartedAgainAtOnce) {
   start_with({spec("a")});
-  inputs(T("{supervisor_gone, s, shutdown}"), supervisor(list({spec("a")})));
+  inputs({T("{supervisor_gone, s, shutdown}"), supervisor(list({spec("a")}))});
   EXPECT_TRUE(orders("supervisor_refused").empty()) << text();
   EXPECT_EQ(order("start_child")[3], atom("a"));
+}
+
+// Its processes had been spawned for the restart and had not begun when they were to end: they never did.
+TEST_F(PortSupervisionTest, OneThatEndsTheMomentItIsRestartedIsStartedAgain) {
+  start_with({spec("a")}, "{one_for_one, 0, 5}");
+  input("{child_exited, s, '$1', boom}", pid(100));
+  clear();
+  inputs({T("{supervisor_restarted, s, '$1', '$2'}", pid(21), pid(22)), T("{supervisor_gone, s, shutdown}"), supervisor(list({spec("a")}))});
+  EXPECT_EQ(orders("start_child").size(), 2u) << "at the restart, and at the start: " << text();
+  EXPECT_TRUE(orders("supervisor_refused").empty());
 }
 
 TEST_F(PortSupervisionTest, ASecondOneOfTheNameIsRefused) {

@@ -158,7 +158,7 @@ class ChildManagerCluster : public testing::Test {
   }
   void perform(Member& m, MgrHand& e) {
     handed.push_back(to_text(e.spec.id));
-    m.manager->handed(e.spec.id, hand_result, now);
+    if (!no_hand) m.manager->handed(e.spec.id, hand_result, now);
   }
   void perform(Member& m, MgrSend& e) { messages.push_back({m.name, e.node, std::move(e.body)}); }
   void perform(Member& m, MgrReport& e) { m.reports.push_back(e.text); }
@@ -226,6 +226,7 @@ class ChildManagerCluster : public testing::Test {
   std::vector<ChildSpec> specs;
   std::deque<Message> messages;
   std::vector<std::string> handed;
+  bool no_hand = false;  // the other member does not answer
   Result<Term> hand_result = Term();
   Instant now{std::chrono::seconds(100)};
   CallId last_call = 0;

@@ -213,5 +213,23 @@ TEST_F(Cluster, ALegacyOwnerIsHandedTheSpecAndThenOursIsStopped) {
   for (const auto& spec : specs) EXPECT_EQ(at("a").sup->find(spec.id).has_value(), *at("a").manager->owner_of(spec.id) == atom("a"));
 }
 
+TEST_F(Cluster, AHandedChildIsWaitedForAsLongAsItsMigrateMayTake) {
+  with_children(30);
+  add("a"), add("legacy").alive = false;
+  kinds["legacy"] = PeerKind::legacy;
+  no_hand = true;
+  at("a").manager->set_migrate_timeout(std::chrono::seconds(40));
+  ring({"a"});
+  at("a").manager->peer_is(atom("legacy"), PeerKind::legacy, now);
+  at("a").manager->ring_changed(Ring::make(std::vector<Term>{atom("a"), atom("legacy")}), HashFormat::minor_version_1, true, false, now);
+  drive();
+  const std::size_t moving = handed.size();
+  ASSERT_GT(moving, 0u);
+  wait(std::chrono::seconds(59));
+  EXPECT_EQ(handed.size(), moving);
+  wait(std::chrono::seconds(2));
+  EXPECT_EQ(handed.size(), 2 * moving) << "tried again after 20 s for the start there and 40 for the migrate";
+}
+
 }  // namespace
 }  // namespace supervisorring

@@ -12,6 +12,7 @@
 -export([find/2, exec/3, exec/4, exec/5]).
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
+-export([explain/2, plan/1]).
 -export([global_sup_ref/1, local_sup_ref/1, child_manager_ref/1]).
 -export(['MACRO-__using__'/2, '__info__'/1]).
 
@@ -61,6 +62,14 @@ which_children(Sup) -> supervisorring:which_children(Sup).
 -spec count_children(supervisorring:sup()) -> supervisorring:counts().
 count_children(Sup) -> supervisorring:count_children(Sup).
 
+%% @doc Why the child is where it is, as this member knows it.
+-spec explain(supervisorring:sup(), supervisorring:id()) -> supervisorring:explained() | {error, binary()}.
+explain(Sup, Id) -> supervisorring:explain(Sup, Id).
+
+%% @doc Which children would move if these members came (`with') or were gone (`without').
+-spec plan([{with | without, node()}]) -> supervisorring:plan() | {error, binary()}.
+plan(Changes) -> supervisorring:plan(Changes).
+
 %% @doc The name of the supervisor's top process.
 -spec global_sup_ref(supervisorring:sup()) -> atom().
 global_sup_ref(Sup) -> named(Sup, <<".GlobalSup">>).
@@ -85,7 +94,7 @@ child_manager_ref(Sup) -> named(Sup, <<".ChildManager">>).
 
 functions() ->
     [{start_link, 3}, {find, 2}, {exec, 3}, {exec, 4}, {exec, 5}, {start_child, 2}, {terminate_child, 2},
-     {delete_child, 2}, {restart_child, 2}, {which_children, 1}, {count_children, 1},
+     {delete_child, 2}, {restart_child, 2}, {which_children, 1}, {count_children, 1}, {explain, 2}, {plan, 1},
      {global_sup_ref, 1}, {local_sup_ref, 1}, {child_manager_ref, 1}].
 
 named(Sup, Suffix) ->

@@ -16,12 +16,12 @@
 -export([find/2, exec/3, exec/4, exec/5]).
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
--export([status/0, leave/0, leave/1]).
+-export([status/0, explain/2, plan/1, leave/0, leave/1]).
 -export([whereis_name/1, register_name/2, unregister_name/1, send/2]).
 %% Asked of members by clients.
 -export([whereis/2]).
 
--export_type([sup/0, id/0, child_spec/0, child_name/0, counts/0]).
+-export_type([sup/0, id/0, child_spec/0, child_name/0, counts/0, explained/0, plan/0]).
 
 -type sup() :: atom().
 -type id() :: term().
@@ -29,6 +29,25 @@
 -type child_name() :: {sup(), id()}.
 -type counts() :: #{specs := non_neg_integer(), active := non_neg_integer(),
                     supervisors := non_neg_integer(), workers := non_neg_integer()}.
+
+%% `digest': of the key, in hex; `point': the first place on the ring from there on, whose member
+%% owns the child. `excluded': members that do not count. `named': by the definition or a handler.
+%% `here', `pid' and `by': of a copy on the member that answers. `doing': what the child waits for
+%% or is in, empty when nothing.
+-type explained() :: #{supervisor := sup(), id := id(), node := node(), key := {sup(), id()},
+                       digest := binary(), otp := 25 | 26,
+                       point := #{digest := binary(), member := node(), number := 1..300},
+                       owner := node(), excluded := [{node(), not_up | leaving}],
+                       without_supervisor := [node()], named := boolean(),
+                       here := running | starting | restarting | stopping | terminated | none,
+                       pid := pid() | undefined, by := native | beam | none,
+                       doing := binary(), next_try_ms := non_neg_integer() | none}.
+%% `ids': the first twenty. `complete': false when there are more children than are looked at.
+-type plan() :: #{node := node(), up := [node()], up_then := [node()],
+                  supervisors := [#{supervisor := sup(), children := non_neg_integer(),
+                                    moves := non_neg_integer(), complete := boolean(),
+                                    moves_between := [#{from := node(), to := node(),
+                                                        count := pos_integer(), ids := [id()]}]}]}.
 
 -callback init(Args :: term()) ->
     {ok, {{supervisor:strategy(), MaxR :: non_neg_integer(), MaxT :: pos_integer()}
@@ -127,6 +146,18 @@ count_children(Sup) ->
 -spec status() -> term().
 status() ->
     ask(status, []).
+
+%% @doc Why the child is where it is, as this member (on a client: one of the members) knows it.
+%% `{error, Text}': its id cannot be placed.
+-spec explain(sup(), id()) -> explained() | {error, Text :: binary()}.
+explain(Sup, Id) ->
+    ask(explain, [Sup, Id]).
+
+%% @doc Which children would move if these members came or were gone. It has no effect.
+%% `{error, Text}': such a change cannot be.
+-spec plan([{with | without, node()}]) -> plan() | {error, Text :: binary()}.
+plan(Changes) ->
+    ask(plan, [Changes]).
 
 %% @doc The same as `leave(false)'.
 -spec leave() -> ok.

@@ -1,8 +1,11 @@
 #include "cli/admin_commands.h"
 
+#include <functional>
 #include <ostream>
 
+#include "cli/atom_text.h"
 #include "cli/ei_client.h"
+#include "cli/explain_view.h"
 #include "cli/status_view.h"
 #include "io/cookie.h"
 #include "io/epmd_port.h"
@@ -33,7 +36,68 @@ std::optional<std::string> refused(const Term& answer, const std::string& functi
   return "the node refused supervisorring:" + function + ": " + to_text(answer[1], 300);
 }
 
+// {badrpc, {'EXIT', {noproc, _}}}: the supervisor is not defined on the node.
+bool is_unknown_supervisor(const Term& answer) {
+  return answer.is_tagged("badrpc", 2) && answer[1].is_tagged("EXIT", 2) && answer[1][1].is_tagged("noproc", 2);
+}
+
+// Asks, and prints the answer or the one line that says why there is none.
+ExitStatus ask(const AdminOptions& options, const std::string& command, const std::string& function, const std::vector<Term>& arguments,
+               const std::function<std::string(const Term&)>& text, std::ostream& out, std::ostream& errors) {
+  const auto fail = [&](ExitStatus status, const std::string& why) {
+    errors << "ringnode " << command << ": " << why << '\n';
+    return status;
+  };
+  auto connected = connect(options);
+  if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(refusal->status, refusal->why);
+  const auto answer = std::get<EiClient>(connected).rpc("supervisorring", function, arguments, options.timeout);
+  if (!answer) return fail(ExitStatus::no_answer, answer.error());
+  if (is_unknown_supervisor(*answer)) return fail(ExitStatus::usage, options.name + " runs no supervisor " + to_text(arguments[0], 200));
+  if (const auto why = refused(*answer, function + "/" + std::to_string(arguments.size()))) return fail(ExitStatus::no_answer, *why);
+  if (answer->is_tagged("error", 2)) return fail(ExitStatus::usage, (*answer)[1].as_text().value_or(to_text((*answer)[1], 300)));
+  out << text(*answer);
+  return ExitStatus::ok;
+}
+
+std::function<std::string(const Term&)> view(bool as_term, std::string (*text)(const Term&)) {
+  if (as_term) return [](const Term& term) { return to_text(term) + "\n"; };
+  return text;
+}
+
 }  // namespace
+
+ExitStatus explain(const AdminOptions& options, const std::string& supervisor, const std::string& id, bool as_term, std::ostream& out, std::ostream& errors) {
+  const auto usage = [&](const std::string& why) {
+    errors << "ringnode explain: " << why << '\n';
+    return ExitStatus::usage;
+  };
+  const auto name = parse_atom_argument(supervisor, "Sup");
+  if (!name) return usage(name.error());
+  const auto term = parse_term(id);
+  if (!term) return usage("Id " + id + ": " + term.error());
+  return ask(options, "explain", "explain", {*name, *term}, view(as_term, explain_text), out, errors);
+}
+
+ExitStatus plan(const AdminOptions& options, const std::vector<std::string>& without, const std::vector<std::string>& with, bool as_term, std::ostream& out,
+                std::ostream& errors) {
+  std::vector<Term> changes;
+  const auto read = [&](const char* how, const std::vector<std::string>& nodes) -> std::optional<std::string> {
+    for (const std::string& node : nodes) {
+      const auto name = parse_node_name(node);
+      if (!name) return name.error();
+      changes.push_back(tuple(atom(how), atom(name->whole())));
+    }
+    return std::nullopt;
+  };
+  auto why = read("without", without);
+  if (!why) why = read("with", with);
+  if (!why && changes.empty()) why = "expected --without Node or --with Node, or several";
+  if (why) {
+    errors << "ringnode plan: " << *why << '\n';
+    return ExitStatus::usage;
+  }
+  return ask(options, "plan", "plan", {Term::list(std::move(changes))}, view(as_term, plan_text), out, errors);
+}
 
 ExitStatus print_status(const AdminOptions& options, bool as_term, std::ostream& out, std::ostream& errors) {
   const auto fail = [&](const Refusal& refusal) {

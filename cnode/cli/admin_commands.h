@@ -1,9 +1,10 @@
-// `ringnode status` and `ringnode leave`: a running node is asked as a stock `ei` client asks (ei_client.h).
+// `ringnode status`, `explain`, `plan` and `leave`: a running node is asked as a stock `ei` client asks (ei_client.h).
 #pragma once
 
 #include <chrono>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "node/exit_status.h"
 
@@ -17,6 +18,10 @@ struct AdminOptions {
 };
 
 ExitStatus print_status(const AdminOptions&, bool as_term, std::ostream& out, std::ostream& errors);
+// `supervisor` and `id` are Erlang terms as text.
+ExitStatus explain(const AdminOptions&, const std::string& supervisor, const std::string& id, bool as_term, std::ostream& out, std::ostream& errors);
+// What would move without the first and with the second.
+ExitStatus plan(const AdminOptions&, const std::vector<std::string>& without, const std::vector<std::string>& with, bool as_term, std::ostream& out, std::ostream& errors);
 // Returns when the node has ended, or when it has not within `wait`.
 ExitStatus leave(const AdminOptions&, bool forget, std::chrono::milliseconds wait, std::ostream& out, std::ostream& errors);
 

@@ -47,6 +47,8 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   run->add_option("--tick-time", node.tick_time, "seconds: a node from which nothing comes for so long is given up; the same as net_ticktime on every other node (default: 60)")
       ->check(CLI::Range(1, 3600));
   add_migrate_timeout(*run, node.migrate_timeout);
+  run->add_option("--max-concurrent-starts", node.max_concurrent_starts, "how many children of a supervisor may be starting at once (default: 256)")
+      ->check(CLI::Range(1, 1'000'000));
   run->add_option("--top-intensity", options.top_intensity, "RESTARTS/SECONDS: a supervisor that ended here is started again; more ends in that time and the node leaves, with status 11; or never (default: 3/5)");
   run->add_flag("--published", node.published, "be visible in nodes(); otherwise hidden");
   run->add_option("--epmd-port", node.epmd_port, "else $ERL_EPMD_PORT, else 4369")->check(CLI::Range(1, 65535));
@@ -71,6 +73,36 @@ CLI::App* add_place(CLI::App& app, PlaceOptions& options) {
   return place;
 }
 
+struct ExplainOptions {
+  AdminOptions node;
+  std::string supervisor, id;
+  bool as_term = false;
+};
+
+CLI::App* add_explain(CLI::App& app, ExplainOptions& options) {
+  CLI::App* explain = app.add_subcommand("explain", "say why a child is where it is: its place on the ring, its owner, what is pending");
+  add_admin_flags(*explain, options.node);
+  explain->add_flag("--term", options.as_term, "print the Erlang term instead");
+  explain->add_option("Sup", options.supervisor, "the supervisor, an Erlang atom: 'Elixir.MySup'")->required();
+  explain->add_option("Id", options.id, "the child's id, an Erlang term")->required();
+  return explain;
+}
+
+struct PlanOptions {
+  AdminOptions node;
+  std::vector<std::string> without, with;
+  bool as_term = false;
+};
+
+CLI::App* add_plan(CLI::App& app, PlanOptions& options) {
+  CLI::App* plan = app.add_subcommand("plan", "say what would move if the ring changed; nothing is done");
+  add_admin_flags(*plan, options.node);
+  plan->add_flag("--term", options.as_term, "print the Erlang term instead");
+  plan->add_option("--without", options.without, "an up member that would be gone; may be repeated")->take_all()->allow_extra_args(false);
+  plan->add_option("--with", options.with, "a node that would come up; may be repeated")->take_all()->allow_extra_args(false);
+  return plan;
+}
+
 int main_with(int argc, char** argv) {
   CLI::App app{"A C++ node of an Erlang cluster: joins the ring, runs its share of the children.", "ringnode"};
   app.set_version_flag("--version", kVersionText);
@@ -84,6 +116,8 @@ int main_with(int argc, char** argv) {
   PlaceOptions place_options;
   AdminOptions status_options;
   AdminOptions leave_options;
+  ExplainOptions explain_options;
+  PlanOptions plan_options;
   bool as_term = false;
   bool forget = false;
   std::chrono::milliseconds wait{60'000};
@@ -93,6 +127,8 @@ int main_with(int argc, char** argv) {
   CLI::App* status_command = app.add_subcommand("status", "print what a running node sees: members, children, moves");
   add_admin_flags(*status_command, status_options);
   status_command->add_flag("--term", as_term, "print the Erlang term instead");
+  const CLI::App* explain_command = add_explain(app, explain_options);
+  const CLI::App* plan_command = add_plan(app, plan_options);
   CLI::App* leave_command = app.add_subcommand("leave", "ask a running node to hand its children over, leave and end");
   add_admin_flags(*leave_command, leave_options);
   leave_command->add_flag("--forget", forget, "leave for good: out of the ring's members, ring file deleted");
@@ -108,6 +144,8 @@ int main_with(int argc, char** argv) {
   if (*port_command) return to_int(run_port(port_options));
   if (*place_command) return to_int(place(place_options, std::cin, std::cout, std::cerr));
   if (*status_command) return to_int(print_status(status_options, as_term, std::cout, std::cerr));
+  if (*explain_command) return to_int(explain(explain_options.node, explain_options.supervisor, explain_options.id, explain_options.as_term, std::cout, std::cerr));
+  if (*plan_command) return to_int(plan(plan_options.node, plan_options.without, plan_options.with, plan_options.as_term, std::cout, std::cerr));
   return to_int(leave(leave_options, forget, wait, std::cout, std::cerr));
 }
 

@@ -132,6 +132,7 @@ int cnode::Impl::run(const Settings& settings) {
   composition_config.force = options.force;
   composition_config.published = options.published;
   composition_config.migrate_timeout = options.migrate_timeout;
+  composition_config.max_concurrent_starts = options.max_concurrent_starts;
   if (options.top_restarts >= 0) composition_config.top_intensity = TopIntensity{options.top_restarts, options.top_period.count()};
 
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());

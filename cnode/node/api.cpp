@@ -1,5 +1,6 @@
 #include "node/api.h"
 
+#include "node/api_explain.h"
 #include "node/sup_manager.h"
 
 namespace supervisorring {
@@ -76,21 +77,6 @@ void api_delete_child(ProcessContext& context, const State& state, const Term& s
     if (!value || !value->is_atom("ok")) return then(ctx, answer);
     tell_handler(ctx, state, sup, id, "del", id, [then](ProcessContext& in, Term result) { then(in, result); });
   });
-}
-
-// Asks the local supervisors of all up members at once; those that do not answer are left out.
-void ask_everybody(ProcessContext& context, const State& state, const Term& sup, const Term& request,
-                   std::function<void(ProcessContext&, std::vector<Term>)> then) {
-  struct Answers { std::size_t open; std::vector<Term> values; };
-  const std::vector<Term> up = state->ring.up();
-  if (up.empty()) return then(context, {});
-  const auto answers = std::make_shared<Answers>(Answers{up.size(), {}});
-  for (const Term& node : up) {
-    context.call(tuple(sup, node), request, CallOptions{kListTimeout}, [answers, then](ProcessContext& ctx, CallResult answer) {
-      if (answer.ok && answer.value.is_list()) answers->values.push_back(answer.value);
-      if (--answers->open == 0) then(ctx, std::move(answers->values));
-    });
-  }
 }
 
 Term concatenated(const std::vector<Term>& lists) {
@@ -182,6 +168,20 @@ void define_elixir_supervisor(Node& node, const State& state) {
 
 }  // namespace
 
+void ask_everybody(ProcessContext& context, std::shared_ptr<SupervisionState> state, const Term& sup, const Term& request,
+                   std::function<void(ProcessContext&, std::vector<Term>)> then) {
+  struct Answers { std::size_t open; std::vector<Term> values; };
+  const std::vector<Term> up = state->ring.up();
+  if (up.empty()) return then(context, {});
+  const auto answers = std::make_shared<Answers>(Answers{up.size(), {}});
+  for (const Term& node : up) {
+    context.call(tuple(sup, node), request, CallOptions{kListTimeout}, [answers, then](ProcessContext& ctx, CallResult answer) {
+      if (answer.ok && answer.value.is_list()) answers->values.push_back(answer.value);
+      if (--answers->open == 0) then(ctx, std::move(answers->values));
+    });
+  }
+}
+
 void api_find(ProcessContext& context, const SupervisionState& state, const Term& sup, const Term& id, ApiAnswer then) {
   then(context, owner_of(state, sup, id));
 }
@@ -202,6 +202,7 @@ void api_start_child(ProcessContext& context, std::shared_ptr<SupervisionState> 
 void define_api(Node& node, std::shared_ptr<SupervisionState> state) {
   define_supervisorring(node, state);
   define_elixir_supervisor(node, state);
+  define_explain(node, state);
 }
 
 }  // namespace supervisorring

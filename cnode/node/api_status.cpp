@@ -21,7 +21,7 @@ Term pending_of(const SupervisorState& sup) {
   return Term::list(std::move(out));
 }
 
-Term status_of(const SupervisorState& sup) {
+Term status_of(const SupervisorState& sup, Instant now) {
   const auto count = [](std::size_t n) { return Term::unsigned_integer(n); };
   const ChildManager::Status moves = sup.manager ? sup.manager->status() : ChildManager::Status{};
   return Term::map({{atom("name"), sup.name},
@@ -36,6 +36,7 @@ Term status_of(const SupervisorState& sup) {
                     {atom("waiting_to_move"), count(moves.waiting_to_move)},
                     {atom("moving"), count(moves.moving)},
                     {atom("arriving"), count(moves.arriving)},
+                    {atom("progress"), Term::binary(sup.progress.now_left(now))},
                     {atom("pending"), pending_of(sup)}});
 }
 
@@ -53,7 +54,7 @@ Term stuck_of(const SupervisionState& state, Instant now) {
 
 Term status_term(ProcessContext& context, const SupervisionState& state) {
   std::vector<Term> supervisors;
-  for (const auto& [name, sup] : state.supervisors) supervisors.push_back(status_of(*sup));
+  for (const auto& [name, sup] : state.supervisors) supervisors.push_back(status_of(*sup, context.time().now));
   std::vector<Term::Pair> peers;
   for (const auto& [node, peer] : state.peers) peers.emplace_back(node, peer.hello ? peer.hello->kind : atom(peer.legacy ? "legacy" : "unknown"));
   return Term::map({{atom("node"), context.node_name()},

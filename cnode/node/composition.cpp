@@ -40,6 +40,7 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
       view(config.ring.self),
       supervision(node, view, registry, runtime, top()),
       nano_ring(config.ring, view, hooks()) {
+  if (config.max_concurrent_starts > 0) supervision.state()->max_starts = config.max_concurrent_starts;
   nano_ring.add_to(node);
   supervision.state()->migrate_timeout = config.migrate_timeout;
   define_functions();

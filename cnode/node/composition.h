@@ -31,6 +31,7 @@ struct CompositionConfig {
   std::function<void()> on_started;
   Duration migrate_timeout = kMigrateTimeout;  // of a child's migrate, C++ or migrate/3; one that takes longer stays where it is, and is tried again later
   std::optional<TopIntensity> top_intensity;  // none: a supervisor that has ended is not started again here
+  std::size_t max_concurrent_starts = 0;      // of one supervisor; 0: as many as is usual
   std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which the node lives, as in NodeConfig
 };
 

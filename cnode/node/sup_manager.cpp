@@ -32,6 +32,7 @@ const Term& refresh() { static const Term message = atom("$refresh_handlers"); r
 void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager->set_migrate_timeout(all_->migrate_timeout);
+  sup_->manager->limit_starts(all_->max_starts);
   sup_->manager_box.open(context.self());
   if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager
   look_at_peers(context);
@@ -238,6 +239,8 @@ void find_handler(ProcessContext& context, const SupervisorState& sup, const Ter
 void ManagerProcess::perform(ProcessContext& context) {
   for (auto effects = sup_->manager->take_effects(); !effects.empty(); effects = sup_->manager->take_effects())
     for (const MgrEffect& effect : effects) perform_one(context, effect);
+  if (const auto line = sup_->progress.look(sup_->manager->status().all(), context.time().now))
+    context.log(LogLevel::notice, to_text(sup_->name, 200) + ": " + *line);
   if (sup_->up_until) tell_up(context);
   set_timer(context);
 }

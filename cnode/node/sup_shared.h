@@ -16,6 +16,7 @@
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
 #include "sup/ordered_table.h"
+#include "sup/progress.h"
 #include "sup/supervisor.h"
 #include "supervisorring/factory.h"
 
@@ -55,6 +56,7 @@ struct SupervisorState {
   // Child manager's process.
   std::unique_ptr<ChildManager> manager;    // from the first start on; lives on while the local supervisor restarts
   PostBox manager_box;
+  Progress progress;                        // of its starts and moves
   std::map<std::string, std::vector<ChildSpec>> handler_lists;  // by module: what each handler said last
   std::vector<ChildSpec> dynamic_children;  // all of them
 
@@ -88,6 +90,7 @@ struct SupervisionState {
   RingView& ring;
   const worker_registry& workers;
   NativeRuntime& native;
+  std::size_t max_starts = kMaxStartsInFlight;  // of one supervisor; set before the node starts
   std::map<std::string, std::shared_ptr<SupervisorState>> supervisors;  // by name
   OrderedTable<Term, PeerInfo> peers;                                      // the peer process writes
   PostBox peer_box;

@@ -280,7 +280,12 @@ Result<Term> Ring::owner_of(const Term& supervisor, const Term& id, HashFormat f
   return owner(*digest);
 }
 
-Ring::Point Ring::point(std::size_t i) const { return {digest_at(places_[i]), members_[places_[i] >> kNumberBits]}; }
+Ring::Point Ring::point(std::size_t i) const { return {digest_at(places_[i]), members_[places_[i] >> kNumberBits], places_[i] & kNumberMask}; }
+
+Ring::Point Ring::point_of(const Digest& key) const {
+  const std::size_t at = first_point_from(key);
+  return point(at < point_count() ? at : 0);
+}
 
 std::vector<std::pair<Term, Term>> Ring::members_that_share_a_point() const {
   std::vector<std::pair<Term, Term>> pairs;

@@ -90,8 +90,10 @@ class Ring {
   Result<Term> owner_of(const Term& supervisor, const Term& id, HashFormat format) const;
 
   // Point `i` in ascending order. REQUIRES: i < point_count()
-  struct Point { Digest digest; const Term& member; };
+  struct Point { Digest digest; const Term& member; std::uint32_t number; };
   Point point(std::size_t i) const;
+  // The point that decides who owns the key: the first that is not below it, wrapping. REQUIRES: !empty()
+  Point point_of(const Digest& key) const;
   // The first 64 bits of point `i`.
   std::uint64_t position(std::size_t i) const { return prefixes_[i]; }
   std::size_t member_at(std::size_t i) const { return places_[i] >> kNumberBits; }  // index into members()

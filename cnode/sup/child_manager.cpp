@@ -225,7 +225,7 @@ void ChildManager::pump(Instant now) {
 }
 
 void ChildManager::pump_starts(Instant now) {
-  while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < kMaxStartsInFlight) {
+  while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < max_starts_) {
     const Term id = std::move(to_start_.front());
     to_start_.pop_front();
     if (queued_to_start_.erase(id) == 0) continue;
@@ -342,17 +342,6 @@ bool ChildManager::nobody_takes(Instant now) const {
 
 ChildManager::Status ChildManager::status() const {
   return {to_start_.size(), starting_.size(), asks_.size(), to_move_.size(), out_.size(), in_.size()};
-}
-
-std::vector<std::pair<Term, std::string>> ChildManager::pending(std::size_t limit) const {
-  std::vector<std::pair<Term, std::string>> out;
-  const auto add = [&](const Term& id, std::string what) { if (out.size() < limit) out.emplace_back(id, std::move(what)); };
-  static constexpr std::string_view kPhases[] = {"offered to", "being frozen for", "its state is on the way to", "forwarding to", "running already on", "being handed to"};
-  for (const auto& [id, move] : out_) add(id, std::string(kPhases[static_cast<std::size_t>(move.phase)]) + " " + to_text(move.target));
-  for (const auto& [id, retry] : retries_) add(id, retry.why);
-  for (const auto& [id, key] : in_by_id_) add(id, "arriving from " + to_text(key.source));
-  for (const auto& [id, ask] : asks_) add(id, "asking who runs it");
-  return out;
 }
 
 }  // namespace supervisorring

@@ -33,7 +33,7 @@
 namespace supervisorring {
 
 inline constexpr std::size_t kMaxMovesInFlight = 64;     // outgoing: bounds frozen children and states in memory
-inline constexpr std::size_t kMaxStartsInFlight = 256;   // bounds what a ring change puts on the worker pool at once
+inline constexpr std::size_t kMaxStartsInFlight = 256;   // unless limit_starts(): bounds what a ring change puts on the worker pool at once
 inline constexpr std::size_t kMaxHeldCopies = 4'096;     // incoming: 64 from each of 64 members
 inline constexpr Duration kMoveStepTimeout = std::chrono::seconds(20);      // a step in which no code of the user moves the state; else the time for that comes on top
 inline constexpr Duration kMigrateTimeout = std::chrono::seconds(10);       // for the user's migrate, where nothing else is configured
@@ -115,6 +115,8 @@ class ChildManager {
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // How long the user's migrate may take.
   void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout; }
+  // How many children may be starting at once. REQUIRES: > 0
+  void limit_starts(std::size_t most) { max_starts_ = most; }
   // The ring as it is now. `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -152,10 +154,27 @@ class ChildManager {
   bool settled() const { return settled_; }
   std::size_t moves_in_flight() const { return out_.size(); }
   std::size_t known_children() const { return entries_.size(); }
-  struct Status { std::size_t waiting_to_start, starting, asked_for, waiting_to_move, moving, arriving; };
+  struct Status {
+    std::size_t waiting_to_start, starting, asked_for, waiting_to_move, moving, arriving;
+    std::size_t all() const { return waiting_to_start + starting + asked_for + waiting_to_move + moving + arriving; }
+  };
   Status status() const;
   // Children that move, wait, or failed to: {Id, What}, at most `limit`.
   std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
+  // Why a child is where it is. Error: its id cannot be placed, or nobody is up.
+  struct Explained {
+    Digest key;
+    Digest point;                    // the first of the ring at or after the key
+    std::uint32_t point_number;      // 1..300, of its member
+    Term owner;
+    std::vector<Term> leaving;       // members that are up and not counted
+    bool named = false;              // by the supervisor's definition or a handler's last list
+    std::string doing;               // what it waits for, or is in; empty: nothing
+    std::optional<Duration> next_try;
+  };
+  Result<Explained> explain(const Term& id, Instant now) const;
+  // The ids of all children that are known here, in the order in which they became known, at most `limit`.
+  std::vector<Term> known_ids(std::size_t limit) const;
 
  private:
   struct Went { Instant at; Term to; };
@@ -239,6 +258,9 @@ class ChildManager {
   bool running_here(const Term& id) const;
   bool busy_here(const Term& id) const;   // in the supervisor's table and not down
 
+  // child_explain.cpp
+  std::string doing(const Term& id) const;
+
   // child_asks.cpp: who runs it now?
   void begin_ask(const Term& id, const std::optional<Term>& owner_before, Instant now);
   void send_asks();
@@ -279,6 +301,7 @@ class ChildManager {
   const Term supervisor_;
   const Term self_;
   std::uint64_t next_move_;
+  std::size_t max_starts_ = kMaxStartsInFlight;
   const Supervisor* local_ = nullptr;
   std::function<bool(const ChildSpec&)> native_;
 

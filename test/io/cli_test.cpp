@@ -95,6 +95,22 @@ TEST_F(Ringnode, StatusAndLeaveOfANodeThatIsNotThereEndWithNoAnswer) {
     expect_refused(run_program({SR_RINGNODE, command, "--name", "cpp1@127.0.0.1", "--cookie-file", cookie, "--epmd-port", "1"}), 9, "cpp1@127.0.0.1");
 }
 
+TEST_F(Ringnode, ExplainAndPlanCheckWhatTheyAreAskedBeforeTheyConnect) {
+  const std::string cookie = temporary_.file("cookie", "secret");
+  const auto asked = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{SR_RINGNODE, more[0], "--name", "cpp1@127.0.0.1", "--cookie-file", cookie, "--epmd-port", "1"};
+    arguments.insert(arguments.end(), more.begin() + 1, more.end());
+    return run_program(arguments);
+  };
+  expect_refused(asked({"explain", "MySup", "c1"}), 1, "'Elixir.MySup'");
+  expect_refused(asked({"explain", "my_sup", "{c1"}), 1, "Id {c1");
+  expect_refused(asked({"explain", "my_sup"}), 1, "Id is required");
+  expect_refused(asked({"explain", "my_sup", "{c,1}"}), 9, "cpp1@127.0.0.1");
+  expect_refused(asked({"plan"}), 1, "--without Node");
+  expect_refused(asked({"plan", "--without", "cpp2"}), 1, "'cpp2' is no node name");
+  expect_refused(asked({"plan", "--without", "cpp2@127.0.0.1", "--with", "cpp3@127.0.0.1"}), 9, "cpp1@127.0.0.1");
+}
+
 // ---- place ------------------------------------------------------------------------------------------
 
 TEST_F(Ringnode, PlaceAnswersEveryGoodLineAndNamesTheBadOnes) {

@@ -42,6 +42,7 @@ struct cnode_options {
   std::chrono::seconds tick_time{60};    // a node from which nothing comes for so long is given up; the same on every node (net_ticktime)
   std::chrono::milliseconds migrate_timeout{10000};  // of a child's migrate when it moves; one that takes longer stays, and is tried again later
   // A supervisor that ended here is started again; more than so many ends within so many seconds, and the node leaves and run() returns 11.
+  unsigned max_concurrent_starts = 256;  // of one supervisor: children that start at once; the others wait their turn
   int top_restarts = 3;                  // negative: none is started again until other members run it again
   std::chrono::seconds top_period{5};
   bool published = false;                // visible in nodes(); otherwise hidden

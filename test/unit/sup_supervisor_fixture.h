@@ -76,6 +76,13 @@ class SupervisorFixture : public testing::Test {
     std::string out = std::exchange(events, "");
     return out.empty() ? out : out.substr(1);
   }
+  // Ids as which_children gives them, the oldest first; in parentheses what it says in place of a pid.
+  std::string table() {
+    std::string out;
+    const Term children = call("which_children");
+    for (std::size_t i = children.size(); i-- > 0;) out += to_text(children.elements()[i][0]) + (children.elements()[i][1].is_pid() ? " " : "(" + to_text(children.elements()[i][1]) + ") ");
+    return out;
+  }
   std::string state_of(std::string_view id) {
     static const char* const names[] = {"down", "starting", "running", "restarting", "stopping"};
     const auto view = sup->find(T(id));

@@ -37,7 +37,8 @@ echo
 if wanted cores; then
   echo "== cores: medians of five, wall time (and time of the processor)"
   "$build/test/bench/core_bench" --benchmark_min_time=0.05 --benchmark_repetitions=5 --benchmark_report_aggregates_only=true \
-    --benchmark_format=csv 2>/dev/null | awk -f core_table.awk
+    --benchmark_format=csv >"$dir/cores.csv" 2>"$dir/cores.log" || { tail -n 5 "$dir/cores.log" >&2; exit 1; }
+  awk -f core_table.awk "$dir/cores.csv"
   echo
 fi
 if wanted client; then

@@ -153,8 +153,11 @@ int main_with(int argc, char** argv) {
 }  // namespace supervisorring
 
 int main(int argc, char** argv) {
-  // The C library raises this limit to the size of each large block that is freed, and then keeps what is freed below it for itself: a burst of
-  // large messages would leave the program twice as large as its limits say.
-  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  // The C library raises the first limit to the size of each large block that is freed, and then keeps what is freed below it for itself: a burst
+  // of large messages would leave the program twice as large as its limits say. The others are those it would have by then: a heap that
+  // grows and shrinks in small steps costs a tenth of the time in which thousands of children start.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ::mallopt(M_TOP_PAD, 1 << 20);
   return supervisorring::main_with(argc, argv);
 }

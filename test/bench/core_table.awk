@@ -27,6 +27,7 @@ $1 ~ /_median$/ {
   what = parts[1] in text ? text[parts[1]] : parts[1]
   sub(/ N /, " " parts[2] " ", what)
   sub(/, N /, ", " parts[2] " ", what)
+  sub(/\/iterations:[0-9]+/, "", name)
   sub(/\/manual_time/, "", name)
   printf "%-52s %10.4g %s (%.4g)%s\n", what, $3, $5, $4, name in limit ? "   (to reach: " limit[name] ")" : ""
 }

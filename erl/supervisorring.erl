@@ -60,7 +60,8 @@
 
 -define(EXEC_TIMEOUT_MS, 30000).
 -define(EXEC_RETRIES, 3).
--define(LEAVE_TIMEOUT_MS, 60000).
+%% Telling the others, behind handing children over.
+-define(TELL_TIMEOUT_MS, 30000).
 -define(CALL_TIMEOUT_MS, 5000).
 
 %% @doc Starts the supervisor on this member, linked to the caller, and the children that
@@ -184,7 +185,7 @@ leave() ->
 %% @doc Has this member leave the ring, its children handed over; with `true' for good.
 -spec leave(Forget :: boolean()) -> ok.
 leave(Forget) when is_boolean(Forget) ->
-    supervisorring_port:leave(Forget, ?LEAVE_TIMEOUT_MS).
+    supervisorring_port:leave(Forget, supervisorring_config:leave_timeout_ms() + ?TELL_TIMEOUT_MS).
 
 %% @doc The pid of a running child, for `{via, supervisorring, {Sup, Id}}'.
 -spec whereis_name(child_name()) -> pid() | undefined.

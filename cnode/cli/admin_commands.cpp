@@ -1,5 +1,6 @@
 #include "cli/admin_commands.h"
 
+#include <algorithm>
 #include <functional>
 #include <ostream>
 
@@ -113,7 +114,34 @@ ExitStatus print_status(const AdminOptions& options, bool as_term, std::ostream&
   return ExitStatus::ok;
 }
 
-ExitStatus leave(const AdminOptions& options, bool forget, std::chrono::milliseconds wait, std::ostream& out, std::ostream& errors) {
+namespace {
+
+// Children that run on the node, of all its supervisors.
+std::int64_t children_on(const Term& status) {
+  std::int64_t children = 0;
+  const Term* supervisors = status.is_map() ? status.find("supervisors") : nullptr;
+  if (supervisors != nullptr && supervisors->is_list())
+    for (const Term& each : supervisors->elements())
+      if (const Term* active = each.is_map() ? each.find("active") : nullptr) children += active->as_int64().value_or(0);
+  return children;
+}
+
+// False: it has not ended.
+bool wait_for_end(EiClient& client, const std::string& name, const AdminOptions& options, std::chrono::milliseconds wait, std::ostream& out) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + wait;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+    if (left.count() <= 0) return false;
+    if (client.wait_closed(std::min(left, std::chrono::milliseconds(1000)))) return true;
+    const auto status = client.rpc("supervisorring", "status", {}, options.timeout);
+    if (status && children_on(*status) > 0) out << name << ": " << children_on(*status) << " children still to be handed over" << std::endl;
+  }
+}
+
+}  // namespace
+
+ExitStatus leave(const AdminOptions& options, const LeaveOptions& how, std::ostream& out, std::ostream& errors) {
   const auto fail = [&](const Refusal& refusal) {
     errors << "ringnode leave: " << refusal.why << '\n';
     return refusal.status;
@@ -121,14 +149,16 @@ ExitStatus leave(const AdminOptions& options, bool forget, std::chrono::millisec
   auto connected = connect(options);
   if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(*refusal);
   auto& client = std::get<EiClient>(connected);
-  const Term arguments = forget ? list({atom("forget")}) : Term::nil();
-  const auto answer = client.rpc("supervisorring", "leave", {arguments}, options.timeout);
+  std::vector<Term> arguments;
+  if (how.forget) arguments.push_back(atom("forget"));
+  if (how.limited) arguments.push_back(tuple(atom("timeout_ms"), integer(how.timeout.count())));
+  const auto answer = client.rpc("supervisorring", "leave", {Term::list(std::move(arguments))}, options.timeout);
   if (!answer) return fail({ExitStatus::no_answer, answer.error()});
   if (const auto why = refused(*answer, "leave/1")) return fail({ExitStatus::no_answer, *why});
   if (!answer->is_atom("ok")) return fail({ExitStatus::no_answer, "the node answered " + to_text(*answer, 300)});
-  if (!client.wait_closed(wait))
-    return fail({ExitStatus::no_answer, options.name + " is leaving, and has not ended after " + std::to_string(wait.count() / 1000) + " s"});
-  out << options.name << (forget ? " has left and forgotten the ring\n" : " has left\n");
+  if (!wait_for_end(client, options.name, options, how.wait, out))
+    return fail({ExitStatus::no_answer, options.name + " is leaving, and has not ended after " + std::to_string(how.wait.count() / 1000) + " s"});
+  out << options.name << (how.forget ? " has left and forgotten the ring\n" : " has left\n");
   return ExitStatus::ok;
 }
 

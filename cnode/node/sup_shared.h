@@ -28,6 +28,9 @@ inline Term name_of_child_manager(const Term& sup) { return atom(std::string(sup
 inline const Term& super_sup_name() { static const Term name = atom("Elixir.Supervisorring.App.Sup.SuperSup"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
 
+// For handing over: a move takes milliseconds, a `migrate` of the user's and one more try may take 30 s.
+inline constexpr Duration kLeaveTimeout = std::chrono::seconds(30);
+
 class Beam;
 class LocalSup;
 class TopSup;
@@ -98,6 +101,7 @@ struct SupervisionState {
   PostBox top_sup_box;
   TopSup* top_sup = nullptr;  // while its box is open
   Duration migrate_timeout = kMigrateTimeout;
+  Duration leave_timeout = kLeaveTimeout;  // for handing children over before this node ends
   Beam* beam = nullptr;  // drop-in only; not owned
 
   SupervisorState* find(const Term& name) const {

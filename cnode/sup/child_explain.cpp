@@ -41,6 +41,19 @@ std::vector<std::pair<Term, std::string>> ChildManager::pending(std::size_t limi
   return out;
 }
 
+std::vector<std::pair<Term, std::string>> ChildManager::left_here(std::size_t limit) const {
+  std::vector<std::pair<Term, std::string>> out;
+  if (!local_) return out;
+  local_->for_each([&](const Supervisor::View& view) {
+    if (out.size() >= limit || view.state == Supervisor::ChildState::down) return;
+    const auto entry = entries_.find(view.spec.id);
+    if (entry != entries_.end() && entry->second.owner == self_) return;
+    const bool placed = entry == entries_.end() || entry->second.digest;
+    out.emplace_back(view.spec.id, placed ? doing(view.spec.id) : "its id cannot be placed");
+  });
+  return out;
+}
+
 Result<ChildManager::Explained> ChildManager::explain(const Term& id, Instant now) const {
   if (!ring_ || ring_->empty()) return Error{"no member is up"};
   const auto key = child_digest(supervisor_, id, format_);

@@ -159,6 +159,8 @@ class ChildManager {
     std::size_t all() const { return waiting_to_start + starting + asked_for + waiting_to_move + moving + arriving; }
   };
   Status status() const;
+  // Children that run here and belong elsewhere, and what they wait for: at most `limit`.
+  std::vector<std::pair<Term, std::string>> left_here(std::size_t limit) const;
   // Children that move, wait, or failed to: {Id, What}, at most `limit`.
   std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
   // Why a child is where it is. Error: its id cannot be placed, or nobody is up.

@@ -41,6 +41,9 @@ struct cnode_options {
   std::chrono::milliseconds join_timeout{5000};  // how long a silent member of the ring file is waited for
   std::chrono::seconds tick_time{60};    // a node from which nothing comes for so long is given up; the same on every node (net_ticktime)
   std::chrono::milliseconds migrate_timeout{10000};  // of a child's migrate when it moves; one that takes longer stays, and is tried again later
+  std::chrono::milliseconds leave_timeout{30000};  // for handing children over when this node leaves; what is left then ends with it
+  // Names that are no members and were not used for so long are forgotten while all members are ours; 0: never.
+  std::chrono::seconds forget_names_after{30 * 24 * 3600};
   // A supervisor that ended here is started again; more than so many ends within so many seconds, and the node leaves and run() returns 11.
   unsigned max_concurrent_starts = 256;  // of one supervisor: children that start at once; the others wait their turn
   int top_restarts = 3;                  // negative: none is started again until other members run it again

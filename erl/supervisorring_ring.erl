@@ -48,6 +48,7 @@
 -define(MAX_B, (1 bsl 59 - 1)).
 -define(MAX_C, (1 bsl 58 - 1)).
 -define(FIRST_CAPACITY, 2400).
+-define(FIRST_FORMAT, 25).
 -define(MAX_NAMES, 65535).
 -define(MAX_SMALL_MAP, 32).
 -define(MAX_DEPTH, 250).
@@ -76,14 +77,13 @@ clear() ->
 -spec put(ring()) -> ok.
 put(#{up := Up0, format := Format} = Ring) ->
     Up = lists:usort(Up0),
+    FormatBefore = maps:get(format, view(), ?FIRST_FORMAT),
     case {has_points(), view()} of
         {true, #{up := Up, format := Format}} -> ok;
-        {true, #{up := Before, format := Other}} when Other =/= Format ->
-            put_points(Up, Before, Format),
-            rewrite_owners(Format);
         {true, #{up := Before}} -> put_points(Up, Before, Format);
         _ -> put_points(Up, [], Format)
     end,
+    FormatBefore =:= Format orelse rewrite_owners(Format),
     ets:insert(?MODULE, {ring, Ring#{up := Up}}),
     ok.
 
@@ -106,7 +106,7 @@ restrict(Sup, Members) ->
     {Array, Capacity, Half} = array_for(0),
     Owners = owners(),
     Before = maps:get(Sup, Owners, none),
-    case write_owners(Array, Before, Members, maps:get(format, view(), 25)) of
+    case write_owners(Array, Before, Members, maps:get(format, view(), ?FIRST_FORMAT)) of
         Before -> ok;
         Known -> persistent_term:put(?MODULE, {Array, Capacity, Half, Owners#{Sup => Known}})
     end.

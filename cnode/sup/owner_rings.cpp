@@ -76,7 +76,7 @@ void OwnerRings::make(Sub& sub, const std::shared_ptr<const Ring>& up) {
     all_known = all_known && belongs.has_value();
     if (belongs.value_or(sub.counted.contains(node))) members.push_back(node);
   }
-  sub.complete = sub.complete || all_known;
+  sub.all_known = all_known;
   sub.up = up;
   sub.version = version_;
   const bool same = sub.ring && sub.counted.size() == members.size() && std::ranges::all_of(members, [&sub](const Term& node) { return sub.counted.contains(node); });
@@ -90,7 +90,7 @@ OwnerRings::Sub& OwnerRings::sub_for(const OwnerSet& set, const std::shared_ptr<
   auto it = std::ranges::find(subs_, set, &Sub::set);
   if (it == subs_.end()) {
     if (subs_.size() >= kMaxOwnerSets) subs_.erase(subs_.begin());
-    it = subs_.insert(subs_.end(), Sub{set, nullptr, {}, nullptr, 0, false});
+    it = subs_.insert(subs_.end(), Sub{set, nullptr, {}, nullptr, 0, false, false});
   }
   if (it->up != up || it->version != version_) make(*it, up);
   return *it;
@@ -98,7 +98,12 @@ OwnerRings::Sub& OwnerRings::sub_for(const OwnerSet& set, const std::shared_ptr<
 
 std::shared_ptr<const Ring> OwnerRings::ring_of(const OwnerSet& set, const std::shared_ptr<const Ring>& up) { return set.is_all() ? up : sub_for(set, up).ring; }
 
-bool OwnerRings::complete(const OwnerSet& set, const std::shared_ptr<const Ring>& up) { return set.is_all() || sub_for(set, up).complete; }
+bool OwnerRings::complete(const OwnerSet& set, const std::shared_ptr<const Ring>& up) {
+  if (set.is_all()) return true;
+  Sub& sub = sub_for(set, up);
+  sub.complete = sub.complete || (sub.all_known && !up->empty());
+  return sub.complete;
+}
 
 std::shared_ptr<const Ring> OwnerRings::would_be(const OwnerSet& set, const std::shared_ptr<const Ring>& up) const {
   if (set.is_all()) return up;

@@ -45,6 +45,7 @@ class OwnerRings {
 
   // REQUIRES: `up` is not null. Of `all` it is `up` itself.
   std::shared_ptr<const Ring> ring_of(const OwnerSet& set, const std::shared_ptr<const Ring>& up);
+  // Once true it stays so. REQUIRES: `up` is what the others see, too: this node is not about to join them.
   bool complete(const OwnerSet& set, const std::shared_ptr<const Ring>& up);
   // As it would be if these were the up members: nothing is remembered. Members of unknown kind are left out.
   std::shared_ptr<const Ring> would_be(const OwnerSet& set, const std::shared_ptr<const Ring>& up) const;
@@ -56,6 +57,7 @@ class OwnerRings {
     std::unordered_set<Term> counted;  // its members
     std::shared_ptr<const Ring> up;    // from which it was made
     std::uint64_t version = 0;         // of the kinds
+    bool all_known = false;            // the kinds of all up members, when it was made
     bool complete = false;
   };
   std::optional<bool> in(const OwnerSet& set, const Term& node) const;  // nullopt: not known

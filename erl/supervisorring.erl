@@ -21,23 +21,32 @@
 %% Asked of members by clients.
 -export([whereis/2]).
 
--export_type([sup/0, id/0, child_spec/0, child_name/0, counts/0, explained/0, plan/0]).
+-export_type([sup/0, id/0, child_spec/0, child_name/0, members/0, flags/0, counts/0, explained/0, plan/0]).
 
 -type sup() :: atom().
 -type id() :: term().
 -type child_spec() :: supervisor:child_spec().
 -type child_name() :: {sup(), id()}.
+%% Which members own a supervisor's children: every one (the default), C nodes without a BEAM, BEAMs
+%% with a program beside them, or these.
+-type members() :: all | native | beam | [node(), ...].
+%% OTP's flag map, and `members'.
+-type flags() :: #{strategy => supervisor:strategy(), intensity => non_neg_integer(),
+                   period => pos_integer(), auto_shutdown => supervisor:auto_shutdown(),
+                   members => members()}.
 -type counts() :: #{specs := non_neg_integer(), active := non_neg_integer(),
                     supervisors := non_neg_integer(), workers := non_neg_integer()}.
 
 %% `digest': of the key, in hex; `point': the first place on the ring from there on, whose member
-%% owns the child. `excluded': members that do not count. `named': by the definition or a handler.
+%% owns the child. `excluded': members that do not count. `members_note': why `members' is not kept
+%% now, empty when it is. `named': by the definition or a handler.
 %% `here', `pid' and `by': of a copy on the member that answers. `doing': what the child waits for
 %% or is in, empty when nothing.
 -type explained() :: #{supervisor := sup(), id := id(), node := node(), key := {sup(), id()},
                        digest := binary(), otp := 25 | 26,
                        point := #{digest := binary(), member := node(), number := 1..300},
-                       owner := node(), excluded := [{node(), not_up | leaving}],
+                       owner := node(), members := members(), members_note := binary(),
+                       excluded := [{node(), not_up | leaving | members | kind_unknown}],
                        without_supervisor := [node()], named := boolean(),
                        here := running | starting | restarting | stopping | terminated | none,
                        pid := pid() | undefined, by := native | beam | none,
@@ -46,12 +55,13 @@
 -type plan() :: #{node := node(), up := [node()], up_then := [node()],
                   supervisors := [#{supervisor := sup(), children := non_neg_integer(),
                                     moves := non_neg_integer(), complete := boolean(),
-                                    moves_between := [#{from := node(), to := node(),
+                                    members := members(), excluded := [{node(), members | kind_unknown}],
+                                    moves_between := [#{from := node() | none, to := node() | none,
                                                         count := pos_integer(), ids := [id()]}]}]}.
 
 -callback init(Args :: term()) ->
     {ok, {{supervisor:strategy(), MaxR :: non_neg_integer(), MaxT :: pos_integer()}
-          | supervisor:sup_flags(),
+          | flags(),
           [child_spec() | {dyn_child_handler, module()}]}}
     | ignore.
 -callback migrate({id(), worker | supervisor, [module()] | dynamic},
@@ -65,8 +75,9 @@
 -define(CALL_TIMEOUT_MS, 5000).
 
 %% @doc Starts the supervisor on this member, linked to the caller, and the children that
-%% belong here. `Module:init(Args)' says what they are. A client has no supervisors:
-%% `{error, no_program}'.
+%% belong here. `Module:init(Args)' says what they are, and in its flag map may say to which
+%% `members' they belong: `{error, {members_refused, Members, Nodes}}' while these nodes, which know
+%% of no such thing, run the supervisor. A client has no supervisors: `{error, no_program}'.
 -spec start_link({local, sup()}, module(), term()) -> {ok, pid()} | ignore | {error, term()}.
 start_link({local, Sup}, Module, Args) when is_atom(Sup), is_atom(Module) ->
     case is_member() of
@@ -74,7 +85,8 @@ start_link({local, Sup}, Module, Args) when is_atom(Sup), is_atom(Module) ->
         false -> {error, no_program}
     end.
 
-%% @doc The member that owns the child, whether or not such a child exists.
+%% @doc The member that owns the child, whether or not such a child exists. Exits with
+%% `{{no_member_up, Members}, _}' when none of the supervisor's `members' is up.
 -spec find(sup(), id()) -> node().
 find(Sup, Id) ->
     case whereis(Sup) of
@@ -98,7 +110,7 @@ exec(Sup, Id, Fun, Timeout) ->
 
 %% @doc Runs Fun on the member that owns the child, and again when no answer comes in time, up
 %% to Retries times in all; then exits with `ring_unable_to_exec_fun'. `{error, {no_beam, Node}}':
-%% the owner is a C++ program.
+%% the owner is a C++ program. `{error, {no_member_up, Members}}': nobody owns it.
 -spec exec(sup(), id(), fun(() -> term()), timeout(), Retries :: non_neg_integer()) -> term().
 exec(Sup, Id, Fun, Timeout, Retries) when is_function(Fun, 0) ->
     case is_member() of
@@ -124,6 +136,7 @@ cast(Sup, Id, Request) ->
 
 %% @doc Starts the child on its owner and has the supervisor's handler for its id remember it.
 %% `{error, {cannot_match_handler, Id}}': no handler of the supervisor matches the id.
+%% `{error, {no_member_up, Members}}': none of the supervisor's `members' is up.
 -spec start_child(sup(), child_spec()) -> {ok, pid()} | {term(), pid()} | {error, term()}.
 start_child(Sup, Spec) ->
     case is_member() of

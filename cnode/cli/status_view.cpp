@@ -117,6 +117,8 @@ std::string supervisor(const Term& one) {
                      " children run here of " + std::to_string(number_of(one, "known")) + " in the cluster";
   text += counted(one, "waiting_to_start", "wait to start") + counted(one, "starting", "are starting") + counted(one, "asked_for", "are asked for") +
           counted(one, "waiting_to_move", "wait to move") + counted(one, "moving", "are moving away") + counted(one, "arriving", "are arriving") + "\n";
+  if (const std::string set = text_of(one, "members", "all"); set != "all") text += "  members => " + set + "\n";
+  if (const std::string note = text_of(one, "members_note", ""); !note.empty()) text += "  " + note + "\n";
   if (const std::string progress = text_of(one, "progress", ""); !progress.empty()) text += "  " + progress + "\n";
   if (const std::string why = text_of(one, "why", ""); !why.empty()) text += "  " + why + "\n";
   for (const Term& pending : list_of(one, "pending"))

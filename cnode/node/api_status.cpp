@@ -36,6 +36,8 @@ Term status_of(const SupervisorState& sup, Instant now) {
                     {atom("waiting_to_move"), count(moves.waiting_to_move)},
                     {atom("moving"), count(moves.moving)},
                     {atom("arriving"), count(moves.arriving)},
+                    {atom("members"), to_term(sup.flags.members)},
+                    {atom("members_note"), Term::binary(sup.owners.note(sup.flags.members))},
                     {atom("progress"), Term::binary(sup.progress.now_left(now))},
                     {atom("pending"), pending_of(sup)}});
 }

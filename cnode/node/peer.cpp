@@ -15,6 +15,7 @@ const Term& sweep_message() { static const Term message = atom("$peer_sweep"); r
 
 void PeerProcess::started(ProcessContext& context) {
   all_->peer_box.open(context.self());
+  all_->who_owns.started(context);
   context.monitor_nodes();
   context.send_after(kSweep, context.self(), sweep_message());
 }
@@ -63,7 +64,7 @@ void PeerProcess::handle_down(ProcessContext& context, const Term& monitor, cons
   for (auto& [node, peer] : all_->peers) {
     if (peer.monitor != monitor || peer.hello || peer.legacy) continue;
     peer.legacy = true;
-    return tell_managers(context, node);
+    return became_legacy(context, node);
   }
 }
 
@@ -72,10 +73,12 @@ void PeerProcess::sweep(ProcessContext& context) {
   for (auto& [node, peer] : all_->peers) {
     if (peer.hello || peer.legacy || now - peer.since < kHelloTimeout) continue;
     peer.legacy = true;
-    tell_managers(context, node);
+    became_legacy(context, node);
   }
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
+  all_->who_owns.look(context);
+  all_->who_owns.ask_legacy(context);
   context.send_after(kSweep, context.self(), sweep_message());
 }
 
@@ -91,6 +94,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   }
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
+  all_->who_owns.look(context);
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   for (const auto& [name, sup] : all_->supervisors)
@@ -106,8 +110,10 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   hello.kind = atom(all_->beam ? "beam" : "cnode");
   for (const auto& [name, sup] : all_->supervisors)
     if (sup->runs()) hello.supervisors.push_back(sup->name);
+  for (const auto& [name, sup] : all_->supervisors)
+    if (sup->runs() && !sup->flags.members.is_all()) hello.members.emplace_back(sup->name, sup->flags.members);
   hello.otp = otp_of_hash_format(all_->ring.format());
-  hello.features = all_->beam ? std::vector<Term>{atom("ask")} : std::vector<Term>{atom("move"), atom("ask")};
+  hello.features = all_->beam ? std::vector<Term>{atom("ask"), atom("members")} : std::vector<Term>{atom("move"), atom("ask"), atom("members")};
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
   if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
@@ -116,6 +122,14 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
 void PeerProcess::handle_announce(ProcessContext& context) {
   for (const auto& [node, peer] : all_->peers)
     if (peer.connected) send_hello(context, node, false);
+  all_->who_owns.look(context);
+}
+
+void PeerProcess::became_legacy(ProcessContext& context, const Term& node) {
+  all_->who_owns.is_legacy(node);
+  all_->who_owns.look(context);
+  all_->who_owns.ask_legacy(context);
+  tell_managers(context, node);
 }
 
 void PeerProcess::handle_peer_message(ProcessContext& context, const Term& message) {
@@ -174,6 +188,8 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
   peer.hello = hello;
   peer.legacy = false;
   if (!hello.answer) send_hello(context, node, true);
+  all_->who_owns.heard(node, hello);
+  all_->who_owns.look(context);
   tell_managers(context, node);
 }
 

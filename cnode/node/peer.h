@@ -38,6 +38,7 @@ class PeerProcess : public Process {
   void handle_announce(ProcessContext&);
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
   void sweep(ProcessContext&);
+  void became_legacy(ProcessContext&, const Term& node);
   void send_hello(ProcessContext&, const Term& node, bool answer);
   void handle_ask(ProcessContext&, const Term& node, const PeerAsk&);
   void answer_early_asks(ProcessContext&);

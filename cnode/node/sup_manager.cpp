@@ -34,6 +34,7 @@ void ManagerProcess::started(ProcessContext& context) {
   sup_->manager->set_migrate_timeout(all_->migrate_timeout);
   sup_->manager->limit_starts(all_->max_starts);
   sup_->manager_box.open(context.self());
+  all_->who_owns.decide(context, *sup_);
   if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
@@ -77,8 +78,8 @@ void ManagerProcess::handle_message(ProcessContext& context, const Term& message
 
 void ManagerProcess::handle_call(ProcessContext& context, const Term& from, const Term& request) {
   if (request.is_tagged("get_node", 2)) {
-    const auto owner = all_->ring.owner_of(sup_->name, request[1]);
-    return context.reply(from, owner ? *owner : tuple(atom("error"), Term::binary(owner.error())));
+    const auto owner = all_->who_owns.owner_of(*sup_, request[1]);
+    return context.reply(from, owner.node ? *owner.node : tuple(atom("error"), owner.why));
   }
   if (request.is_tagged("whereis", 2)) {
     const auto view = sup_->local ? sup_->local->find(request[1]) : std::nullopt;
@@ -98,9 +99,9 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
   const Term& from = request[2];
   if (!from.is_tuple(2) || !from[0].is_pid() || !from[1].is_reference()) return;
   const auto executed = [&](Term error) { context.send(from[0], tuple(from[1], atom("executed"), tuple(atom("error"), std::move(error)))); };
-  const auto owner = all_->ring.owner_of(sup_->name, request[1]);
-  if (!owner) return executed(Term::binary(owner.error()));
-  if (*owner == context.node_name()) return closures_.run(context, request);
+  const auto owner = all_->who_owns.owner_of(*sup_, request[1]);
+  if (!owner.node) return executed(owner.why);
+  if (*owner.node == context.node_name()) return closures_.run(context, request);
   if (!recent_ref_set_.insert(from[1]).second)
     return executed(tuple(atom("placement_disagreement"), Term::list(all_->ring.up())));
   recent_refs_.push_back(from[1]);
@@ -108,7 +109,7 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
     recent_ref_set_.erase(recent_refs_.front());
     recent_refs_.pop_front();
   }
-  context.cast(tuple(name_of_child_manager(sup_->name), *owner), request);
+  context.cast(tuple(name_of_child_manager(sup_->name), *owner.node), request);
 }
 
 void ManagerProcess::handle_get_handler(ProcessContext& context, const Term& id, const Term& from) {
@@ -134,13 +135,15 @@ Term ManagerProcess::state_for_sys() const {
 
 void ManagerProcess::handle_ring(ProcessContext& context) {
   const RingView& view = all_->ring;
-  if (view.ring() == last_ring_ && view.format() == last_format_ && view.settled() == last_settled_ && view.leaving() == last_leaving_) return;
-  last_ring_ = view.ring(), last_format_ = view.format(), last_settled_ = view.settled(), last_leaving_ = view.leaving();
+  const auto owners = all_->who_owns.ring_of(*sup_);
+  const bool settled = all_->who_owns.settled(*sup_);
+  if (view.ring() == last_ring_ && owners == last_owners_ && view.format() == last_format_ && settled == last_settled_ && view.leaving() == last_leaving_) return;
+  last_ring_ = view.ring(), last_owners_ = owners, last_format_ = view.format(), last_settled_ = settled, last_leaving_ = view.leaving();
   recent_refs_.clear();
   recent_ref_set_.clear();
   // What a member announced before it counted this one in may still wait in the box: who runs the children depends on it.
   look_at_peers(context);
-  sup_->manager->ring_changed(last_ring_, view.format(), last_settled_, last_leaving_, context.time().now);
+  sup_->manager->ring_changed(last_ring_, last_owners_, view.format(), last_settled_, last_leaving_, context.time().now);
   refresh_handlers(context);
 }
 

@@ -13,6 +13,7 @@
 #include "node/port_attach.h"
 #include "node/sup_definition.h"
 #include "node/sup_post.h"
+#include "node/who_owns.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
 #include "sup/ordered_table.h"
@@ -63,6 +64,8 @@ struct SupervisorState {
   std::map<std::string, std::vector<ChildSpec>> handler_lists;  // by module: what each handler said last
   std::vector<ChildSpec> dynamic_children;  // all of them
 
+  OwnersDecided owners;                     // by whom the children are owned now (who_owns.h)
+
   // Drop-in: what the local supervisor takes over when it starts.
   std::vector<PortChild> takeover;
   bool gone = false;                        // drop-in: its top process on the BEAM has ended, and all that runs for it here is about to
@@ -103,6 +106,7 @@ struct SupervisionState {
   Duration migrate_timeout = kMigrateTimeout;
   Duration leave_timeout = kLeaveTimeout;  // for handing children over before this node ends
   Beam* beam = nullptr;  // drop-in only; not owned
+  WhoOwns who_owns{*this};
 
   SupervisorState* find(const Term& name) const {
     if (!name.is_atom()) return nullptr;

@@ -59,8 +59,11 @@ Result<ChildManager::Explained> ChildManager::explain(const Term& id, Instant no
   const auto key = child_digest(supervisor_, id, format_);
   if (!key) return Error{key.error()};
   const Ring::Point point = ring_->point_of(*key);
-  Explained out{*key, point.digest, point.number, point.member, {leaving_peers_.begin(), leaving_peers_.end()}, false, doing(id), std::nullopt};
+  Explained out{*key, point.digest, point.number, point.member, {leaving_peers_.begin(), leaving_peers_.end()}, {}, false, doing(id), std::nullopt};
   if (full_ring_ && leaving_ && !full_ring_->has(self_)) out.leaving.push_back(self_);
+  if (full_ring_)
+    for (const Term& node : full_ring_->members())
+      if (!owners_->has(node)) out.not_in_set.push_back(node);
   const auto entry = entries_.find(id);
   out.named = entry != entries_.end() && entry->second.wanted;
   const auto retry = retries_.find(id);

@@ -117,8 +117,11 @@ class ChildManager {
   void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout; }
   // How many children may be starting at once. REQUIRES: > 0
   void limit_starts(std::size_t most) { max_starts_ = most; }
-  // The ring as it is now. `leaving`: hand everything over.
-  void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
+  // The ring of all up members as it is now, and the ring of those that own the children (owner_rings.h). `leaving`: hand everything over.
+  void ring_changed(std::shared_ptr<const Ring> up, std::shared_ptr<const Ring> owners, HashFormat format, bool settled, bool leaving, Instant now);
+  void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
+    ring_changed(ring, ring, format, settled, leaving, now);
+  }
   void peer_is(const Term& node, PeerKind kind, Instant now);
   void peer_is_leaving(const Term& node, Instant now);
   // Not connected any more. While it counts as up it may be back at once: it is lost when the ring does without it.
@@ -170,6 +173,7 @@ class ChildManager {
     std::uint32_t point_number;      // 1..300, of its member
     Term owner;
     std::vector<Term> leaving;       // members that are up and not counted
+    std::vector<Term> not_in_set;    // up members that own none of this supervisor's children
     bool named = false;              // by the supervisor's definition or a handler's last list
     std::string doing;               // what it waits for, or is in; empty: nothing
     std::optional<Duration> next_try;
@@ -308,7 +312,8 @@ class ChildManager {
   std::function<bool(const ChildSpec&)> native_;
 
   std::shared_ptr<const Ring> full_ring_;       // of all up members
-  std::shared_ptr<const Ring> ring_;            // without those that leave
+  std::shared_ptr<const Ring> owners_;          // of those of them that own the children
+  std::shared_ptr<const Ring> ring_;            // the same without those that leave
   HashFormat format_ = HashFormat::minor_version_1;
   bool settled_ = false;
   bool leaving_ = false;

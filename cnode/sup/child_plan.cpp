@@ -35,9 +35,9 @@ void ChildManager::note_ring_change(Instant now) {
 }
 
 void ChildManager::rebuild_ring() {
-  ring_ = full_ring_;
+  ring_ = owners_;
   for (const Term& node : leaving_peers_)
-    if (ring_) ring_ = ring_->without(node);
+    if (ring_ && ring_->has(node)) ring_ = ring_->without(node);
 }
 
 std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {

@@ -12,11 +12,16 @@ constexpr std::array<std::string_view, 8> kSteps = {"offer", "started", "running
 Term from_ids(const std::vector<Term>& ids) { return Term::list(ids); }
 
 Term encode_hello(const PeerHello& hello) {
-  return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version),
-               Term::map({{atom("kind"), hello.kind},
-                          {atom("supervisors"), Term::list(hello.supervisors)},
-                          {atom("format"), integer(hello.otp)},
-                          {atom("features"), Term::list(hello.features)}}));
+  std::vector<Term::Pair> capabilities{{atom("kind"), hello.kind},
+                                       {atom("supervisors"), Term::list(hello.supervisors)},
+                                       {atom("format"), integer(hello.otp)},
+                                       {atom("features"), Term::list(hello.features)}};
+  if (!hello.members.empty()) {
+    std::vector<Term::Pair> members;
+    for (const auto& [supervisor, set] : hello.members) members.emplace_back(supervisor, to_term(set));
+    capabilities.emplace_back(atom("members"), Term::map(std::move(members)));
+  }
+  return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(capabilities)));
 }
 
 struct BodyEncoder {
@@ -49,6 +54,18 @@ std::optional<std::vector<Term>> to_atoms(const Term* atoms) {
   return out;
 }
 
+std::optional<std::vector<std::pair<Term, OwnerSet>>> to_owner_sets(const Term* members) {
+  std::vector<std::pair<Term, OwnerSet>> out;
+  if (!members) return out;
+  if (!members->is_map() || members->pairs().size() > kMaxIdsInAMessage) return std::nullopt;
+  for (const auto& [supervisor, value] : members->pairs()) {
+    auto set = read_owner_set(value);
+    if (!supervisor.is_atom() || !set) return std::nullopt;
+    if (!set->is_all()) out.emplace_back(supervisor, std::move(*set));
+  }
+  return out;
+}
+
 Result<PeerBody> decode_hello(const Term& body) {
   const auto version = body[1].as_int64();
   if (!version || *version < 1) return expected("a version of 1 or more", body[1]);
@@ -69,6 +86,9 @@ Result<PeerBody> decode_hello(const Term& body) {
   const auto otp = format ? format->as_int64() : std::nullopt;
   if (otp != 25 && otp != 26) return expected("a format of 25 or 26", map);
   hello.otp = *otp;
+  auto members = to_owner_sets(map.find("members"));
+  if (!members) return expected("members as a map of supervisors and all, native, beam or nodes", map);
+  hello.members = std::move(*members);
   return PeerBody(std::move(hello));
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct PeerHello {
   std::vector<Term> supervisors;     // those that run there
   std::int64_t otp = 25;             // placement format: 25 (and below) or 26 (and above)
   std::vector<Term> features;        // atoms; unknown ones are ignored
+  std::vector<std::pair<Term, OwnerSet>> members = {};  // of those supervisors who own their children by another set than all
 };
 // {leaving}: the sender hands its children over and ends; it owns nothing from here on.
 struct PeerLeaving {};

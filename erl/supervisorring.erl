@@ -17,6 +17,7 @@
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
 -export([status/0, explain/2, plan/1, leave/0, leave/1]).
+-export([drain/0, drain/1, uncordon/0, uncordon/1]).
 -export([whereis_name/1, register_name/2, unregister_name/1, send/2]).
 %% Asked of members by clients.
 -export([whereis/2]).
@@ -46,7 +47,7 @@
                        digest := binary(), otp := 25 | 26,
                        point := #{digest := binary(), member := node(), number := 1..300},
                        owner := node(), members := members(), members_note := binary(),
-                       excluded := [{node(), not_up | leaving | members | kind_unknown}],
+                       excluded := [{node(), not_up | leaving | drained | members | kind_unknown}],
                        without_supervisor := [node()], named := boolean(),
                        here := running | starting | restarting | stopping | terminated | none,
                        pid := pid() | undefined, by := native | beam | none,
@@ -199,6 +200,29 @@ leave() ->
 -spec leave(Forget :: boolean()) -> ok.
 leave(Forget) when is_boolean(Forget) ->
     supervisorring_port:leave(Forget, supervisorring_config:leave_timeout_ms() + ?TELL_TIMEOUT_MS).
+
+%% @doc The same as `drain([])'.
+-spec drain() -> ok | {error, term()}.
+drain() ->
+    drain([]).
+
+%% @doc Has this member, or `{node, Node}', hand its children over and own none until it is told
+%% otherwise; it stays up. `{rate, N}': at most N moves a second; a later call changes it.
+%% `{error, Why}': `{legacy_members, Nodes}' or `{older_members, Nodes}' place children by all
+%% members, `{not_heard_yet, Nodes}', `no_other_member', `not_up'. A member that starts is not drained.
+-spec drain([{rate, pos_integer()} | {node, node()}]) -> ok | {error, term()}.
+drain(Options) ->
+    supervisorring_operator:drain(Options).
+
+%% @doc The same as `uncordon([])'.
+-spec uncordon() -> ok.
+uncordon() ->
+    uncordon([]).
+
+%% @doc Has this member, or `{node, Node}', own children again.
+-spec uncordon([{node, node()}]) -> ok.
+uncordon(Options) ->
+    supervisorring_operator:uncordon(Options).
 
 %% @doc The pid of a running child, for `{via, supervisorring, {Sup, Id}}'.
 -spec whereis_name(child_name()) -> pid() | undefined.

@@ -1,4 +1,4 @@
-// `ringnode status`, `explain`, `plan` and `leave`: a running node is asked as a stock `ei` client asks (ei_client.h).
+// `ringnode status`, `explain`, `plan`, `leave`, `drain` and `uncordon`: a running node is asked as a stock `ei` client asks (ei_client.h).
 #pragma once
 
 #include <chrono>
@@ -30,5 +30,12 @@ struct LeaveOptions {
 };
 // Returns when the node has ended, or when it has not within `wait`. What takes longer than a second is told each second: how many children are left.
 ExitStatus leave(const AdminOptions&, const LeaveOptions&, std::ostream& out, std::ostream& errors);
+
+struct DrainOptions {
+  int rate = 0;                          // moves a second; 0: no limit
+  std::chrono::milliseconds wait{0};     // for its last child to be gone
+};
+ExitStatus drain(const AdminOptions&, const DrainOptions&, std::ostream& out, std::ostream& errors);
+ExitStatus uncordon(const AdminOptions&, std::ostream& out, std::ostream& errors);
 
 }  // namespace supervisorring

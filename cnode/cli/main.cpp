@@ -117,6 +117,15 @@ CLI::App* add_plan(CLI::App& app, PlanOptions& options) {
   return plan;
 }
 
+CLI::App* add_drain(CLI::App& app, AdminOptions& options, DrainOptions& how) {
+  CLI::App* drain = app.add_subcommand("drain", "have a node hand its children over and own none; it stays up. Until uncordon, or its next start");
+  add_admin_flags(*drain, options);
+  drain->add_option("--rate", how.rate, "at most so many moves a second (default: no limit)")->check(CLI::Range(1, 1'000'000));
+  drain->add_option("--wait", how.wait, "wait so long until no child runs there (default: do not wait)")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED));
+  return drain;
+}
+
 int main_with(int argc, char** argv) {
   CLI::App app{"A C++ node of an Erlang cluster: joins the ring, runs its share of the children.", "ringnode"};
   app.set_version_flag("--version", kVersionText);
@@ -149,6 +158,12 @@ int main_with(int argc, char** argv) {
   CLI::Option* const wait = leave_command->add_option("--wait", leave_how.wait, "how long to wait for its end (default: 60s, with --leave-timeout that and 10s more)")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
 
+  AdminOptions drain_options, uncordon_options;
+  DrainOptions drain_how;
+  const CLI::App* drain_command = add_drain(app, drain_options, drain_how);
+  CLI::App* uncordon_command = app.add_subcommand("uncordon", "have a drained node own children again");
+  add_admin_flags(*uncordon_command, uncordon_options);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -160,6 +175,8 @@ int main_with(int argc, char** argv) {
   if (*status_command) return to_int(print_status(status_options, as_term, std::cout, std::cerr));
   if (*explain_command) return to_int(explain(explain_options.node, explain_options.supervisor, explain_options.id, explain_options.as_term, std::cout, std::cerr));
   if (*plan_command) return to_int(plan(plan_options.node, plan_options.without, plan_options.with, plan_options.as_term, std::cout, std::cerr));
+  if (*drain_command) return to_int(drain(drain_options, drain_how, std::cout, std::cerr));
+  if (*uncordon_command) return to_int(uncordon(uncordon_options, std::cout, std::cerr));
   if (leave_timeout->count() > 0) leave_how.limited = true;
   if (leave_how.limited && wait->count() == 0) leave_how.wait = leave_how.timeout + std::chrono::seconds(10);
   return to_int(leave(leave_options, leave_how, std::cout, std::cerr));

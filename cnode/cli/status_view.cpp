@@ -77,6 +77,12 @@ std::string head(const Term& status) {
   if (is_true(status, "forced")) text += ", forced";
   if (unsettled && cannot_run.empty()) text += ", NOT SETTLED: no child is started yet";
   text += "\n";
+  const Term* drain = find(status, "drain");
+  if (drain != nullptr && is_true(*drain, "self")) {
+    const std::string rate = text_of(*drain, "rate", "none");
+    text += "DRAINED: it owns no children until uncordon" + (rate == "none" ? "" : ", " + rate + " moves a second") + "\n";
+  }
+  if (drain != nullptr && !text_of(*drain, "note", "").empty()) text += text_of(*drain, "note", "") + "\n";
   for (const Term& file : list_of(status, "unwritten"))
     text += "NOT WRITTEN for " + duration(number_of(file, "seconds")) + ", tried again and again: " + text_of(file, "why") + "\n";
   for (const Term& member : list_of(status, "other_format"))
@@ -99,6 +105,7 @@ std::string members(const Term& status) {
     text += "  " + pad(node_text(&member), width) + (is_up ? "  up    " : "  down");
     const Term* share = shares != nullptr && shares->is_map() ? shares->find(member) : nullptr;
     if (is_up && share != nullptr && share->is_real()) text += share_text(share->to_double());
+    if (holds(list_of(status, "drained"), member)) text += "  drained";
     if (self != nullptr && member == *self) text += "  this node";
     else if (is_up && !holds(connected, member)) text += "  not connected";
     text += '\n';

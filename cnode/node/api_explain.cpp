@@ -32,11 +32,17 @@ const char* name_of(const std::optional<Supervisor::View>& view) {
   return "none";
 }
 
+// Why an up member owns none of a supervisor's children.
+Term why_not(const SupervisionState& state, const Term& node) {
+  if (state.draining.excludes(node)) return atom("drained");
+  return atom(state.who_owns.kind_of(node) == MemberKind::unknown ? "kind_unknown" : "members");
+}
+
 // Members that count for nothing, and why.
 Term excluded(const SupervisionState& state, const std::vector<Term>& leaving, const std::vector<Term>& not_in_set) {
   std::vector<Term> out;
   for (const Term& node : not_in_set)
-    if (std::ranges::count(leaving, node) == 0) out.push_back(tuple(node, atom(state.who_owns.kind_of(node) == MemberKind::unknown ? "kind_unknown" : "members")));
+    if (std::ranges::count(leaving, node) == 0) out.push_back(tuple(node, why_not(state, node)));
   for (const Term& node : state.ring.nodes())
     if (!state.ring.is_up(node) && std::ranges::count(leaving, node) == 0) out.push_back(tuple(node, atom("not_up")));
   for (const Term& node : leaving) out.push_back(tuple(node, atom("leaving")));
@@ -119,7 +125,7 @@ std::vector<Term> sorted_members(const Ring& ring) {
 Term excluded_then(const SupervisionState& state, const Ring& up, const Ring& owners) {
   std::vector<Term> out;
   for (const Term& node : sorted_members(up))
-    if (!owners.has(node)) out.push_back(tuple(node, atom(state.who_owns.kind_of(node) == MemberKind::unknown ? "kind_unknown" : "members")));
+    if (!owners.has(node)) out.push_back(tuple(node, why_not(state, node)));
   return Term::list(std::move(out));
 }
 

@@ -78,6 +78,7 @@ NanoRingHooks Composition::Impl::hooks() {
   hooks.ring_changed = [this](ProcessContext& context) { supervision.ring_changed(context); };
   hooks.prepare_leave = [this](ProcessContext& context, NanoRingHooks::Then then) { supervision.prepare_leave(context, std::move(then)); };
   hooks.left = [this] { return gave_up; };
+  hooks.all_ours = [this] { return supervision.state()->who_owns.all_are_ours(); };
   hooks.children_run = [this] { return supervision.any_child_runs(); };
   if (config.port) hooks.sets_changed = [this](ProcessContext& context, const Membership& core) { port->sets_changed(context, core); };
   if (config.on_removed) hooks.removed = [this](ProcessContext&) { config.on_removed(); };
@@ -138,7 +139,7 @@ void Composition::Impl::leave(ProcessContext& context, bool forget) {
 
 Term Composition::Impl::status(ProcessContext& context) const {
   const Membership* const membership = nano_ring.membership();
-  return with_program_status(supervision.status(context), node, *view.ring(),
+  return with_program_status(supervision.status(context), node, *supervision.state()->draining.placed(view.ring()),
                              {context.time().now, context.time().now - started, config.published, config.force, cannot_run,
                               membership == nullptr ? std::vector<Term>() : membership->other_format()});
 }

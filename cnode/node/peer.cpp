@@ -16,6 +16,7 @@ const Term& sweep_message() { static const Term message = atom("$peer_sweep"); r
 void PeerProcess::started(ProcessContext& context) {
   all_->peer_box.open(context.self());
   all_->who_owns.started(context);
+  all_->draining.started(context);
   context.monitor_nodes();
   context.send_after(kSweep, context.self(), sweep_message());
 }
@@ -52,6 +53,7 @@ void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
 
 void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   all_->peers.erase(node);
+  all_->draining.gone(node);
   std::erase_if(early_asks_, [&](const auto& early) { return early.first == node; });
   for (const auto& [name, sup] : all_->supervisors) {
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
@@ -63,7 +65,7 @@ void PeerProcess::handle_down(ProcessContext& context, const Term& monitor, cons
   if (!reason.is_atom("noproc")) return;
   for (auto& [node, peer] : all_->peers) {
     if (peer.monitor != monitor || peer.hello || peer.legacy) continue;
-    peer.legacy = true;
+    peer.legacy = peer.has_no_such_process = true;
     return became_legacy(context, node);
   }
 }
@@ -112,8 +114,9 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
     if (sup->runs()) hello.supervisors.push_back(sup->name);
   for (const auto& [name, sup] : all_->supervisors)
     if (sup->runs() && !sup->flags.members.is_all()) hello.members.emplace_back(sup->name, sup->flags.members);
+  hello.drained = all_->draining.words();
   hello.otp = otp_of_hash_format(all_->ring.format());
-  hello.features = all_->beam ? std::vector<Term>{atom("ask"), atom("members")} : std::vector<Term>{atom("move"), atom("ask"), atom("members")};
+  hello.features = all_->beam ? std::vector<Term>{atom("ask"), atom("members"), atom("drain")} : std::vector<Term>{atom("move"), atom("ask"), atom("members"), atom("drain")};
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
   if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
@@ -189,6 +192,7 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
   peer.legacy = false;
   if (!hello.answer) send_hello(context, node, true);
   all_->who_owns.heard(node, hello);
+  all_->draining.heard(context, node, hello);
   all_->who_owns.look(context);
   tell_managers(context, node);
 }

@@ -33,6 +33,7 @@ void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager->set_migrate_timeout(all_->migrate_timeout);
   sup_->manager->limit_starts(all_->max_starts);
+  sup_->manager->set_move_rate(&all_->move_rate);
   sup_->manager_box.open(context.self());
   all_->who_owns.decide(context, *sup_);
   if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager

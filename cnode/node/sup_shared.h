@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "node/native_process.h"
+#include "node/draining.h"
 #include "node/port_attach.h"
 #include "node/sup_definition.h"
 #include "node/sup_post.h"
@@ -81,6 +82,7 @@ struct PeerInfo {
   Instant since{};        // of the connection
   bool legacy = false;    // has no supervisorring_peer, or was connected long enough without a hello
   Term monitor;           // of its supervisorring_peer
+  bool has_no_such_process = false;  // as that monitor says
 
   // REQUIRES: hello or legacy
   PeerKind kind_for(const Term& supervisor) const {
@@ -106,6 +108,8 @@ struct SupervisionState {
   Duration migrate_timeout = kMigrateTimeout;
   Duration leave_timeout = kLeaveTimeout;  // for handing children over before this node ends
   Beam* beam = nullptr;  // drop-in only; not owned
+  MoveRate move_rate;         // of children that move away, while this member is drained
+  Draining draining{*this};
   WhoOwns who_owns{*this};
 
   SupervisorState* find(const Term& name) const {

@@ -41,11 +41,11 @@ std::string OwnersDecided::note(const OwnerSet& defined) const {
 
 // ---- asking --------------------------------------------------------------------------------------------
 
-std::shared_ptr<const Ring> WhoOwns::ring_of(const SupervisorState& sup) { return rings_.ring_of(sup.owners.set, all_.ring.ring()); }
+std::shared_ptr<const Ring> WhoOwns::ring_of(const SupervisorState& sup) { return all_.draining.placed(rings_.ring_of(sup.owners.set, all_.ring.ring())); }
 
 bool WhoOwns::settled(const SupervisorState& sup) { return all_.ring.settled() && rings_.complete(sup.owners.set, all_.ring.ring()); }
 
-std::shared_ptr<const Ring> WhoOwns::would_be(const SupervisorState& sup, const std::shared_ptr<const Ring>& up) const { return rings_.would_be(sup.owners.set, up); }
+std::shared_ptr<const Ring> WhoOwns::would_be(const SupervisorState& sup, const std::shared_ptr<const Ring>& up) const { return all_.draining.would_be(rings_.would_be(sup.owners.set, up)); }
 
 WhoOwns::Owner WhoOwns::owner_of(const SupervisorState& sup, const Term& id) {
   const auto ring = ring_of(sup);
@@ -85,6 +85,11 @@ bool WhoOwns::any_set(const SupervisorState& sup) const {
   return !sup.flags.members.is_all() || std::ranges::any_of(runners(sup), [](const auto& each) { return !each.second.is_all(); });
 }
 
+bool WhoOwns::all_are_ours() const {
+  const auto ours = [this](const Term& node) { return node == all_.ring.self() || kind_of(node) == MemberKind::native || kind_of(node) == MemberKind::beam; };
+  return std::ranges::all_of(all_.ring.up(), ours) && std::ranges::none_of(all_.ring.nodes(), [this](const Term& node) { return kind_of(node) == MemberKind::foreign; });
+}
+
 // ---- telling -------------------------------------------------------------------------------------------
 
 void WhoOwns::started(ProcessContext& context) { rings_.member_is(context.node_name(), all_.beam ? MemberKind::beam : MemberKind::native); }
@@ -122,16 +127,17 @@ void WhoOwns::forget_strangers() {
 void WhoOwns::look(ProcessContext& context) {
   forget_strangers();
   rings_.look(*all_.ring.ring(), context.time().now);
+  const bool drained = all_.draining.look(context);
   for (const auto& [name, sup] : all_.supervisors) {
     if (sup->phase == SupervisorPhase::down || sup->phase == SupervisorPhase::reading) continue;
     const bool was_all = sup->owners.set.is_all();
     decide(context, *sup);
-    if (!was_all || !sup->owners.set.is_all()) sup->manager_box.put(context, [](ProcessContext&) {});  // it looks at the ring after every message
+    if (drained || !was_all || !sup->owners.set.is_all()) sup->manager_box.put(context, [](ProcessContext&) {});  // it looks at the ring after every message
   }
 }
 
 void WhoOwns::decide(ProcessContext& context, SupervisorState& sup) {
-  const bool plain = announce_sets_ == 0 && sup.flags.members.is_all();
+  const bool plain = announce_sets_ == 0 && sup.flags.members.is_all() && all_.draining.excluded().empty();
   if (plain && sup.owners.set.is_all() && sup.owners.note({}).empty() && sup.owners.told_kind == OwnersDecided::Told::all) return;
   const OwnersDecided before = sup.owners;
   OwnersDecided& now = sup.owners;
@@ -159,7 +165,7 @@ void WhoOwns::tell_beam(SupervisorState& sup) {
   using Told = OwnersDecided::Told;
   if (!all_.beam) return;
   OwnersDecided& owners = sup.owners;
-  if (owners.set.is_all()) {
+  if (owners.set.is_all() && ring_of(sup) == all_.ring.ring()) {
     if (owners.told_kind != Told::all) all_.beam->order(tuple(atom("owners"), sup.name, atom("all")));
     owners.told_kind = Told::all;
     return owners.told.clear();

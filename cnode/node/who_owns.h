@@ -59,6 +59,8 @@ class WhoOwns {
   // With these members up, by the set that counts now.
   std::shared_ptr<const Ring> would_be(const SupervisorState&, const std::shared_ptr<const Ring>& up) const;
   MemberKind kind_of(const Term& node) const { return rings_.kind_of(node); }
+  // Every up member is one of ours, and no other member is known for a legacy one.
+  bool all_are_ours() const;
   // Members that run it, are up and would not keep to a set, as far as is known now.
   std::vector<Term> without_sets(const Term& supervisor) const;
 

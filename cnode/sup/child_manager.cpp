@@ -187,7 +187,8 @@ void ChildManager::timeout(Instant now) {
 }
 
 std::optional<Instant> ChildManager::next_timeout() const {
-  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty()) return std::nullopt;
+  const bool rate_waits = move_rate_ && move_rate_->limited() && !to_move_.empty();
+  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty() && !rate_waits) return std::nullopt;
   return next_sweep_;
 }
 

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "ring/ring_view.h"
+#include "sup/move_rate.h"
 #include "sup/ordered_table.h"
 #include "sup/peer_messages.h"
 #include "sup/position_index.h"
@@ -117,6 +118,8 @@ class ChildManager {
   void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout; }
   // How many children may be starting at once. REQUIRES: > 0
   void limit_starts(std::size_t most) { max_starts_ = most; }
+  // How many children may move away a second; not owned, may be shared with other supervisors'. None: as many as kMaxMovesInFlight allow.
+  void set_move_rate(MoveRate* rate) { move_rate_ = rate; }
   // The ring of all up members as it is now, and the ring of those that own the children (owner_rings.h). `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> up, std::shared_ptr<const Ring> owners, HashFormat format, bool settled, bool leaving, Instant now);
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
@@ -308,6 +311,7 @@ class ChildManager {
   const Term self_;
   std::uint64_t next_move_;
   std::size_t max_starts_ = kMaxStartsInFlight;
+  MoveRate* move_rate_ = nullptr;
   const Supervisor* local_ = nullptr;
   std::function<bool(const ChildSpec&)> native_;
 

@@ -16,7 +16,13 @@ void ChildManager::pump_moves(Instant now) {
     queued_to_move_.erase(id);
     const auto it = entries_.find(id);
     if (it == entries_.end() || !it->second.owner || *it->second.owner == self_ || out_.contains(id)) continue;
-    if (running_here(id)) begin_move(id, *it->second.owner, now);
+    if (!running_here(id)) continue;
+    if (move_rate_ && !move_rate_->take(now)) {
+      to_move_.push_front(id);
+      queued_to_move_.insert(id);
+      return;
+    }
+    begin_move(id, *it->second.owner, now);
   }
 }
 

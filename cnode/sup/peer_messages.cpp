@@ -21,6 +21,11 @@ Term encode_hello(const PeerHello& hello) {
     for (const auto& [supervisor, set] : hello.members) members.emplace_back(supervisor, to_term(set));
     capabilities.emplace_back(atom("members"), Term::map(std::move(members)));
   }
+  if (!hello.drained.empty()) {
+    std::vector<Term> words;
+    for (const DrainWord& word : hello.drained) words.push_back(tuple(word.node, Term::unsigned_integer(word.number), Term::boolean(word.drained)));
+    capabilities.emplace_back(atom("drained"), Term::list(std::move(words)));
+  }
   return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(capabilities)));
 }
 
@@ -66,6 +71,20 @@ std::optional<std::vector<std::pair<Term, OwnerSet>>> to_owner_sets(const Term* 
   return out;
 }
 
+std::optional<std::vector<DrainWord>> to_drain_words(const Term* drained) {
+  std::vector<DrainWord> out;
+  if (!drained) return out;
+  if (!drained->is_proper_list() || drained->size() > kMaxDrainWords) return std::nullopt;
+  for (const Term& word : drained->elements()) {
+    if (!word.is_tuple(3) || !word[0].is_atom()) return std::nullopt;
+    const auto number = word[1].as_int64();
+    if (!number || *number < 1 || static_cast<std::uint64_t>(*number) > kMaxDrainNumber) return std::nullopt;
+    if (!word[2].is_atom("true") && !word[2].is_atom("false")) return std::nullopt;
+    out.push_back({word[0], static_cast<std::uint64_t>(*number), word[2].is_atom("true")});
+  }
+  return out;
+}
+
 Result<PeerBody> decode_hello(const Term& body) {
   const auto version = body[1].as_int64();
   if (!version || *version < 1) return expected("a version of 1 or more", body[1]);
@@ -89,6 +108,9 @@ Result<PeerBody> decode_hello(const Term& body) {
   auto members = to_owner_sets(map.find("members"));
   if (!members) return expected("members as a map of supervisors and all, native, beam or nodes", map);
   hello.members = std::move(*members);
+  auto drained = to_drain_words(map.find("drained"));
+  if (!drained) return expected("drained as a list of {Node, Number, Boolean}", map);
+  hello.drained = std::move(*drained);
   return PeerBody(std::move(hello));
 }
 

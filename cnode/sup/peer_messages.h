@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sup/child_spec.h"
+#include "sup/drains.h"
 #include "supervisorring/result.h"
 #include "supervisorring/term.h"
 
@@ -29,6 +30,7 @@ struct PeerHello {
   std::vector<Term> supervisors;     // those that run there
   std::int64_t otp = 25;             // placement format: 25 (and below) or 26 (and above)
   std::vector<Term> features;        // atoms; unknown ones are ignored
+  std::vector<DrainWord> drained = {};  // what the sender knows of who is drained, itself included
   std::vector<std::pair<Term, OwnerSet>> members = {};  // of those supervisors who own their children by another set than all
 };
 // {leaving}: the sender hands its children over and ends; it owns nothing from here on.

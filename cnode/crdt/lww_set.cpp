@@ -172,6 +172,12 @@ bool LwwSet::merge(const LwwSet& other) {
   return changed;
 }
 
+LwwSet LwwSet::extract(const Term& element) {
+  LwwSet extracted;
+  if (auto entry = entries_.extract(element)) extracted.entries_.insert(std::move(entry));
+  return extracted;
+}
+
 bool LwwSet::is_member(const Term& element) const {
   const auto found = entries_.find(element);
   if (found == entries_.end() || !found->second.added) return false;

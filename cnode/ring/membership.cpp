@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "crdt/mutation.h"
+
 namespace supervisorring {
 
 using namespace membership;
@@ -157,7 +159,7 @@ bool Membership::fits(const LwwSet& ours, const LwwSet& theirs) const {
 void Membership::sets_changed(const std::string& why, Time time) {
   ring_terms_.clear();
   // Before anybody sees a ring without it.
-  const bool put_back = phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_) && !(put_back_ && time.now - *put_back_ < kRetryPause);
+  const bool put_back = !mutated(Mutation::no_self_re_add) && phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_) && !(put_back_ && time.now - *put_back_ < kRetryPause);
   if (put_back) {
     put_back_ = time.now;
     up_.put(self_, time.wall);

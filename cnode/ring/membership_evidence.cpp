@@ -1,6 +1,7 @@
 // Who is up: gossip rounds, connections that open and close, and questions to those that are away.
 #include <algorithm>
 
+#include "crdt/mutation.h"
 #include "ring/membership.h"
 
 namespace supervisorring {
@@ -176,6 +177,7 @@ void Membership::announce_now(Time time) {
 // It lives and is not leaving: back into up_set. Standing aside: out again.
 void Membership::put_self_back(Time time) {
   const bool aside = phase_ == Phase::aside;
+  if (!aside && mutated(Mutation::no_self_re_add)) return;
   if (!aside && (phase_ != Phase::member || !nodes_.is_member(self_))) return;
   if (up_.is_member(self_) != aside) return;
   if (put_back_ && time.now - *put_back_ < kRetryPause) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "crdt/mutation.h"
 #include "ring/membership.h"
 
 namespace supervisorring {
@@ -45,7 +46,7 @@ void Membership::begin_asking(Time time) {
     candidates_[member].ask_at = time.now;
   }
   for (const Term& member : join_) candidates_[member].ask_at = time.now;
-  if (candidates_.empty()) return become_member("it is alone", time);
+  if (candidates_.empty() || mutated(Mutation::start_before_answer)) return become_member("it is alone", time);
   ask_until_.reset();
   if (!waits_for_join_) ask_until_ = time.now + config_.join_timeout;
   if (!lost.is_nil() && candidates_.contains(lost)) candidates_[lost].ask_at = time.now + kFirstBackOff;

@@ -1,4 +1,5 @@
 // Moves of which this member is the source. The old copy runs, or is frozen, until the new one has the state.
+#include "crdt/mutation.h"
 #include "sup/child_manager.h"
 
 namespace supervisorring {
@@ -29,7 +30,8 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
   out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + step_with_migrate_});
   out_ids_.emplace(number, id);
-  if (hand) effects_.push_back(MgrHand{target, view->spec});
+  if (mutated(Mutation::stop_before_start)) out_.at(id).phase = OutPhase::stopping, effects_.push_back(MgrStop{id});
+  else if (hand) effects_.push_back(MgrHand{target, view->spec});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
 }
 

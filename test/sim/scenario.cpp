@@ -102,9 +102,9 @@ void Scenario::converge() {
       result_.writes -= written;
       return note("converged");
     }
-    if (passed > kConvergenceBound) return fail("not converged " + std::to_string(passed / seconds(1)) + " s after the last fault: " + *missing);
+    if (passed > kConvergenceBound) return fail("converged", "not " + std::to_string(passed / seconds(1)) + " s after the last fault: " + *missing);
     for (auto& [name, at] : ended_) at = std::max(at, begin);
-    if (const auto wrong = check_dead(cluster_, ended_, cluster_.network().time().now, kConvergenceBound / 2)) return fail(*wrong);
+    if (const auto wrong = check_dead(cluster_, ended_, cluster_.network().time().now, kConvergenceBound / 2)) return fail("dead", *wrong);
   }
 }
 
@@ -114,7 +114,7 @@ void Scenario::check_at_rest() {
   result_.writes = 0;
   pass(kRest);
   const auto verdict = [&](const char* who, const std::optional<std::string>& wrong) {
-    if (wrong) fail(std::string(who) + ": " + *wrong);
+    if (wrong) fail(who, *wrong);
   };
   verdict("rest", check_rest(std::exchange(result_.writes, to_converge), cluster_.running().size(), kRest));
   verdict("stayed converged", check_converged(cluster_));
@@ -135,10 +135,11 @@ void Scenario::note(const std::string& text) {
   if (options_.trace) options_.trace(stamp(cluster_.network().time().now) + " ** " + text);
 }
 
-void Scenario::fail(const std::string& why) {
+void Scenario::fail(const std::string& checker, const std::string& why) {
   if (result_.failure) return;
-  result_.failure = stamp(cluster_.network().time().now) + " s: " + why;
-  note("failed: " + why);
+  result_.checker = checker;
+  result_.failure = stamp(cluster_.network().time().now) + " s: " + checker + ": " + why;
+  note("failed: " + checker + ": " + why);
 }
 
 // FNV-1a
@@ -153,14 +154,15 @@ void Scenario::observe(const std::string& node, const Effect& effect) {
   if (const auto* line = std::get_if<LogLine>(&effect)) hash(line->text);
   if (const auto* file = std::get_if<PersistFile>(&effect)) hash(file->content);
   if (const auto* halt = std::get_if<HaltNode>(&effect)) {
-    if (const auto wrong = check_halt(node, *halt, leaving_.contains(node))) fail(*wrong);
+    if (const auto wrong = check_halt(node, *halt, leaving_.contains(node))) fail("halt", *wrong);
   }
   if (!options_.trace) return;
   for (const std::string& line : describe(cluster_.network(), node, effect)) options_.trace(stamp(now) + " " + short_name(node) + " " + line);
 }
 
 void Scenario::watch() {
-  if (const auto wrong = check_logs(cluster_.network(), logs_checked_, options_.calm ? Faults::no : Faults::yes)) fail(*wrong);
+  if (const auto wrong = check_logs(cluster_.network(), logs_checked_, options_.calm ? Faults::no : Faults::yes)) fail("logs", *wrong);
+  if (const auto wrong = check_self_(cluster_)) fail("self", *wrong);
   for (const std::string& name : std::set<std::string>(leaving_)) {
     if (cluster_.runs(name)) continue;
     leaving_.erase(name);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "check_copies.h"
+#include "check_self.h"
 #include "ledger.h"
 #include "random.h"
 #include "sim_cluster.h"
@@ -37,7 +38,8 @@ struct ScenarioOptions {
 };
 
 struct ScenarioResult {
-  std::optional<std::string> failure;  // with its virtual time
+  std::optional<std::string> failure;  // with its virtual time and what saw it
+  std::string checker;                 // that saw it
   std::optional<Duration> converged;   // after the faults ended
   std::uint64_t hash = 0;              // of every effect of every node with its time
   std::uint64_t writes = 0;            // SendBytes between the end of the faults and convergence
@@ -62,8 +64,8 @@ class Scenario {
   void note(const std::string& text);
   void observe(const std::string& node, const Effect& effect);
   void hash(std::string_view bytes);
-  void fail(const std::string& why);
-  void watch();                                         // halts, errors, the dead
+  void fail(const std::string& checker, const std::string& why);
+  void watch();                                         // halts, errors, members that do not count themselves
   void increments();
 
   // faults.cpp
@@ -92,6 +94,7 @@ class Scenario {
   std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
   SimCluster cluster_;
   CheckCopies check_copies_;
+  CheckSelf check_self_;
   ScenarioResult result_;
 
   std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> agenda_;

@@ -76,7 +76,22 @@ void PeerProcess::sweep(ProcessContext& context) {
   }
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
+  if (nudge_at_ && *nudge_at_ <= now) nudge_legacy(context);
   context.send_after(kSweep, context.self(), sweep_message());
+}
+
+// What the original's manager casts to itself at a change of its ring.
+void PeerProcess::nudge_legacy(ProcessContext& context) {
+  nudge_at_.reset();
+  std::vector<Term> legacy;
+  for (const Term& node : all_->ring.up()) {
+    const PeerInfo* peer = all_->peer(node);
+    if (peer && peer->legacy) legacy.push_back(node);
+    else if (compare(node, context.node_name()) < 0) return;  // another of ours does it
+  }
+  for (const Term& node : legacy)
+    for (const auto& [name, sup] : all_->supervisors)
+      if (sup->runs()) context.cast(tuple(name_of_child_manager(sup->name), node), atom("sync_children"));
 }
 
 void PeerProcess::handle_ring(ProcessContext& context) {
@@ -91,6 +106,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   }
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
+  nudge_at_ = context.time().now + kNudgeAfter;
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   for (const auto& [name, sup] : all_->supervisors)

@@ -1,9 +1,9 @@
 // ringsim: lives of whole clusters from seeds (scenario.h).
 //
-//   ringsim [--seed N] [--seeds COUNT] [--nodes M] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]
+//   ringsim [--seed N] [--seeds COUNT] [--nodes M] [--legacy L] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]
 //
 // Each life prints its seed when it begins and what failed, with the virtual time, when something did; the line to replay it comes with it.
-// Without --nodes and --class both follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
+// Without --nodes, --legacy and --class they follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
 // two times and compares. Exit status 0: nothing failed; 1: something did; 2: usage.
 #include <csignal>
 #include <cstdio>
@@ -20,7 +20,7 @@ using namespace supervisorring::sim;
 
 struct Options {
   std::uint64_t seed = 1, seeds = 1;
-  int nodes = 0, steps = 40;
+  int nodes = 0, steps = 40, legacy = -1;
   std::string kind;
   bool fresh = false, twice = false, trace = false;
 };
@@ -34,7 +34,7 @@ extern "C" void tell_abort(int) {
 }
 
 [[noreturn]] void usage() {
-  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]\n", stderr);
+  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M] [--legacy L] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]\n", stderr);
   std::exit(2);
 }
 
@@ -47,6 +47,7 @@ Options read(int count, char** arguments) {
     if (word == "--seed") options.seed = number();
     else if (word == "--seeds") options.seeds = number();
     else if (word == "--nodes") options.nodes = static_cast<int>(number());
+    else if (word == "--legacy") options.legacy = static_cast<int>(number());
     else if (word == "--steps") options.steps = static_cast<int>(number());
     else if (word == "--class") options.kind = value();
     else if (word == "--fresh") options.fresh = true;
@@ -64,6 +65,7 @@ ScenarioOptions scenario_of(std::uint64_t seed, const Options& options) {
   scenario.nodes = options.nodes ? options.nodes : 3 + static_cast<int>(seed % 5);
   scenario.steps = options.steps;
   scenario.calm = options.kind.empty() ? seed % 4 == 0 : options.kind == "calm";
+  scenario.legacy = options.legacy >= 0 ? options.legacy : scenario.calm ? 0 : static_cast<int>(seed / 4 % 3);
   if (options.trace) scenario.trace = [](const std::string& line) { std::puts(line.c_str()); };
   return scenario;
 }
@@ -73,9 +75,9 @@ double in_seconds(supervisorring::Duration time) { return std::chrono::duration<
 // True: nothing failed.
 bool live(std::uint64_t seed, const Options& options) {
   const ScenarioOptions scenario = scenario_of(seed, options);
-  std::snprintf(replay_line, sizeof replay_line, "ringsim --seed %llu --nodes %d --steps %d --class %s", static_cast<unsigned long long>(seed),
-                scenario.nodes, scenario.steps, scenario.calm ? "calm" : "wild");
-  std::printf("seed %llu: %d nodes, %s: ", static_cast<unsigned long long>(seed), scenario.nodes, scenario.calm ? "calm" : "wild");
+  std::snprintf(replay_line, sizeof replay_line, "ringsim --seed %llu --nodes %d --legacy %d --steps %d --class %s", static_cast<unsigned long long>(seed),
+                scenario.nodes, scenario.legacy, scenario.steps, scenario.calm ? "calm" : "wild");
+  std::printf("seed %llu: %d nodes, %d legacy, %s: ", static_cast<unsigned long long>(seed), scenario.nodes, scenario.legacy, scenario.calm ? "calm" : "wild");
   if (options.trace) std::puts("");
   std::fflush(stdout);
   const ScenarioResult result = Scenario(scenario).run();

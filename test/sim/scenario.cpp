@@ -18,12 +18,14 @@ using std::chrono::seconds;
 Scenario::Scenario(ScenarioOptions options)
     : options_(std::move(options)), random_(options_.seed * 2 + (options_.calm ? 1 : 0)), cluster_({.seed = random_.next(), .children = 12}) {
   for (int i = 1; i <= options_.nodes; ++i) names_.push_back("n" + std::to_string(i) + "@h" + std::to_string(i));
+  for (int i = 1; i <= options_.legacy; ++i) names_.insert(names_.begin() + i, "l" + std::to_string(i) + "@g" + std::to_string(i));
   cluster_.network().on_effect([this](const std::string& node, const Effect& effect) { observe(node, effect); });
 }
 
 ScenarioResult Scenario::run() {
   grow();
   at(milliseconds(1), [this] { increments(); });
+  if (options_.legacy > 0) at(milliseconds(1), [this] { invite_legacy(); });
   for (int step = 0; step < options_.steps && !result_.failure; ++step) {
     if (options_.calm) calm_step(); else wild_step();
     pass(random_.between(milliseconds(50), options_.calm ? milliseconds(2500) : milliseconds(2000)));
@@ -87,6 +89,7 @@ void Scenario::end_faults() {
   for (const auto& [pair, count] : std::exchange(cuts_, {})) network.heal_hosts(pair.first, pair.second);
   for (const std::string& name : cluster_.running()) resume(name);
   for (const auto& [name, files] : std::exchange(down_, {})) start(name, files);
+  if (options_.legacy > 0) invite_legacy();
 }
 
 void Scenario::converge() {
@@ -169,6 +172,20 @@ void Scenario::watch() {
     ended_[name] = cluster_.network().time().now;
     note(short_name(name) + " has left");
     if (faults_ && (name == names_.front() || random_.percent(75))) restart_later(name, Files::kept, milliseconds(0), seconds(8));
+  }
+}
+
+// The operator, who sees to it that legacy members which are not in the ring of one of ours get there: they do not ask themselves.
+void Scenario::invite_legacy() {
+  at(seconds(3), [this] { invite_legacy(); });
+  for (const std::string& name : names_) {
+    if (!is_legacy(name) || !cluster_.runs(name)) continue;
+    for (const std::string& by : able()) {
+      const auto& nodes = cluster_.view(by).new_nodes;
+      if (is_legacy(by) || std::find(nodes.begin(), nodes.end(), atom(name)) != nodes.end()) continue;
+      cluster_.add_to_ring(name, by);
+      break;
+    }
   }
 }
 

@@ -4,9 +4,11 @@
 // present, lost or torn, leaves, stalls, wrong wall clocks, slow children, slow links. `calm`: only joins, leaves and
 // restarts after a leave; there no counter may lose an increment that was answered. Counters are incremented all along in both.
 //
+// Legacy members (wild only) suffer the same, but keep their ring files and do not leave.
+//
 // The first member never loses its file and always comes back, so that there always is a ring to come back to. The checks are check_*.h.
 //
-// Not simulated: legacy members, loss of all ring files at once, del_node of a member that lives.
+// Not simulated: loss of all ring files at once, del_node of a member that lives.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +35,7 @@ struct ScenarioOptions {
   std::uint64_t seed = 1;
   int nodes = 5;
   int steps = 40;
+  int legacy = 0;      // members that run the Elixir libraries, besides those
   bool calm = false;
   std::function<void(const std::string& line)> trace;  // empty: none
 };
@@ -86,6 +89,8 @@ class Scenario {
   void start(const std::string& name, Files files);
   void start_new();
   void restart_later(const std::string& name, Files files, Duration least, Duration most);
+  bool is_legacy(const std::string& name) const { return name.front() == 'l'; }
+  void invite_legacy();
   std::vector<std::string> able() const;                // running, and neither stalled nor leaving
   std::vector<std::string> all_but(const std::string& name) const;
 

@@ -3,6 +3,7 @@
 // Every member runs the supervisor `counters` of native counters, defined in C++ or read from the node dev@h. Its handler, one for
 // all members, names the counters of name() as well. One thread, virtual
 // time, one seed, one run.
+// A legacy member runs it too, with counters of its own kind.
 //
 // What a member's program would do about its files it does too: one that cannot be understood is kept as <name>.damaged.
 #pragma once
@@ -43,6 +44,9 @@ class SimCluster {
   void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
   void start(const std::string& name, const std::string& join, const Starting& how);
   void start(const std::string& name, const std::vector<std::string>& join, const Starting& how = {true, false});
+  // A legacy member (sim_legacy.h), or one that comes back with its ring file. Somebody has to add it to the ring, as an operator would.
+  void start_legacy(const std::string& name);
+  void add_to_ring(const std::string& name, const std::string& by);
   void crash(const std::string& name);                // as by SIGKILL
   void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }

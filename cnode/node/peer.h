@@ -41,6 +41,7 @@ class PeerProcess : public Process {
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
   void sweep(ProcessContext&);
   void nudge_legacy(ProcessContext&);
+  void tell_of_partitions(ProcessContext&);
   void send_hello(ProcessContext&, const Term& node, bool answer);
   void handle_ask(ProcessContext&, const Term& node, const PeerAsk&);
   void answer_early_asks(ProcessContext&);
@@ -52,6 +53,8 @@ class PeerProcess : public Process {
   HashFormat last_format_ = HashFormat::minor_version_1;
   bool told_leaving_ = false;
   std::optional<Instant> nudge_at_;
+  bool nudged_ = false;
+  std::string told_of_partitions_;                    // who disagrees, or guarantees nothing
   std::deque<std::pair<Term, PeerAsk>> early_asks_;
 };
 

@@ -117,6 +117,7 @@ void Membership::handle_add_node(const AddNode& request, Time time) {
 // It stays in up_set, so that gossip still reaches it and tells it.
 void Membership::handle_del_node(const DelNode& request, Time time) {
   if (!nodes_.is_member(request.node)) return;
+  if (minority_) return refuse_input("del_node of " + to_text(request.node) + ": this side is a minority (--partitions quorum)", time);
   nodes_.remove(request.node, time.wall);
   sets_changed("del_node", time);
   announce(time);
@@ -205,6 +206,14 @@ void Membership::publish() {
   state.settled = settled_;
   state.leaving = phase_ == Phase::leaving || phase_ == Phase::gone;
   state.format = format_;
+  if (config_.partitions == PartitionPolicy::quorum && takes_part()) state.minority = in_minority(last_nodes_, last_up_);
+  if (state.minority) state.settled = false;
+  if (state.minority != minority_) {
+    minority_ = state.minority;
+    const std::string count = std::to_string(last_up_.size()) + " of " + std::to_string(last_nodes_.size()) + " members are up";
+    if (minority_) log(Level::warning, "in a minority: " + count + "; nothing runs here until there are more (--partitions quorum)");
+    else log(Level::notice, "in a minority no more: " + count);
+  }
   if (state.leaving || phase_ == Phase::aside) std::erase(state.up, self_);
   if (state == published_) return;
   published_ = state;

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "ring/membership_effect.h"
+#include "ring/partition.h"
 #include "ring/ring_file.h"
 #include "supervisorring/time.h"
 
@@ -60,6 +61,7 @@ struct MembershipConfig {
   struct Sets { LwwSet nodes, up; };
   std::optional<Sets> resume;
   Duration join_timeout = std::chrono::seconds(5);
+  PartitionPolicy partitions = PartitionPolicy::keep_all;
   std::uint64_t seed = 1;
 };
 
@@ -222,6 +224,7 @@ class Membership {
   MapSetForm file_form_;
   std::map<MapSetForm, Term> ring_terms_;            // of the present sets, by form
   RingState published_;
+  bool minority_ = false;                            // told in the log
 
   std::map<Term, Peer, LwwSet::KeyOrder> peers_;
   std::map<Term, Candidate, LwwSet::KeyOrder> candidates_;

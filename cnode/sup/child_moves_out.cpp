@@ -97,11 +97,13 @@ void ChildManager::finish_move(const Term& id, Instant now) {
 void ChildManager::forwarded(const Term& id, Instant now) { finish_move(id, now); }
 // At the end of a move, or because nobody named it; then it may have been named again meanwhile.
 void ChildManager::stopped(const Term& id, Instant now) {
+  ending_.erase(id);
   if (out_.contains(id)) return finish_move(id, now);
   const auto entry = entries_.find(id);
   if (entry == entries_.end()) return;
   if (!entry->second.wanted) return void(forget_entry(entry));
   entry->second.seen_here = false;
+  if (stood_down_) return;
   place(id, entry->second, now, false);
   pump(now);
 }

@@ -165,7 +165,7 @@ void Scenario::crash_one() {
   leaving_.erase(name);
   cluster_.crash(name);
   ended_[name] = cluster_.network().time().now;
-  if (!first_ever && random_.percent(20)) return;  // for good
+  if (!first_ever && !is_legacy(name) && random_.percent(20)) return;  // for good; a legacy one may be all that two others know
   const std::uint64_t kind = first_ever || is_legacy(name) ? 100 : random_.below(100);
   restart_later(name, kind < 20 ? Files::lost : kind < 40 ? Files::torn : Files::kept, milliseconds(50), seconds(10));
 }

@@ -7,6 +7,7 @@
 #include "check_dead.h"
 #include "check_health.h"
 #include "check_owners.h"
+#include "check_parted.h"
 #include "check_sets.h"
 #include "describe.h"
 
@@ -16,13 +17,18 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 Scenario::Scenario(ScenarioOptions options)
-    : options_(std::move(options)), random_(options_.seed * 2 + (options_.calm ? 1 : 0)), cluster_({.seed = random_.next(), .children = 12}) {
+    : options_(std::move(options)), random_(options_.seed * 2 + (options_.calm ? 1 : 0)), cluster_({.seed = random_.next(), .children = 12, .partitions = options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all}) {
   for (int i = 1; i <= options_.nodes; ++i) names_.push_back("n" + std::to_string(i) + "@h" + std::to_string(i));
   for (int i = 1; i <= options_.legacy; ++i) names_.insert(names_.begin() + i, "l" + std::to_string(i) + "@g" + std::to_string(i));
   cluster_.network().on_effect([this](const std::string& node, const Effect& effect) { observe(node, effect); });
 }
 
 ScenarioResult Scenario::run() {
+  if (options_.parted) {
+    live_parted();
+    cluster_.network().on_effect({});
+    return result_;
+  }
   grow();
   at(milliseconds(1), [this] { increments(); });
   if (options_.legacy > 0) at(milliseconds(1), [this] { invite_legacy(); });
@@ -71,6 +77,47 @@ void Scenario::grow() {
     at(random_.between(milliseconds(0), seconds(3)), [this, name = names_[i]] { start(name, Files::kept); });
   }
   pass(seconds(3));
+}
+
+// Everybody is a member first; then splits, each of which is healed.
+void Scenario::live_parted() {
+  for (const std::string& name : names_) {
+    if (!result_.failure && !cluster_.runs(name)) start(name, Files::kept);
+    pass(milliseconds(500));
+  }
+  for (int split = 0; split <= options_.steps / 10 && !result_.failure; ++split) {
+    converge();
+    if (!result_.failure && split < options_.steps / 10) split_once();
+  }
+  if (!result_.failure) check_at_rest();
+  result_.lived = cluster_.network().time().now.time_since_epoch();
+}
+
+void Scenario::split_once() {
+  std::vector<std::string> sides[2];
+  while (sides[0].empty() || sides[1].empty()) {
+    for (auto& side : sides) side.clear();
+    for (const std::string& name : names_) sides[random_.below(2)].push_back(name);
+  }
+  const bool silent = random_.percent(50);
+  std::string text = std::string("the network splits") + (silent ? ", silently:" : ", and connections close:");
+  for (const std::string& name : sides[0]) text += " " + short_name(name);
+  note(text + " against the others");
+  for (const std::string& a : sides[0]) {
+    for (const std::string& b : sides[1]) {
+      cut(a, b, std::chrono::hours(1));
+      cut(b, a, std::chrono::hours(1));
+      if (!silent) cluster_.network().close_connections(a, b);
+    }
+  }
+  pass(kPartedBound);
+  for (int look = 0; look < 5 && !result_.failure; ++look) {
+    if (const auto wrong = check_parted(cluster_, sides, options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all)) return fail("parted", *wrong);
+    pass(random_.between(milliseconds(1), seconds(3)));
+  }
+  note("the network is whole again");
+  agenda_.clear();
+  for (const auto& [pair, count] : std::exchange(cuts_, {})) cluster_.network().heal_hosts(pair.first, pair.second);
 }
 
 void Scenario::end_faults() {

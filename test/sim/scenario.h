@@ -1,8 +1,9 @@
 // Scenario: a cluster's life from one seed: faults, an end of all faults, and what must hold then.
 //
-// Two classes. `wild`: silent cuts (pairs, one way, overlapping partitions), closed connections, refusals, crashes, restarts with the ring file
+// Three classes. `wild`: silent cuts (pairs, one way, overlapping partitions), closed connections, refusals, crashes, restarts with the ring file
 // present, lost or torn, leaves, stalls, wrong wall clocks, slow children, slow links. `calm`: only joins, leaves and
-// restarts after a leave; there no counter may lose an increment that was answered. Counters are incremented all along in both.
+// restarts after a leave; there no counter may lose an increment that was answered. `parted`: all members are up, and the network splits in
+// two, again and again, for long enough that each side has to do what the policy says. Counters are incremented all along in both.
 //
 // Legacy members (wild only) suffer the same, but keep their ring files and do not leave.
 //
@@ -37,6 +38,8 @@ struct ScenarioOptions {
   int steps = 40;
   int legacy = 0;      // members that run the Elixir libraries, besides those
   bool calm = false;
+  bool parted = false;
+  bool quorum = false;  // what a partition does
   std::function<void(const std::string& line)> trace;  // empty: none
 };
 
@@ -61,6 +64,8 @@ class Scenario {
   void pass(Duration time);                             // with what the agenda holds
   void at(Duration after, std::function<void()> what);
   void grow();
+  void live_parted();
+  void split_once();
   void end_faults();
   void converge();
   void check_at_rest();

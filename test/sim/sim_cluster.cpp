@@ -156,6 +156,7 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
 
   CompositionConfig composition;
   composition.ring.self = atom(name);
+  composition.ring.partitions = options_.partitions;
   composition.force = how.force;
   composition.ring.seed = net_.random();
   for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));

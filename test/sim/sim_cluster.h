@@ -27,6 +27,7 @@ namespace supervisorring::sim {
 struct SimClusterOptions {
   std::uint64_t seed = 1;
   int children = 12;  // named and registered c1, c2, ...
+  PartitionPolicy partitions = PartitionPolicy::keep_all;
   // Where it is given, the supervisor is read from dev@h, a node that answers each question after the time that this says.
   std::function<Duration()> definition_after;
 };
@@ -47,6 +48,7 @@ class SimCluster {
   // A legacy member (sim_legacy.h), or one that comes back with its ring file. Somebody has to add it to the ring, as an operator would.
   void start_legacy(const std::string& name);
   void add_to_ring(const std::string& name, const std::string& by);
+  void set_partitions(PartitionPolicy policy) { options_.partitions = policy; }  // of members that are started from then on
   void crash(const std::string& name);                // as by SIGKILL
   void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }

@@ -38,6 +38,12 @@ CLI::Option* add_leave_timeout(CLI::App& command, std::chrono::milliseconds& tim
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED))->check(CLI::Range(0, 86'400'000));
 }
 
+void add_partitions(CLI::App& command, bool& quorum) {
+  command.add_option_function<std::string>("--partitions", [&quorum](const std::string& policy) { quorum = policy == "quorum"; },
+                                           "what a partition does, the same on every member: keep-all: every side runs all children; quorum: a side with fewer than half of the members runs nothing (default: keep-all)")
+      ->check(CLI::IsMember({"keep-all", "quorum"}));
+}
+
 CLI::App* add_run(CLI::App& app, RunOptions& options) {
   CLI::App* run = app.add_subcommand("run", "run a node in the foreground until it leaves");
   cnode_options& node = options.node;
@@ -59,6 +65,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   add_migrate_timeout(*run, node.migrate_timeout);
   add_leave_timeout(*run, node.leave_timeout);
   add_forget_names(*run, node.forget_names_after);
+  add_partitions(*run, node.quorum);
   run->add_option("--max-concurrent-starts", node.max_concurrent_starts, "how many children of a supervisor may be starting at once (default: 256)")
       ->check(CLI::Range(1, 1'000'000));
   run->add_option("--top-intensity", options.top_intensity, "RESTARTS/SECONDS: a supervisor that ended here is started again; more ends in that time and the node leaves, with status 11; or never (default: 3/5)");
@@ -75,6 +82,7 @@ CLI::App* add_port(CLI::App& app, PortOptions& options) {
   add_migrate_timeout(*port, options.migrate_timeout);
   add_leave_timeout(*port, options.leave_timeout);
   add_forget_names(*port, options.forget_names_after);
+  add_partitions(*port, options.quorum);
   port->add_option("--log-level", options.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
   return port;
 }

@@ -128,6 +128,7 @@ int cnode::Impl::run(const Settings& settings) {
   if (options.otp != 0) ring.format = hash_format_of_otp(options.otp);
   ring.join_timeout = options.join_timeout;
   if (options.forget_names_after.count() > 0) ring.forget_after = options.forget_names_after;
+  if (options.quorum) ring.partitions = PartitionPolicy::quorum;
   ring.seed = node_config.seed + 1;
   for (const std::string& member : options.join) ring.join.push_back(Term::atom(member));
   composition_config.force = options.force;

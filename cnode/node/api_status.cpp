@@ -52,6 +52,18 @@ Term stuck_of(const SupervisionState& state, Instant now) {
   return Term::list(std::move(out));
 }
 
+// Up members that would do something else in a partition; legacy ones keep all.
+Term other_partitions(const SupervisionState& state) {
+  std::vector<Term> out;
+  for (const Term& node : state.ring.up()) {
+    const PeerInfo* peer = state.peer(node);
+    if (!peer || (!peer->hello && !peer->legacy)) continue;
+    const Term policy = peer->hello ? peer->hello->partitions : atom("keep_all");
+    if (policy != atom(name_of(state.partitions))) out.push_back(node);
+  }
+  return Term::list(std::move(out));
+}
+
 }  // namespace
 
 Term status_term(ProcessContext& context, const SupervisionState& state) {
@@ -68,6 +80,9 @@ Term status_term(ProcessContext& context, const SupervisionState& state) {
                     {atom("drain"), Term::map({{atom("self"), Term::boolean(state.draining.self_drained())},
                                                {atom("rate"), state.move_rate.limited() ? integer(*state.move_rate.a_second()) : atom("none")},
                                                {atom("note"), Term::binary(state.draining.note())}})},
+                    {atom("partitions"), atom(name_of(state.partitions))},
+                    {atom("minority"), Term::boolean(state.ring.minority())},
+                    {atom("other_partitions"), other_partitions(state)},
                     {atom("otp"), integer(otp_of_hash_format(state.ring.format()))},
                     {atom("supervisors"), Term::list(std::move(supervisors))},
                     {atom("stuck"), stuck_of(state, context.time().now)},

@@ -51,6 +51,7 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
   nano_ring.add_to(node);
   supervision.state()->migrate_timeout = config.migrate_timeout;
   supervision.state()->leave_timeout = config.leave_timeout;
+  supervision.state()->partitions = config.ring.partitions;
   define_functions();
   if (config.port) {
     port = std::make_unique<PortSupervision>(node, supervision, config.port, [this](ProcessContext& context, bool forget) { leave(context, forget); });

@@ -15,6 +15,7 @@
 #include "node/sup_definition.h"
 #include "node/sup_post.h"
 #include "node/who_owns.h"
+#include "ring/partition.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
 #include "sup/ordered_table.h"
@@ -107,6 +108,7 @@ struct SupervisionState {
   TopSup* top_sup = nullptr;  // while its box is open
   Duration migrate_timeout = kMigrateTimeout;
   Duration leave_timeout = kLeaveTimeout;  // for handing children over before this node ends
+  PartitionPolicy partitions = PartitionPolicy::keep_all;
   Beam* beam = nullptr;  // drop-in only; not owned
   MoveRate move_rate;         // of children that move away, while this member is drained
   Draining draining{*this};

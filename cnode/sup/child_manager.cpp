@@ -188,7 +188,7 @@ void ChildManager::timeout(Instant now) {
 
 std::optional<Instant> ChildManager::next_timeout() const {
   const bool rate_waits = move_rate_ && move_rate_->limited() && !to_move_.empty();
-  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty() && !rate_waits) return std::nullopt;
+  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty() && !rate_waits && !(stood_down_ && local_ && local_->active() > 0)) return std::nullopt;
   return next_sweep_;
 }
 
@@ -221,6 +221,7 @@ bool ChildManager::was_just_deleted(const Term& id, Instant now) {
 }
 
 void ChildManager::pump(Instant now) {
+  if (stood_down_) return end_all();
   send_asks();
   pump_starts(now);
   pump_moves(now);

@@ -26,6 +26,7 @@ Term encode_hello(const PeerHello& hello) {
     for (const DrainWord& word : hello.drained) words.push_back(tuple(word.node, Term::unsigned_integer(word.number), Term::boolean(word.drained)));
     capabilities.emplace_back(atom("drained"), Term::list(std::move(words)));
   }
+  if (!hello.partitions.is_atom("keep_all")) capabilities.emplace_back(atom("partitions"), hello.partitions);
   return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(capabilities)));
 }
 
@@ -111,6 +112,10 @@ Result<PeerBody> decode_hello(const Term& body) {
   auto drained = to_drain_words(map.find("drained"));
   if (!drained) return expected("drained as a list of {Node, Number, Boolean}", map);
   hello.drained = std::move(*drained);
+  if (const Term* partitions = map.find("partitions")) {
+    if (!partitions->is_atom()) return expected("an atom as partitions", map);
+    hello.partitions = *partitions;
+  }
   return PeerBody(std::move(hello));
 }
 

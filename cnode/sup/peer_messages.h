@@ -32,6 +32,7 @@ struct PeerHello {
   std::vector<Term> features;        // atoms; unknown ones are ignored
   std::vector<DrainWord> drained = {};  // what the sender knows of who is drained, itself included
   std::vector<std::pair<Term, OwnerSet>> members = {};  // of those supervisors who own their children by another set than all
+  Term partitions = atom("keep_all");  // what it does in a partition: ring/partition.h; a member that does not say keeps all
 };
 // {leaving}: the sender hands its children over and ends; it owns nothing from here on.
 struct PeerLeaving {};

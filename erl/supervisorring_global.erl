@@ -63,7 +63,7 @@ init({Sup, Module, Args}) ->
 check(Flags, Specs) ->
     strategy(Flags) =:= simple_one_for_one
         andalso throw({stop, {supervisor_data, {invalid_strategy, simple_one_for_one}}}),
-    case supervisor:init({self, ?MODULE, [Flags]}) of
+    case supervisor:init({self, ?MODULE, [otp_flags(Flags)]}) of
         {stop, Reason} -> throw({stop, Reason});
         _Ok -> ok  % with `hibernate' from OTP 27 on
     end,
@@ -82,6 +82,9 @@ strategy(_Flags) -> one_for_one.
 
 is_handler({dyn_child_handler, Module}) -> is_atom(Module);
 is_handler(_Spec) -> false.
+
+otp_flags(#{} = Flags) -> maps:remove(members, Flags);
+otp_flags(Flags) -> Flags.
 
 %% Which members own the children: what OTP's flag map may hold besides.
 members(#{members := Members}) -> Members;

@@ -74,7 +74,7 @@ class cnode {
   worker_registry& workers();
   // Adds those of a shared object (SUPERVISORRING_WORKERS); its path, or why not.
   Result<std::string> load_workers(const std::string& path);
-  // A supervisor of the cluster: `flags` and `specs` as Module:init/1 returns them. Every member defines it with the same specs.
+  // A supervisor of the cluster: `flags` and `specs` as Module:init/1 returns them; a flag map may say by `members` which members own its children. Every member defines it with the same specs.
   // What is malformed makes run() refuse, with OTP's own term for it.
   void define_supervisor(const Term& name, const Term& flags, std::vector<Term> specs);
   // One whose definition is asked for over erpc: Module:init(Argument) at `node`, until it answers.

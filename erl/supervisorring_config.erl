@@ -9,6 +9,7 @@
 %%   workers    shared objects with children in C++
 %%   log_level  from which level on the program's lines are logged
 %%   migrate_timeout_ms  how long the migrate/3 of a child that moves may take
+%%   max_concurrent_starts  how many children of one supervisor may be starting at once
 %%   lease_ms   how long children run on without a program
 -module(supervisorring_config).
 
@@ -40,7 +41,10 @@ program_args() ->
     Workers = [["--workers", Path] || Path <- application:get_env(?APP, workers, [])],
     Level = application:get_env(?APP, log_level, info),
     Migrate = application:get_env(?APP, migrate_timeout_ms, 10000),
-    ["port" | lists:append(Workers)] ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--log-level", atom_to_list(Level)].
+    Starts = application:get_env(?APP, max_concurrent_starts, 256),
+    ["port" | lists:append(Workers)]
+        ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--max-concurrent-starts", integer_to_list(Starts),
+            "--log-level", atom_to_list(Level)].
 
 %% The folder of the ring file, relative to the BEAM's working directory.
 -spec data_dir() -> binary().

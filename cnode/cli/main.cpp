@@ -23,6 +23,10 @@ void add_admin_flags(CLI::App& command, AdminOptions& options) {
   command.add_option("--timeout", options.timeout, "how long it may take to answer")->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
 }
 
+void add_max_concurrent_starts(CLI::App& command, unsigned& most) {
+  command.add_option("--max-concurrent-starts", most, "how many children of a supervisor may be starting at once (default: 256)")->check(CLI::Range(1, 1'000'000));
+}
+
 void add_migrate_timeout(CLI::App& command, std::chrono::milliseconds& timeout) {
   command.add_option("--migrate-timeout", timeout, "how long the migrate of a child that moves may take, 1s to 600s (default: 10s)")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED))->check(CLI::Range(1000, 600'000));
@@ -47,8 +51,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   run->add_option("--tick-time", node.tick_time, "seconds: a node from which nothing comes for so long is given up; the same as net_ticktime on every other node (default: 60)")
       ->check(CLI::Range(1, 3600));
   add_migrate_timeout(*run, node.migrate_timeout);
-  run->add_option("--max-concurrent-starts", node.max_concurrent_starts, "how many children of a supervisor may be starting at once (default: 256)")
-      ->check(CLI::Range(1, 1'000'000));
+  add_max_concurrent_starts(*run, node.max_concurrent_starts);
   run->add_option("--top-intensity", options.top_intensity, "RESTARTS/SECONDS: a supervisor that ended here is started again; more ends in that time and the node leaves, with status 11; or never (default: 3/5)");
   run->add_flag("--published", node.published, "be visible in nodes(); otherwise hidden");
   run->add_option("--epmd-port", node.epmd_port, "else $ERL_EPMD_PORT, else 4369")->check(CLI::Range(1, 65535));
@@ -61,6 +64,7 @@ CLI::App* add_port(CLI::App& app, PortOptions& options) {
   port->add_option("--workers", options.workers, "shared object with C++ children; may be repeated")->take_all()->allow_extra_args(false);
   port->add_option("--threads", options.threads, "threads for C++ children (default: one less than there are processors)")->check(CLI::Range(1, 1024));
   add_migrate_timeout(*port, options.migrate_timeout);
+  add_max_concurrent_starts(*port, options.max_concurrent_starts);
   port->add_option("--log-level", options.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
   return port;
 }

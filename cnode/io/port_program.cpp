@@ -131,6 +131,7 @@ ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions&
     composition_config.ring = ring_config(*attach, std::move(*kept), config.seed + 1);
     composition_config.port = attach;
     composition_config.migrate_timeout = options.migrate_timeout;
+    composition_config.max_concurrent_starts = options.max_concurrent_starts;
     Composition composition(*node, registry, runtime, std::move(composition_config));
     driver.use_port(STDIN_FILENO, STDOUT_FILENO, std::move(rest), [](const std::string&) { std::_Exit(0); });
     status = driver.run(*node, &*files, &pool);

@@ -10,6 +10,7 @@
 %%   log_level  from which level on the program's lines are logged
 %%   migrate_timeout_ms  how long the migrate/3 of a child that moves may take
 %%   max_concurrent_starts  how many children of one supervisor may be starting at once
+%%   partitions  keep_all or quorum: what a partition does, the same on every member
 %%   lease_ms   how long children run on without a program
 -module(supervisorring_config).
 
@@ -42,7 +43,11 @@ program_args() ->
     Level = application:get_env(?APP, log_level, info),
     Migrate = application:get_env(?APP, migrate_timeout_ms, 10000),
     Starts = application:get_env(?APP, max_concurrent_starts, 256),
-    ["port" | lists:append(Workers)]
+    Partitions = case application:get_env(?APP, partitions, keep_all) of
+                     quorum -> ["--partitions", "quorum"];
+                     keep_all -> []
+                 end,
+    ["port" | lists:append(Workers)] ++ Partitions
         ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--max-concurrent-starts", integer_to_list(Starts),
             "--log-level", atom_to_list(Level)].
 

@@ -18,6 +18,7 @@ struct PortOptions {
   std::string log_level = "info";
   std::chrono::milliseconds migrate_timeout{10000};
   unsigned max_concurrent_starts = 256;  // of one supervisor
+  bool quorum = false;
   unsigned threads = 0;              // that run native children; 0: one less than the machine has processors, at least one
 };
 

@@ -82,12 +82,12 @@ start(Kind, Node) ->
     {Peer, Node}.
 
 paths(drop_in) -> ["-pa", os:getenv("BENCH_EBIN")];
-paths(legacy) -> ["-pa", os:getenv("BENCH_LEGACY_EBIN") | elixir()];
-paths(originals) -> ["-pa" | filelib:wildcard(filename:join(os:getenv("BENCH_ORIGINALS"), "*/ebin"))] ++ elixir().
+paths(legacy) -> ["-pa" | legacy()];
+paths(originals) -> ["-pa" | filelib:wildcard(filename:join(os:getenv("BENCH_ORIGINALS"), "*/ebin"))] ++ ["-pa" | lists:droplast(legacy())].
 
-elixir() ->
-    Lib = filename:dirname(os:getenv("BENCH_ELIXIR")),
-    ["-pa" | [filename:join([Lib, App, "ebin"]) || App <- ["elixir", "logger"]]].
+%% Elixir's folders, then that of the legacy member.
+legacy() ->
+    string:lexemes(os:getenv("BENCH_LEGACY"), ":").
 
 begin_there(Kind, Node, Nodes, Data) ->
     Folder = filename:join(Data, atom_to_list(Node)),

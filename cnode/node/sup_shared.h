@@ -48,7 +48,7 @@ struct SupervisorState {
   SupervisorPhase phase = SupervisorPhase::reading;
   std::string why;                          // reading: what the last attempt said; down: what ended it
   SupervisorFlags flags;
-  std::vector<ChildSpec> static_children;
+  SharedSpecs static_children;
   std::vector<Term> handlers;               // modules on the definition's node
   bool ended_by_intensity = false;
   SupEndCause local_end = SupEndCause::stopped;  // the local supervisor's process writes: why the last one ended
@@ -63,8 +63,8 @@ struct SupervisorState {
   std::unique_ptr<ChildManager> manager;    // from the first start on; lives on while the local supervisor restarts
   PostBox manager_box;
   Progress progress;                        // of its starts and moves
-  std::map<std::string, std::vector<ChildSpec>> handler_lists;  // by module: what each handler said last
-  std::vector<ChildSpec> dynamic_children;  // all of them
+  std::map<std::string, SharedSpecs> handler_lists;  // by module: what each handler said last
+  SharedSpecs dynamic_children;  // all of them
 
   OwnersDecided owners;                     // by whom the children are owned now (who_owns.h)
 

@@ -93,7 +93,7 @@ void ChildManager::finish_move(const Term& id, Instant now) {
   retries_.erase(id);
   if (kind_of(out.target) == PeerKind::runs_it) send_step(out.target, MoveStep::done, out.number, Term());
   const auto entry = entries_.find(id);
-  if (entry != entries_.end()) entry->second.went = Went{now, out.target};
+  if (entry != entries_.end()) entry->second.went = std::make_unique<Went>(now, out.target);
   if (entry != entries_.end() && !entry->second.wanted && !busy_here(id)) forget_entry(entry);
   else if (entry != entries_.end() && entry->second.owner == self_) place_here(id, entry->second, out.target, now, true);
   else if (entry != entries_.end() && busy_here(id)) retry_later(id, "it was restarted while it moved", now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/join_guard.h"
+#include "node/port_beam.h"
 
 namespace supervisorring {
 
@@ -51,6 +52,7 @@ void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
 
 void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   all_->peers.erase(node);
+  if (all_->beam) all_->beam->unkeep(tuple(atom("gate"), node));
   std::erase_if(early_asks_, [&](const auto& early) { return early.first == node; });
   for (const auto& [name, sup] : all_->supervisors) {
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
@@ -63,8 +65,14 @@ void PeerProcess::handle_down(ProcessContext& context, const Term& monitor, cons
   for (auto& [node, peer] : all_->peers) {
     if (peer.monitor != monitor || peer.hello || peer.legacy) continue;
     peer.legacy = true;
+    tell_gate(node);
     return tell_managers(context, node);
   }
+}
+
+// Callers on this BEAM send what is for a child to its member's gate, when that has announced one.
+void PeerProcess::tell_gate(const Term& node) {
+  if (all_->beam) all_->beam->keep(tuple(atom("gate"), node), atom(all_->peers.at(node).has_gate() ? "true" : "false"));
 }
 
 void PeerProcess::sweep(ProcessContext& context) {
@@ -72,6 +80,7 @@ void PeerProcess::sweep(ProcessContext& context) {
   for (auto& [node, peer] : all_->peers) {
     if (peer.hello || peer.legacy || now - peer.since < kHelloTimeout) continue;
     peer.legacy = true;
+    tell_gate(node);
     tell_managers(context, node);
   }
   for (const Term& node : all_->ring.up())
@@ -107,7 +116,7 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   for (const auto& [name, sup] : all_->supervisors)
     if (sup->runs()) hello.supervisors.push_back(sup->name);
   hello.otp = otp_of_hash_format(all_->ring.format());
-  hello.features = all_->beam ? std::vector<Term>{atom("ask")} : std::vector<Term>{atom("move"), atom("ask")};
+  hello.features = all_->beam ? std::vector<Term>{atom("ask"), gate_feature()} : std::vector<Term>{atom("move"), atom("ask")};
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
   if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
@@ -173,6 +182,7 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
                                      std::to_string(otp_of_hash_format(all_->ring.format())) + ": they disagree about owners");
   peer.hello = hello;
   peer.legacy = false;
+  tell_gate(node);
   if (!hello.answer) send_hello(context, node, true);
   tell_managers(context, node);
 }

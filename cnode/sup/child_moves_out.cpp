@@ -27,7 +27,7 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
-  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + step_with_migrate_});
+  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + (hand ? by_hand_ : step_with_migrate_), hand});
   out_ids_.emplace(number, id);
   if (hand) effects_.push_back(MgrHand{target, view->spec});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
@@ -83,6 +83,7 @@ void ChildManager::finish_move(const Term& id, Instant now) {
   out_ids_.erase(out.number);
   out_.erase(it);
   retries_.erase(id);
+  if (out.by_hand) effects_.push_back(MgrHandOver{id});
   if (kind_of(out.target) == PeerKind::runs_it) send_step(out.target, MoveStep::done, out.number, Term());
   const auto entry = entries_.find(id);
   if (entry != entries_.end()) entry->second.went = Went{now, out.target};
@@ -106,16 +107,22 @@ void ChildManager::stopped(const Term& id, Instant now) {
 
 void ChildManager::handed(const Term& id, const Result<Term>& result, Instant now) {
   const auto it = out_.find(id);
-  if (it == out_.end() || it->second.phase != OutPhase::handing) return;
+  if (it == out_.end() || it->second.phase != OutPhase::handing) return effects_.push_back(MgrHandOver{id});  // given up meanwhile
   const Term value = result ? *result : Term();
-  const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || (value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2));
-  if (!runs) {
-    move_failed(id, to_text(it->second.target) + " could not start it: " + (result ? to_text(value, 200) : result.error()), now, Tell::now, Hope::none);
+  const bool there = value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2);
+  const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || there;
+  // One that cannot be reached any more may have taken the new copy, and its state, along.
+  const bool gone = runs && kind_of(it->second.target) == PeerKind::unknown;
+  if (!runs || gone) {
+    effects_.push_back(MgrHandOver{id});
+    move_failed(id, gone ? "the connection went" : to_text(it->second.target) + " could not start it: " + (result ? to_text(value, 200) : result.error()), now, Tell::now,
+                gone ? Hope::some : Hope::none);
     return pump(now);
   }
   it->second.phase = OutPhase::stopping;
   it->second.deadline.reset();
   effects_.push_back(MgrStop{id});
+  effects_.push_back(MgrHanded{id, there ? value[1][1] : value[1]});
 }
 
 // Before the state has been sent nothing is lost by giving up: the old copy just goes on.
@@ -155,7 +162,7 @@ void ChildManager::out_timeouts(Instant now) {
 void ChildManager::out_peer_gone(const Term& node, Instant now) {
   std::vector<Term> lost;
   for (const auto& [id, out] : out_)
-    if (out.target == node && out.phase < OutPhase::forwarding) lost.push_back(id);
+    if (out.target == node && (out.phase < OutPhase::forwarding || out.phase == OutPhase::handing)) lost.push_back(id);
   for (const Term& id : lost) move_failed(id, "the connection went", now);
 }
 

@@ -1,5 +1,6 @@
 #include "node/api.h"
 
+#include "node/api_exec.h"
 #include "node/api_explain.h"
 #include "node/sup_manager.h"
 
@@ -235,6 +236,7 @@ void define_api(Node& node, std::shared_ptr<SupervisionState> state) {
   define_supervisorring(node, state);
   define_elixir_supervisor(node, state);
   define_explain(node, state);
+  define_exec(node, state);
 }
 
 }  // namespace supervisorring

@@ -1,7 +1,7 @@
 // The functions that other nodes call over erpc: the modules `supervisorring` and 'Elixir.Supervisor'.
 //
 // supervisorring: find/2, start_child/2, terminate_child/2, delete_child/2, restart_child/2, which_children/1, count_children/1 with the return
-// values of the original; ours: whereis/2, and explain/2 and plan/1 (api_explain.h). status/0 is defined by the program (node/composition.h).
+// values of the original; exec/3,4,5 (api_exec.h); ours: whereis/2, and explain/2 and plan/1 (api_explain.h). status/0 is defined by the program (node/composition.h).
 // A change goes to the owner of the id by a call to its local supervisor, once: the owner carries it out and never passes it on, so
 // members that disagree about the ring cannot send it round. find/2 and the changes exit with noproc for a supervisor that is not defined here.
 //

@@ -199,14 +199,17 @@ start_legacy(Name) ->
 %% supervisorring, so it does not get the application's.
 -spec start_legacy(string(), Others :: [node()]) -> beam().
 start_legacy(Name, Others) ->
-    Beam = start_peer(Name, [test_ebin() | legacy_paths()], []),
+    {Application, Ebins} = legacy_application(),
+    Beam = start_peer(Name, [test_ebin() | legacy_paths()] ++ Ebins, []),
     DataDir = data_dir(Name),
     Children = children_file(),
+    ok = filelib:ensure_path(DataDir),
     {ok, _} = in(Beam, fun() ->
+                           _ = application:load(nano_ring),  %% of the original, which has a data_dir of its own
                            ok = application:set_env(nano_ring, data_dir, list_to_binary(DataDir)),
                            ok = application:load(legacy),
                            ok = application:set_env(legacy, children_file, Children),
-                           application:ensure_all_started(legacy)
+                           application:ensure_all_started(Application)
                        end),
     [ok = in(Beam, fun() -> 'Elixir.NanoRing':add_node(Other) end) || Other <- Others],
     Beam.
@@ -340,6 +343,13 @@ legacy_paths() ->
             Paths;
         Paths ->
             Paths
+    end.
+
+%% LEGACY_EBINS=dir:dir, of nano_ring and supervisorring: these stand in for test/legacy's own modules.
+legacy_application() ->
+    case os:getenv("LEGACY_EBINS", "") of
+        "" -> {legacy, []};
+        Ebins -> {supervisorring, string:lexemes(Ebins, ":")}
     end.
 
 build_legacy(Project) ->

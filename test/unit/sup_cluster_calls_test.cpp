@@ -108,6 +108,29 @@ TEST_F(SupCluster, TheChildManagerAnswersGetNodeAndRefusesFunctions) {
   }
 }
 
+TEST_F(SupCluster, ExecOverErpcAsksTheOwnerAndGivesUpWhenItIsSilent) {
+  for (const auto& n : kTwo) add_with(n, {});
+  add_plain("client@h");
+  ring(kTwo);
+  const auto exec = [&](std::vector<Term> more) {
+    std::vector<Term> arguments = {atom("Elixir.S"), atom("c0"), atom("a_function")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return erpc("client@h", "a@h", "supervisorring", "exec", std::move(arguments));
+  };
+  const Term refused = tuple(atom("error"), tuple(atom("no_beam"), atom(owner("a@h", atom("c0")))));
+  for (const auto& more : {std::vector<Term>{}, {integer(1000)}, {atom("infinity"), integer(2)}}) {
+    const CallResult answer = exec(more);
+    EXPECT_TRUE(answer.ok && answer.value == refused) << to_text(answer.value);
+  }
+  for (const auto& more : {std::vector<Term>{integer(-1)}, {atom("soon")}, {integer(1000), integer(-1)}, {integer(1000), atom("often")}})
+    EXPECT_TRUE(exec(more).value.is_tagged("exception", 3)) << to_text(exec(more).value);
+  set_ring("a@h", {"gone@h"});  // an owner that nobody answers for
+  EXPECT_EQ(exec({integer(100), integer(2)}).value, T("{exit, ring_unable_to_exec_fun}"));
+  EXPECT_EQ(exec({integer(100), integer(0)}).value, T("{exit, ring_unable_to_exec_fun}"));
+  EXPECT_EQ(erpc("client@h", "a@h", "supervisorring", "exec", {atom("unknown"), atom("c0"), atom("f")}).value,
+            T("{exit, {noproc, {supervisorring, exec, [unknown, c0, f]}}}"));
+}
+
 TEST_F(SupCluster, AFunctionThatComesRoundAgainEndsInADisagreement) {
   for (const auto& n : kTwo) add_with(n, {});
   set_ring("a@h", {"b@h"});  // each thinks that the other owns everything

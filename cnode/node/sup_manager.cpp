@@ -312,8 +312,8 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
   const PeerInfo* const peer = all_->peer(hand.node);
   const HandTo to{hand.node, peer && peer->hello.has_value(), peer && peer->has_gate(), all_->beam != nullptr, all_->migrate_timeout};
-  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
-    sup_->manager->handed(id, started, ctx.time().now);
+  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id, move = hand.move](ProcessContext& ctx, const Result<Term>& started) {
+    sup_->manager->handed(id, move, started, ctx.time().now);
     perform(ctx);
   });
 }

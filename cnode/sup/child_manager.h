@@ -91,7 +91,7 @@ struct MgrHold { MoveKey move; ChildSpec spec; };
 struct MgrRelease { MoveKey move; Term id; std::optional<Term> state; };
 struct MgrDrop { MoveKey move; Term id; };
 // Start the child on a legacy member: 'Elixir.Supervisor':start_child(Sup, Spec) there. Answered by handed().
-struct MgrHand { Term node; ChildSpec spec; };
+struct MgrHand { Term node; ChildSpec spec; std::uint64_t move; };
 // Of a child that was handed: the new copy has its state, and what is held for it at the old owner goes there (new_pid); then, or when it stays: that move is over.
 struct MgrHanded { Term id; Term new_pid; };
 struct MgrHandOver { Term id; };
@@ -117,7 +117,7 @@ class ChildManager {
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // How long the user's migrate may take.
-  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout, by_hand_ = 2 * kMoveStepTimeout + 2 * timeout; }
+  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout, by_hand_ = 4 * kMoveStepTimeout + 2 * timeout; }
   // How many children may be starting at once. REQUIRES: > 0
   void limit_starts(std::size_t most) { max_starts_ = most; }
   // The ring as it is now. `leaving`: hand everything over.
@@ -137,7 +137,7 @@ class ChildManager {
   void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
   void forwarded(const Term& id, Instant now);
   // What start_child returned there; the new copy has the state, where that could be carried.
-  void handed(const Term& id, const Result<Term>& result, Instant now);
+  void handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now);
   void held(const MoveKey& move, const Result<Term>& pid, Instant now);
   void released(const MoveKey& move, const Result<Term>& pid, Instant now);
 
@@ -333,7 +333,7 @@ class ChildManager {
   std::deque<Term> to_move_;
   std::unordered_set<Term> queued_to_move_;
   Duration step_with_migrate_ = kMoveStepTimeout + kMigrateTimeout;
-  Duration by_hand_ = 2 * kMoveStepTimeout + 2 * kMigrateTimeout;  // all of it: start, calls that are waited for, migrate, and the new copy's end where that failed
+  Duration by_hand_ = 4 * kMoveStepTimeout + 2 * kMigrateTimeout;  // all of it: start, calls that are waited for, migrate, and the new copy's end where that failed
   OrderedTable<Term, MoveOut> out_;             // by id
   std::unordered_map<std::uint64_t, Term> out_ids_;
   OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;

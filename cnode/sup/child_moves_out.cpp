@@ -29,7 +29,7 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
   out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + (hand ? by_hand_ : step_with_migrate_), hand});
   out_ids_.emplace(number, id);
-  if (hand) effects_.push_back(MgrHand{target, view->spec});
+  if (hand) effects_.push_back(MgrHand{target, view->spec, number});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
 }
 
@@ -105,9 +105,10 @@ void ChildManager::stopped(const Term& id, Instant now) {
   pump(now);
 }
 
-void ChildManager::handed(const Term& id, const Result<Term>& result, Instant now) {
+void ChildManager::handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now) {
   const auto it = out_.find(id);
-  if (it == out_.end() || it->second.phase != OutPhase::handing) return effects_.push_back(MgrHandOver{id});  // given up meanwhile
+  if (it == out_.end()) return effects_.push_back(MgrHandOver{id});  // given up meanwhile
+  if (it->second.number != move || it->second.phase != OutPhase::handing) return;
   const Term value = result ? *result : Term();
   const bool there = value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2);
   const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || there;
@@ -162,7 +163,7 @@ void ChildManager::out_timeouts(Instant now) {
 void ChildManager::out_peer_gone(const Term& node, Instant now) {
   std::vector<Term> lost;
   for (const auto& [id, out] : out_)
-    if (out.target == node && (out.phase < OutPhase::forwarding || out.phase == OutPhase::handing)) lost.push_back(id);
+    if (out.target == node && out.phase < OutPhase::forwarding) lost.push_back(id);
   for (const Term& id : lost) move_failed(id, "the connection went", now);
 }
 

@@ -158,7 +158,7 @@ class ChildManagerCluster : public testing::Test {
   }
   void perform(Member& m, MgrHand& e) {
     handed.push_back(to_text(e.spec.id));
-    if (!no_hand) m.manager->handed(e.spec.id, hand_result, now);
+    if (!no_hand) m.manager->handed(e.spec.id, e.move, hand_result, now);
   }
   void perform(Member&, MgrHanded& e) { handed_over.push_back("moved " + to_text(e.id)); }
   void perform(Member&, MgrHandOver& e) { handed_over.push_back("over " + to_text(e.id)); }

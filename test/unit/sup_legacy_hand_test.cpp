@@ -29,7 +29,7 @@ class LegacyHand : public SupCluster {
         migrated.push_back(Term::list(arguments));
         context.call(arguments[1], atom("get"), CallOptions{}, [this, done](ProcessContext&, CallResult answer) {
           state = answer.value;
-          if (migrate_fails) return done(RpcError{atom("error"), atom("undef")});
+          if (migrate_fails) return done(RpcError{atom("error"), atom("boom")});
           done(atom("ok"));
         });
       });

@@ -45,8 +45,12 @@ void migrated(ProcessContext& context, const HandPtr& hand, const Term& started,
   if (!error || has_no_migrate(*error, module)) return hand->then(context, started);
   const std::string why = to_text(module) + ":migrate/3 on " + to_text(node) + ": " + to_text(*error, 200);
   if (hand->to.ours) return end_new_copy(context, hand, why);
-  context.log(LogLevel::warning, "child " + to_text(hand->spec.id, 200) + " runs on " + to_text(hand->to.node) + " without its state: " + why);
-  hand->then(context, started);
+  // It may have failed because the new copy, or its node, is gone: then the state is in the old one only.
+  context.erpc(hand->to.node, atom("erlang"), atom("is_process_alive"), {pid_of_started(started)}, kGateTimeout, [hand, started, why](ProcessContext& ctx, CallResult alive) {
+    if (!alive.ok || !alive.value.is_atom("true")) return hand->then(ctx, Error{why});
+    ctx.log(LogLevel::warning, "child " + to_text(hand->spec.id, 200) + " runs on " + to_text(hand->to.node) + " without its state: " + why);
+    hand->then(ctx, started);
+  });
 }
 
 void migrate(ProcessContext& context, const HandPtr& hand, const Term& started) {

@@ -5,12 +5,12 @@
 -module(move_child).
 -behaviour(gen_server).
 
--export([start/2, ids/1, spec/1, start_link/1, start_elsewhere/2, migrate/3, fault/1, tallies/2]).
+-export([start/2, ids/1, spec/1, start_link/1, migrate/3, fault/1, tallies/2, load/1, load_start/0]).
 -export([load/4, stop_load/1]).
 -export([init/1, handle_call/3, handle_cast/2, terminate/2]).
 
 %% What migrate/3, the start or the end of children does on this node: none, raise, {hang, Ms},
-%% start_fails, start_hangs, {slow_end, Ms}, {tell, Pid}: says that migrate/3 runs and waits for `go'.
+%% no_module, start_fails, start_hangs, {slow_end, Ms}, {tell, Pid}: says that migrate/3 runs and waits for `go'.
 -spec fault(term()) -> ok.
 fault(Fault) ->
     persistent_term:put(?MODULE, Fault).
@@ -22,20 +22,28 @@ ids(Count) ->
     [list_to_atom("k" ++ integer_to_list(N)) || N <- lists:seq(1, Count)].
 
 spec(Id) ->
-    {Id, {?MODULE, start_link, [Id]}, permanent, 1000, worker, [?MODULE]}.
+    {Id, {move_start, start_link, [Id]}, permanent, 1000, worker, [?MODULE]}.
+
+%% A module that is in no file, on this node.
+load(Forms) ->
+    Parsed = [begin {ok, Tokens, _} = erl_scan:string(Text), {ok, Form} = erl_parse:parse_form(Tokens), Form end || Text <- Forms],
+    {ok, Module, Code} = compile:forms(Parsed),
+    {module, Module} = code:load_binary(Module, "", Code),
+    ok.
+
+%% The module by whose function the children start.
+load_start() ->
+    load(["-module(move_start).", "-export([start_link/1]).", "start_link(Id) -> move_child:start_link(Id)."]).
 
 %% Starts a supervisor of these children, whose caller's end is not its end.
 start(Sup, Ids) ->
+    fault() =:= no_module orelse load_start(),
     {ok, Pid} = supervisorring:start_link({local, Sup}, ?MODULE, {children, Ids}),
     unlink(Pid),
     {ok, Pid}.
 
 start_link(Id) ->
     gen_server:start_link({local, Id}, ?MODULE, Id, []).
-
-%% By a module that only one node has.
-start_elsewhere(Id, Module) ->
-    Module:start_link(Id).
 
 migrate(_Child, Old, New) ->
     case fault() of
@@ -100,6 +108,8 @@ handle_call(increment, _From, #{count := Count} = State) ->
 handle_call({increment_slowly, Ms}, _From, #{count := Count} = State) ->
     timer:sleep(Ms),
     {reply, Count + 1, State#{count := Count + 1}};
+handle_call(never_answered, _From, State) ->
+    {noreply, State};
 handle_call(state, _From, State) ->
     {reply, State, State};
 handle_call({take, State}, _From, _Fresh) ->

@@ -2,7 +2,7 @@
 %%
 %% One process on each member beside a BEAM. A caller by {Sup, Id} has a ticket while its call is
 %% open (supervisorring_tickets). The program of the member that gives a child away has this
-%% done, by the functions prepare/3 to ended/2:
+%% done, by the functions prepare/4 to ended/2:
 %%
 %%   prepare   the new owner's gate is told that the child is arriving: from then on it sends
 %%             callers here, whatever runs there
@@ -24,7 +24,7 @@
 -behaviour(gen_server).
 
 -export([start_link/0, is_at/1, started/1, program_gone/0, supervisor_gone/1]).
--export([prepare/3, carry/8, moved/3, ended/2]).
+-export([prepare/4, carry/8, moved/3, ended/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -type key() :: supervisorring_tickets:key().
@@ -91,12 +91,16 @@ supervisor_gone(Sup) ->
 
 %% For the program
 
-%% Before a copy is started on the new owner, which has a gate.
--spec prepare(supervisorring:sup(), supervisorring:id(), node()) -> ok.
-prepare(Sup, Id, Target) ->
+%% Before a copy is started on the new owner; its gate is told where it has one. A copy that has not got
+%% its state itself is not given away.
+-spec prepare(supervisorring:sup(), supervisorring:id(), node(), HasGate :: boolean()) -> ok.
+prepare(Sup, Id, Target, HasGate) ->
     Ref = make_ref(),
-    ok = gen_server:call(?MODULE, {prepare, {Sup, Id}, Target, Ref}),
-    ok = gen_server:call({?MODULE, Target}, {arriving, {Sup, Id}, node(), Ref}, ?PEER_TIMEOUT_MS).
+    case gen_server:call(?MODULE, {prepare, {Sup, Id}, case HasGate of true -> Target; false -> none end, Ref}) of
+        ok when HasGate -> ok = gen_server:call({?MODULE, Target}, {arriving, {Sup, Id}, node(), Ref}, ?PEER_TIMEOUT_MS);
+        ok -> ok;
+        {arriving_from, _} = Why -> exit(Why)
+    end.
 
 %% Module:migrate/3 when the open calls are answered. A module need not have one.
 -spec carry(supervisorring:sup(), supervisorring:id(), module(), Child :: tuple(), Old :: pid(), New :: pid(),
@@ -171,9 +175,11 @@ handle_call({cast, Key, Request, Where}, _From, State) ->
         Other -> {reply, Other, State}
     end;
 handle_call({prepare, Key, Target, Ref}, _From, State) ->
-    Shut = forget_target(Key, Target, shut(Key, State)),
-    Fresh = not_moved(Shut),
-    {reply, ok, set(Key, Fresh#shut{to = {Target, Ref}, going = true}, State)};
+    case not_moved(forget_target(Key, Target, shut(Key, State))) of
+        #shut{from = {Source, _, _}} = Shut -> {reply, {arriving_from, Source}, set(Key, Shut, State)};
+        Shut when Target =:= none -> {reply, ok, set(Key, Shut, State)};
+        Shut -> {reply, ok, set(Key, Shut#shut{to = {Target, Ref}, going = true}, State)}
+    end;
 handle_call({hold, Key, Timeout}, From, State) ->
     {noreply, hold(Key, Timeout, From, State)};
 handle_call({migrating, Key, Pid}, _From, State) ->

@@ -90,9 +90,11 @@ void start_there(ProcessContext& context, const HandPtr& hand) {
 
 void hand_to_legacy(ProcessContext& context, std::shared_ptr<SupervisorState> sup, const ChildSpec& spec, const HandTo& to, HandedToLegacy then) {
   const HandPtr hand = std::make_shared<const Hand>(Hand{std::move(sup), spec, to, std::move(then)});
-  if (!to.from_beam || !to.has_gate) return start_there(context, hand);
-  at_gate(context, "prepare", {hand->sup->name, spec.id, to.node}, kGateTimeout, [hand](ProcessContext& ctx, CallResult answer) {
-    if (!answer.ok) return hand->then(ctx, Error{"its gate could not be told: " + to_text(answer.value, 200)});
+  if (!to.from_beam) return start_there(context, hand);
+  at_gate(context, "prepare", {hand->sup->name, spec.id, to.node, Term::boolean(to.has_gate)}, kGateTimeout, [hand](ProcessContext& ctx, CallResult answer) {
+    const Term why = answer.ok ? Term() : answer.value;
+    if (why.is_tagged("exit", 2) && why[1].is_tagged("arriving_from", 2)) return hand->then(ctx, tuple(atom("error"), why[1]));
+    if (!answer.ok) return hand->then(ctx, Error{"it cannot be given away now: " + to_text(answer.value, 200)});
     start_there(ctx, hand);
   });
 }

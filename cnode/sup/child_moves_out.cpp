@@ -116,8 +116,10 @@ void ChildManager::handed(const Term& id, std::uint64_t move, const Result<Term>
   const bool gone = runs && kind_of(it->second.target) == PeerKind::unknown;
   if (!runs || gone) {
     effects_.push_back(MgrHandOver{id});
-    move_failed(id, gone ? "the connection went" : to_text(it->second.target) + " could not start it: " + (result ? to_text(value, 200) : result.error()), now, Tell::now,
-                gone ? Hope::some : Hope::none);
+    // Not given away before its own state has come.
+    const bool arriving = value.is_tagged("error", 2) && value[1].is_tagged("arriving_from", 2);
+    const std::string why = gone ? "the connection went" : result ? "could not be started there: " + to_text(value, 200) : result.error();
+    move_failed(id, arriving ? "it is arriving from " + to_text(value[1][1]) : why, now, arriving ? Tell::late : Tell::now, gone || arriving ? Hope::some : Hope::none);
     return pump(now);
   }
   it->second.phase = OutPhase::stopping;

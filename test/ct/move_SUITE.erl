@@ -273,7 +273,7 @@ fault(Member, Fault) ->
     in(Member, fun() -> move_child:fault(Fault) end).
 
 crash(Member) ->
-    catch in(Member, fun() -> erlang:halt(0) end).
+    catch in(Member, fun() -> os:cmd("kill -KILL " ++ os:getpid()) end).
 
 state(Id) ->
     #{id => Id, count => number(Id), casts => #{}, disorder => []}.
@@ -292,7 +292,12 @@ begin_move(Config, Where, Fault) ->
 
 %% The same up to migrate/3 of one child, which waits to be told to go on; others are held up as well.
 begin_migrate(Config) ->
-    begin_migrate(Config, fun(_Source) -> Target = proplists:get_value(target, Config), run(Target), Target end).
+    begin_migrate(Config, fun(_Source) ->
+        Target = proplists:get_value(target, Config),
+        %% It returns when the children have come, or after a while.
+        _ = in(Target, fun() -> spawn(fun() -> move_child:start(?SUP, ?IDS) end) end),
+        Target
+    end).
 
 begin_migrate(Config, Join) ->
     Source = proplists:get_value(source, Config),

@@ -13,6 +13,7 @@
 #include "node/port_attach.h"
 #include "node/sup_definition.h"
 #include "node/sup_post.h"
+#include "ring/partition.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
 #include "sup/ordered_table.h"
@@ -101,6 +102,7 @@ struct SupervisionState {
   PostBox top_sup_box;
   TopSup* top_sup = nullptr;  // while its box is open
   Duration migrate_timeout = kMigrateTimeout;
+  PartitionPolicy partitions = PartitionPolicy::keep_all;
   Beam* beam = nullptr;  // drop-in only; not owned
 
   SupervisorState* find(const Term& name) const {

@@ -52,7 +52,7 @@ void TopSup::handle_exit(ProcessContext& context, const Term& pid) {
 void start_supervisor(ProcessContext& context, const std::shared_ptr<SupervisionState>& all, const std::shared_ptr<SupervisorState>& sup) {
   sup->phase = SupervisorPhase::reading;
   sup->down_since.reset();
-  all->top_sup_box.put(context, [all, sup](ProcessContext& top) { all->top_sup->start(top, sup); });
+  all->top_sup_box.put(context, [of = all.get(), sup](ProcessContext& top) { of->top_sup->start(top, sup); });  // `all` owns the box
 }
 
 }  // namespace supervisorring

@@ -12,11 +12,9 @@ constexpr std::array<std::string_view, 8> kSteps = {"offer", "started", "running
 Term from_ids(const std::vector<Term>& ids) { return Term::list(ids); }
 
 Term encode_hello(const PeerHello& hello) {
-  return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version),
-               Term::map({{atom("kind"), hello.kind},
-                          {atom("supervisors"), Term::list(hello.supervisors)},
-                          {atom("format"), integer(hello.otp)},
-                          {atom("features"), Term::list(hello.features)}}));
+  std::vector<Term::Pair> caps{{atom("kind"), hello.kind}, {atom("supervisors"), Term::list(hello.supervisors)}, {atom("format"), integer(hello.otp)}, {atom("features"), Term::list(hello.features)}};
+  if (!hello.partitions.is_atom("keep_all")) caps.emplace_back(atom("partitions"), hello.partitions);
+  return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(caps)));
 }
 
 struct BodyEncoder {
@@ -69,6 +67,10 @@ Result<PeerBody> decode_hello(const Term& body) {
   const auto otp = format ? format->as_int64() : std::nullopt;
   if (otp != 25 && otp != 26) return expected("a format of 25 or 26", map);
   hello.otp = *otp;
+  if (const Term* partitions = map.find("partitions")) {
+    if (!partitions->is_atom()) return expected("an atom as partitions", map);
+    hello.partitions = *partitions;
+  }
   return PeerBody(std::move(hello));
 }
 

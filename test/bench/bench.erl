@@ -1,10 +1,10 @@
 %% The benchmarks that need a BEAM: calls from a BEAM to a C node beside calls from a BEAM to a BEAM, start-up, take-over; those of a BEAM member are
-%% in bench_member.erl. Run by run.sh, the rows that BENCH_ROWS names or all; prints one line a figure. Every comparison is measured side by side: A, B, A, B, ... five times, the
+%% in bench_member.erl, those of membership in bench_gossip.erl. Run by run.sh, the rows that BENCH_ROWS names or all; prints one line a figure. Every comparison is measured side by side: A, B, A, B, ... five times, the
 %% median of the pairwise ratios is what is printed.
 -module(bench).
 
 -export([main/0, init/1, start_echo/0]).
--export([await/1, median/1, each/2]).
+-export([await/1, median/1, each/2, program/4]).
 -export([handle_call/3, handle_cast/2]).
 
 -define(RUNS, 5).
@@ -39,7 +39,7 @@ main() ->
     {ok, _} = net_kernel:start('bench@127.0.0.1', #{name_domain => longnames}),
     {ok, Cookie} = file:read_file(filename:join(Dir, "cookie")),
     erlang:set_cookie(binary_to_atom(Cookie)),
-    Rows = [{"find", fun find/1}, {"calls", fun calls/1}, {"startup", fun start_up/1}, {"takeover", fun take_over/1}] ++ bench_member:rows(),
+    Rows = [{"find", fun find/1}, {"calls", fun calls/1}, {"startup", fun start_up/1}, {"takeover", fun take_over/1}] ++ bench_member:rows() ++ bench_gossip:rows(),
     Wanted = string:lexemes(os:getenv("BENCH_ROWS", ""), " "),
     try
         [Row(Dir) || {Name, Row} <- Rows, Wanted =:= [] orelse lists:member(Name, Wanted)]

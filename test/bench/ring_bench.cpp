@@ -1,8 +1,10 @@
-// Placement and gossip: a ring of 1,000, one joining or leaving, a look-up with its hash, a merge of 100 members.
+// Placement and gossip: a ring of 1,000, one joining or leaving, a look-up with its hash, gossip of 100 and of 1,000 members.
 #include <benchmark/benchmark.h>
 
 #include "crdt/lww_set.h"
 #include "ring/consistent_hash.h"
+#include "ring/ring_message.h"
+#include "supervisorring/external_format.h"
 
 namespace supervisorring {
 namespace {
@@ -47,16 +49,35 @@ void BM_LookUpWithHash(benchmark::State& state) {
 }
 BENCHMARK(BM_LookUpWithHash)->Arg(4)->Arg(256)->Arg(1000);
 
+LwwSet set_of(std::int64_t count) {
+  LwwSet set;
+  for (const Term& member : members(count)) set.put(member, std::chrono::microseconds(1'795'000'000'000'000));
+  return set;
+}
+
+Bytes gossip_of(const LwwSet& set) {
+  const std::uint32_t words[] = {1, 2, 3};
+  return external_form(reconcile_message(ring_term(set.to_term({}), set.to_term({})), Term::pid(atom("a@h"), 1, 0, 1), Term::reference(atom("a@h"), 1, words)));
+}
+
+// From the bytes that came: both sets.
 void BM_GossipMerge(benchmark::State& state) {
-  LwwSet ours;
-  for (const Term& member : members(state.range(0))) ours.put(member, std::chrono::microseconds(1'795'000'000'000'000));
-  const Term received = ours.to_term({});
+  LwwSet nodes = set_of(state.range(0)), up = nodes;
+  const Bytes received = gossip_of(nodes);
   for (auto _ : state) {
-    const auto parsed = LwwStruct::from_term(received);
-    benchmark::DoNotOptimize(ours.merge(LwwSet(*parsed)));
+    const auto message = parse_ring_message(*decode_whole(received));
+    const auto& theirs = std::get<ring_message::Reconcile>(*message);
+    benchmark::DoNotOptimize(nodes.merge(theirs.nodes));
+    benchmark::DoNotOptimize(up.merge(theirs.up));
   }
 }
-BENCHMARK(BM_GossipMerge)->Arg(100)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_GossipMerge)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
+
+void BM_GossipEncode(benchmark::State& state) {
+  const LwwSet set = set_of(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(gossip_of(set));
+}
+BENCHMARK(BM_GossipEncode)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace supervisorring

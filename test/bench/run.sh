@@ -1,6 +1,6 @@
 #!/bin/sh
 # make bench: the benchmarks, side by side in one run. Arguments: the build directory; then, where not all are wanted, names of rows:
-# cores client native find calls startup takeover start crash adopt memory (make bench ROWS="start crash").
+# cores client native find calls startup takeover start crash adopt memory gossip (make bench ROWS="start crash").
 set -eu
 build=$(cd "$1" && pwd)
 shift
@@ -26,11 +26,19 @@ epmd_pid=$!
 umask 077
 head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/cookie"
 mkdir "$dir/ebin"
-erlc -W0 -o "$dir/ebin" bench.erl bench_member.erl ../../erl/*.erl
+erlc -W0 -o "$dir/ebin" bench.erl bench_member.erl bench_gossip.erl ../../erl/*.erl
 
 export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin"
 export BENCH_RINGNODE="$build/cnode/cli/ringnode" BENCH_WORKERS="$build/cnode/examples/libcounter.so"
 export BENCH_APPLICATION="$PWD/../../erl/supervisorring.app.src" BENCH_ROWS="$rows"
+
+# Legacy members: the stand-in, with Elixir beside it.
+if wanted gossip; then
+  (cd ../legacy && MIX_ENV=prod mix compile >"$dir/legacy.log" 2>&1) || { cat "$dir/legacy.log" >&2; exit 1; }
+  elixir=$(elixir -e 'IO.write(:code.lib_dir(:elixir))')
+  BENCH_LEGACY="${elixir%/*}/logger/ebin:$elixir/ebin:$(cd ../legacy && pwd)/_build/prod/lib/legacy/ebin"
+  export BENCH_LEGACY
+fi
 
 echo "load of the machine: $(cut -d' ' -f1-3 /proc/loadavg) on $(nproc) processors; only figures of one run compare"
 echo
@@ -57,4 +65,5 @@ if wanted native; then
   echo
 fi
 echo "== with BEAMs (OTP $(erl -noshell -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().'))"
-erl -noshell -pa "$dir/ebin" -s bench main
+# Members are killed one by one: no other connection is to go for that.
+erl -noshell -kernel prevent_overlapping_partitions false -pa "$dir/ebin" -s bench main

@@ -27,6 +27,7 @@ next_life(Generation, #orders{monitors = Monitors, calls = Calls, lanes = Lanes}
     [erlang:demonitor(Monitor, [flush]) || Monitor <- maps:keys(Monitors)],
     [supervisorring_calls:forget(Pid) || Pid <- maps:values(Calls)],
     [kill_proxy(Child) || #child{kind = proxy} = Child <- supervisorring_estate:children()],
+    supervisorring_gate:program_gone(),
     #orders{generation = Generation, lanes = Lanes}.
 
 kill_proxy(#child{key = Key, keeper = Proxy}) ->

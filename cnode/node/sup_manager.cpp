@@ -318,6 +318,8 @@ void ManagerProcess::in_local(ProcessContext& context, std::function<void(LocalS
 void ManagerProcess::perform_one(ProcessContext& context, const MgrEffect& effect) {
   if (auto* e = std::get_if<MgrStop>(&effect)) return stop(context, e->id);
   if (auto* e = std::get_if<MgrHand>(&effect)) return hand(context, *e);
+  if (auto* e = std::get_if<MgrHanded>(&effect)) return all_->beam && e->new_pid.is_pid() ? gate_moved(context, sup_->name, e->id, e->new_pid) : void();
+  if (auto* e = std::get_if<MgrHandOver>(&effect)) return all_->beam ? gate_over(context, sup_->name, e->id) : void();
   if (auto* e = std::get_if<MgrDelete>(&effect))
     return in_local(context, [id = e->id](LocalSup& local, ProcessContext& ctx) { local.call(ctx, tuple(atom("delete_child"), id), [](ProcessContext&, const Term&) {}); });
   if (auto* e = std::get_if<MgrFreeze>(&effect))
@@ -353,9 +355,9 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
   const PeerInfo* const peer = all_->peer(hand.node);
-  const HandTo to{hand.node, peer && peer->hello.has_value(), all_->beam != nullptr, all_->migrate_timeout};
-  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
-    sup_->manager->handed(id, started, ctx.time().now);
+  const HandTo to{hand.node, peer && peer->hello.has_value(), peer && peer->has_gate(), all_->beam != nullptr, all_->migrate_timeout};
+  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id, move = hand.move](ProcessContext& ctx, const Result<Term>& started) {
+    sup_->manager->handed(id, move, started, ctx.time().now);
     perform(ctx);
   });
 }

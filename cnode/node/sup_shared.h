@@ -29,6 +29,8 @@ namespace supervisorring {
 inline Term name_of_global_sup(const Term& sup) { return atom(std::string(sup.atom_name()) + ".GlobalSup"); }
 inline Term name_of_child_manager(const Term& sup) { return atom(std::string(sup.atom_name()) + ".ChildManager"); }
 inline const Term& super_sup_name() { static const Term name = atom("Elixir.Supervisorring.App.Sup.SuperSup"); return name; }
+// Announced by members beside a BEAM: calls and casts by {Sup, Id} are held there while the child moves (erl/supervisorring_gate.erl).
+inline const Term& gate_feature() { static const Term name = atom("calls"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
 
 // For handing over: a move takes milliseconds, a `migrate` of the user's and one more try may take 30 s.
@@ -85,6 +87,7 @@ struct PeerInfo {
   Term monitor;           // of its supervisorring_peer
   bool has_no_such_process = false;  // as that monitor says
 
+  bool has_gate() const { return hello && std::ranges::count(hello->features, gate_feature()) > 0; }
   // REQUIRES: hello or legacy
   PeerKind kind_for(const Term& supervisor) const {
     if (!hello) return PeerKind::legacy;

@@ -92,11 +92,14 @@ struct MgrHold { MoveKey move; SharedSpec spec; };
 struct MgrRelease { MoveKey move; Term id; std::optional<Term> state; };
 struct MgrDrop { MoveKey move; Term id; };
 // Start the child on a legacy member: 'Elixir.Supervisor':start_child(Sup, Spec) there. Answered by handed().
-struct MgrHand { Term node; ChildSpec spec; };
+struct MgrHand { Term node; ChildSpec spec; std::uint64_t move; };
+// Of a child that was handed: the new copy has its state, and what is held for it at the old owner goes there (new_pid); then, or when it stays: that move is over.
+struct MgrHanded { Term id; Term new_pid; };
+struct MgrHandOver { Term id; };
 struct MgrSend { Term node; PeerBody body; };
 struct MgrReport { SupReport::Level level; std::string text; };
 
-using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrSend, MgrReport>;
+using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrHanded, MgrHandOver, MgrSend, MgrReport>;
 
 class ChildManager {
  public:
@@ -117,7 +120,7 @@ class ChildManager {
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // How long the user's migrate may take.
-  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout; }
+  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout, by_hand_ = 4 * kMoveStepTimeout + 2 * timeout; }
   // How many children may be starting at once. REQUIRES: > 0
   void limit_starts(std::size_t most) { max_starts_ = most; }
   // How many children may move away a second; not owned, may be shared with other supervisors'. None: as many as kMaxMovesInFlight allow.
@@ -143,7 +146,8 @@ class ChildManager {
   void delete_requested(const Term& id, Instant now);
   void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
   void forwarded(const Term& id, Instant now);
-  void handed(const Term& id, const Result<Term>& result, Instant now);  // what start_child returned there
+  // What start_child returned there; the new copy has the state, where that could be carried.
+  void handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now);
   void held(const MoveKey& move, const Result<Term>& pid, Instant now);
   void released(const MoveKey& move, const Result<Term>& pid, Instant now);
 
@@ -214,6 +218,7 @@ class ChildManager {
     Term pid;
     OutPhase phase;
     std::optional<Instant> deadline;
+    bool by_hand = false;
     Term state = {};                // as it was sent; sent again when the connection was lost meanwhile
   };
   enum class InPhase : std::uint8_t { starting, held, releasing };
@@ -358,6 +363,7 @@ class ChildManager {
   std::deque<Term> to_move_;
   std::unordered_set<Term> queued_to_move_;
   Duration step_with_migrate_ = kMoveStepTimeout + kMigrateTimeout;
+  Duration by_hand_ = 4 * kMoveStepTimeout + 2 * kMigrateTimeout;  // all of it: start, calls that are waited for, migrate, and the new copy's end where that failed
   OrderedTable<Term, MoveOut> out_;             // by id
   std::unordered_map<std::uint64_t, Term> out_ids_;
   OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;

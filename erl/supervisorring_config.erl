@@ -9,6 +9,7 @@
 %%   workers    shared objects with children in C++
 %%   log_level  from which level on the program's lines are logged
 %%   migrate_timeout_ms  how long the migrate/3 of a child that moves may take
+%%   partitions  keep_all or quorum: what a partition does, the same on every member
 %%   lease_ms   how long children run on without a program
 -module(supervisorring_config).
 
@@ -40,7 +41,12 @@ program_args() ->
     Workers = [["--workers", Path] || Path <- application:get_env(?APP, workers, [])],
     Level = application:get_env(?APP, log_level, info),
     Migrate = application:get_env(?APP, migrate_timeout_ms, 10000),
-    ["port" | lists:append(Workers)] ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--log-level", atom_to_list(Level)].
+    Partitions = case application:get_env(?APP, partitions, keep_all) of
+                     quorum -> ["--partitions", "quorum"];
+                     keep_all -> []
+                 end,
+    ["port" | lists:append(Workers)] ++ Partitions
+        ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--log-level", atom_to_list(Level)].
 
 %% The folder of the ring file, relative to the BEAM's working directory.
 -spec data_dir() -> binary().

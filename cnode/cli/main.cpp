@@ -28,6 +28,12 @@ void add_migrate_timeout(CLI::App& command, std::chrono::milliseconds& timeout) 
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED))->check(CLI::Range(1000, 600'000));
 }
 
+void add_partitions(CLI::App& command, bool& quorum) {
+  command.add_option_function<std::string>("--partitions", [&quorum](const std::string& policy) { quorum = policy == "quorum"; },
+                                           "what a partition does, the same on every member: keep-all: every side runs all children; quorum: a side with fewer than half of the members runs nothing (default: keep-all)")
+      ->check(CLI::IsMember({"keep-all", "quorum"}));
+}
+
 CLI::App* add_run(CLI::App& app, RunOptions& options) {
   CLI::App* run = app.add_subcommand("run", "run a node in the foreground until it leaves");
   cnode_options& node = options.node;
@@ -47,6 +53,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   run->add_option("--tick-time", node.tick_time, "seconds: a node from which nothing comes for so long is given up; the same as net_ticktime on every other node (default: 60)")
       ->check(CLI::Range(1, 3600));
   add_migrate_timeout(*run, node.migrate_timeout);
+  add_partitions(*run, node.quorum);
   run->add_option("--max-concurrent-starts", node.max_concurrent_starts, "how many children of a supervisor may be starting at once (default: 256)")
       ->check(CLI::Range(1, 1'000'000));
   run->add_option("--top-intensity", options.top_intensity, "RESTARTS/SECONDS: a supervisor that ended here is started again; more ends in that time and the node leaves, with status 11; or never (default: 3/5)");
@@ -61,6 +68,7 @@ CLI::App* add_port(CLI::App& app, PortOptions& options) {
   port->add_option("--workers", options.workers, "shared object with C++ children; may be repeated")->take_all()->allow_extra_args(false);
   port->add_option("--threads", options.threads, "threads for C++ children (default: one less than there are processors)")->check(CLI::Range(1, 1024));
   add_migrate_timeout(*port, options.migrate_timeout);
+  add_partitions(*port, options.quorum);
   port->add_option("--log-level", options.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
   return port;
 }

@@ -75,7 +75,9 @@ std::string head(const Term& status) {
   const bool unsettled = find(status, "settled") != nullptr && !is_true(status, "settled");
   const std::string cannot_run = text_of(status, "cannot_run", "");
   if (is_true(status, "forced")) text += ", forced";
-  if (unsettled && cannot_run.empty()) text += ", NOT SETTLED: no child is started yet";
+  const bool minority = is_true(status, "minority");
+  if (minority) text += ", IN A MINORITY: nothing runs here";
+  else if (unsettled && cannot_run.empty()) text += ", NOT SETTLED: no child is started yet";
   text += "\n";
   for (const Term& file : list_of(status, "unwritten"))
     text += "NOT WRITTEN for " + duration(number_of(file, "seconds")) + ", tried again and again: " + text_of(file, "why") + "\n";

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "crdt/mutation.h"
+
 namespace supervisorring {
 
 namespace {
@@ -143,9 +145,28 @@ namespace {
 
 Timestamp newer_than_all(const LwwSet::Stamps& stamps, std::chrono::microseconds wall) {
   Timestamp at = Timestamp::of_wall(wall);
+  if (mutated(Mutation::wall_clock)) return at;
   if (stamps.added && at <= *stamps.added) at = stamps.added->next();
   if (stamps.removed && at <= *stamps.removed) at = stamps.removed->next();
   return at;
+}
+
+// Mutation::no_compaction: what compaction would have dropped, by what replaced it.
+using Replaced = std::map<std::pair<std::string, Timestamp>, Timestamp>;
+struct Dropped { Replaced adds, removes; };
+Dropped& dropped() { static Dropped all; return all; }
+
+void drop(Replaced& replaced, const Term& element, const Timestamp& newer, const std::optional<Timestamp>& older) {
+  if (older) replaced.insert_or_assign({to_text(element), newer}, *older);
+}
+
+void with_dropped(std::vector<Term::Pair>& entries, const Replaced& replaced, const Term& element, std::optional<Timestamp> at, const MapSetForm& form) {
+  while (at) {
+    const auto older = replaced.find({to_text(element), *at});
+    if (older == replaced.end()) return;
+    at = older->second;
+    entries.push_back(entry_pair(element, *at, form));
+  }
 }
 
 }  // namespace
@@ -154,12 +175,15 @@ void LwwSet::put(const Term& element, std::chrono::microseconds wall, const std:
   Stamps& stamps = entries_[element];
   Timestamp at = newer_than_all(stamps, wall);
   if (after && at <= *after) at = after->next();
+  if (mutated(Mutation::no_compaction)) drop(dropped().adds, element, at, stamps.added);
   stamps.added = at;
 }
 
 void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
   Stamps& stamps = entries_[element];
-  stamps.removed = newer_than_all(stamps, wall);
+  const Timestamp at = newer_than_all(stamps, wall);
+  if (mutated(Mutation::no_compaction)) drop(dropped().removes, element, at, stamps.removed);
+  stamps.removed = at;
 }
 
 bool LwwSet::merge(const LwwSet& other) {
@@ -170,6 +194,12 @@ bool LwwSet::merge(const LwwSet& other) {
     keep_newest(ours.removed, theirs.removed, changed);
   }
   return changed;
+}
+
+LwwSet LwwSet::extract(const Term& element) {
+  LwwSet extracted;
+  if (auto entry = entries_.extract(element)) extracted.entries_.insert(std::move(entry));
+  return extracted;
 }
 
 bool LwwSet::is_member(const Term& element) const {
@@ -201,9 +231,13 @@ Term LwwSet::to_term(const MapSetForm& form) const {
   for (const auto& [element, stamps] : entries_) {
     if (stamps.added) adds.push_back(entry_pair(element, *stamps.added, form));
     if (stamps.removed) removes.push_back(entry_pair(element, *stamps.removed, form));
+    if (!mutated(Mutation::no_compaction)) continue;
+    with_dropped(adds, dropped().adds, element, stamps.added, form);
+    with_dropped(removes, dropped().removes, element, stamps.removed, form);
   }
   // Entries are in the order of their elements and hold each once: that is OTP's key order already.
-  return struct_term(map_set_term(std::move(adds), form, true), map_set_term(std::move(removes), form, true));
+  const bool ordered = !mutated(Mutation::no_compaction);
+  return struct_term(map_set_term(std::move(adds), form, ordered), map_set_term(std::move(removes), form, ordered));
 }
 
 }  // namespace supervisorring

@@ -88,6 +88,8 @@ class LwwSet {
   void remove(const Term& element, std::chrono::microseconds wall);
   // Takes the newest of both. True when anything became newer.
   bool merge(const LwwSet& other);
+  // Takes what is known of `element` out, as if it had never been heard of, and gives it as a set of its own.
+  LwwSet extract(const Term& element);
 
   bool is_member(const Term& element) const;
   std::optional<Timestamp> newest() const;               // of all elements

@@ -127,6 +127,7 @@ int cnode::Impl::run(const Settings& settings) {
   ring.facts = kept->facts;
   if (options.otp != 0) ring.format = hash_format_of_otp(options.otp);
   ring.join_timeout = options.join_timeout;
+  if (options.quorum) ring.partitions = PartitionPolicy::quorum;
   ring.seed = node_config.seed + 1;
   for (const std::string& member : options.join) ring.join.push_back(Term::atom(member));
   composition_config.force = options.force;

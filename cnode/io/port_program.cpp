@@ -129,6 +129,7 @@ ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions&
     for (const std::string& warning : kept->warnings) node->log(LogLevel::warning, warning);
     CompositionConfig composition_config;
     composition_config.ring = ring_config(*attach, std::move(*kept), config.seed + 1);
+    if (options.quorum) composition_config.ring.partitions = PartitionPolicy::quorum;
     composition_config.port = attach;
     composition_config.migrate_timeout = options.migrate_timeout;
     Composition composition(*node, registry, runtime, std::move(composition_config));

@@ -17,6 +17,7 @@ struct PortOptions {
   std::vector<std::string> workers;  // shared objects with native children
   std::string log_level = "info";
   std::chrono::milliseconds migrate_timeout{10000};
+  bool quorum = false;
   unsigned threads = 0;              // that run native children; 0: one less than the machine has processors, at least one
 };
 

@@ -52,6 +52,18 @@ Term stuck_of(const SupervisionState& state, Instant now) {
   return Term::list(std::move(out));
 }
 
+// Up members that would do something else in a partition; legacy ones keep all.
+Term other_partitions(const SupervisionState& state) {
+  std::vector<Term> out;
+  for (const Term& node : state.ring.up()) {
+    const PeerInfo* peer = state.peer(node);
+    if (!peer || (!peer->hello && !peer->legacy)) continue;
+    const Term policy = peer->hello ? peer->hello->partitions : atom("keep_all");
+    if (policy != atom(name_of(state.partitions))) out.push_back(node);
+  }
+  return Term::list(std::move(out));
+}
+
 }  // namespace
 
 Term status_term(ProcessContext& context, const SupervisionState& state) {
@@ -64,6 +76,9 @@ Term status_term(ProcessContext& context, const SupervisionState& state) {
                     {atom("members"), Term::list(state.ring.nodes())},
                     {atom("settled"), Term::boolean(state.ring.settled())},
                     {atom("leaving"), Term::boolean(state.ring.leaving())},
+                    {atom("partitions"), atom(name_of(state.partitions))},
+                    {atom("minority"), Term::boolean(state.ring.minority())},
+                    {atom("other_partitions"), other_partitions(state)},
                     {atom("otp"), integer(otp_of_hash_format(state.ring.format()))},
                     {atom("supervisors"), Term::list(std::move(supervisors))},
                     {atom("stuck"), stuck_of(state, context.time().now)},

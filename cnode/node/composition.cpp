@@ -43,6 +43,7 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
   if (config.max_concurrent_starts > 0) supervision.state()->max_starts = config.max_concurrent_starts;
   nano_ring.add_to(node);
   supervision.state()->migrate_timeout = config.migrate_timeout;
+  supervision.state()->partitions = config.ring.partitions;
   define_functions();
   if (config.port) {
     port = std::make_unique<PortSupervision>(node, supervision, config.port, [this](ProcessContext& context, bool forget) { leave(context, forget); });

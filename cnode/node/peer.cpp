@@ -79,7 +79,42 @@ void PeerProcess::sweep(ProcessContext& context) {
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   all_->who_owns.look(context);
   all_->who_owns.ask_legacy(context);
+  if (nudge_at_ && *nudge_at_ <= now) nudge_legacy(context);
+  tell_of_partitions(context);
   context.send_after(kSweep, context.self(), sweep_message());
+}
+
+// One line when it becomes so, and one when it is over.
+void PeerProcess::tell_of_partitions(ProcessContext& context) {
+  std::string others, legacy;
+  for (const Term& node : all_->ring.up()) {
+    const PeerInfo* peer = all_->peer(node);
+    if (!peer || node == context.node_name()) continue;
+    if (peer->hello && peer->hello->partitions != atom(name_of(all_->partitions))) others += " " + to_text(node) + " (" + to_text(peer->hello->partitions) + ")";
+    if (peer->legacy && all_->partitions == PartitionPolicy::quorum) legacy += " " + to_text(node);
+  }
+  std::string text;
+  if (!others.empty()) text = "members disagree on what a partition does: here " + std::string(name_of(all_->partitions)) + "," + others;
+  if (!legacy.empty()) text += (text.empty() ? "" : "; ") + std::string("quorum guarantees nothing while members run the Elixir library, which keeps all:") + legacy;
+  if (text == told_of_partitions_) return;
+  told_of_partitions_ = text;
+  if (text.empty()) context.log(LogLevel::notice, "all members agree on what a partition does");
+  else context.log(LogLevel::warning, text);
+}
+
+// What the original's manager casts to itself at a change of its ring. One that has just come does it whatever its name: the others may not have missed it.
+void PeerProcess::nudge_legacy(ProcessContext& context) {
+  nudge_at_.reset();
+  const bool first_time = !std::exchange(nudged_, true);
+  std::vector<Term> legacy;
+  for (const Term& node : all_->ring.up()) {
+    const PeerInfo* peer = all_->peer(node);
+    if (peer && peer->legacy) legacy.push_back(node);
+    else if (!first_time && compare(node, context.node_name()) < 0) return;  // another of ours does it
+  }
+  for (const Term& node : legacy)
+    for (const auto& [name, sup] : all_->supervisors)
+      if (sup->runs()) context.cast(tuple(name_of_child_manager(sup->name), node), atom("sync_children"));
 }
 
 void PeerProcess::handle_ring(ProcessContext& context) {
@@ -95,6 +130,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
   all_->who_owns.look(context);
+  nudge_at_ = context.time().now + kNudgeAfter;
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   for (const auto& [name, sup] : all_->supervisors)
@@ -113,6 +149,7 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   for (const auto& [name, sup] : all_->supervisors)
     if (sup->runs() && !sup->flags.members.is_all()) hello.members.emplace_back(sup->name, sup->flags.members);
   hello.otp = otp_of_hash_format(all_->ring.format());
+  hello.partitions = atom(name_of(all_->partitions));
   hello.features = all_->beam ? std::vector<Term>{atom("ask"), atom("members")} : std::vector<Term>{atom("move"), atom("ask"), atom("members")};
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.

@@ -3,7 +3,8 @@
 // Says hello to a node when a connection opens and whenever the supervisors that run here change; hands ask, answer and move messages to the
 // child manager of their supervisor. An ask of a member that is not up here yet waits until it is: before that, `not here` could be
 // undone by what this ring places here. A node that has been connected for kHelloTimeout and said nothing is legacy; a hello later corrects
-// that. Grammar: sup/peer_messages.h. Answers {may_join, Members} (join_guard.h).
+// that. Some seconds after a change of the ring the first of ours has legacy members look at their children once more: one that was given a child by
+// somebody who did not know of the change yet would keep it for good, beside the owner's copy. Grammar: sup/peer_messages.h. Answers {may_join, Members} (join_guard.h).
 #pragma once
 
 #include <deque>
@@ -15,6 +16,7 @@
 
 namespace supervisorring {
 
+inline constexpr Duration kNudgeAfter = std::chrono::seconds(3);  // of the last change of the ring
 inline constexpr Duration kHelloTimeout = std::chrono::seconds(1);
 inline constexpr std::size_t kMaxPeers = 100'000;
 inline constexpr std::size_t kMaxEarlyAsks = 256;  // of members that are not up here yet; an ask is repeated
@@ -39,6 +41,8 @@ class PeerProcess : public Process {
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
   void sweep(ProcessContext&);
   void became_legacy(ProcessContext&, const Term& node);
+  void nudge_legacy(ProcessContext&);
+  void tell_of_partitions(ProcessContext&);
   void send_hello(ProcessContext&, const Term& node, bool answer);
   void handle_ask(ProcessContext&, const Term& node, const PeerAsk&);
   void answer_early_asks(ProcessContext&);
@@ -49,6 +53,9 @@ class PeerProcess : public Process {
   std::shared_ptr<const Ring> last_ring_;
   HashFormat last_format_ = HashFormat::minor_version_1;
   bool told_leaving_ = false;
+  std::optional<Instant> nudge_at_;
+  bool nudged_ = false;
+  std::string told_of_partitions_;                    // who disagrees, or guarantees nothing
   std::deque<std::pair<Term, PeerAsk>> early_asks_;
 };
 

@@ -1,5 +1,7 @@
 #include "node/sup_local.h"
 
+#include "ring/partition.h"
+
 #include <algorithm>
 
 #include "node/port_beam.h"
@@ -55,10 +57,16 @@ void LocalSup::handle_call(ProcessContext& context, const Term& from, const Term
     if (const Term* answer = std::get_if<Term>(&begun)) return context.reply(from, *answer);
     if (const CallId* call = std::get_if<CallId>(&begun)) return void(callers_[*call] = from);
   }
+  if (const auto refused = refused_here(request)) return context.reply(from, *refused);
   const CallId id = next_call_++;
   callers_[id] = from;
   note_end_requested(context, request);
   sup_->local->call(id, request, context.time().now);
+}
+
+std::optional<Term> LocalSup::refused_here(const Term& request) const {
+  if (!all_->ring.minority() || !(request.is_tagged("start_child", 2) || request.is_tagged("restart_child", 2))) return std::nullopt;
+  return tuple(atom("error"), minority_term(all_->ring.nodes(), all_->ring.up()));
 }
 
 void LocalSup::note_end_requested(ProcessContext& context, const Term& request) {

@@ -79,6 +79,7 @@ class LocalSup : public Process {
   // A request that a predecessor began to carry out: [] when this is none, its answer, or the number of the call that its child's start answers.
   std::variant<std::monostate, Term, CallId> begun_before(const Term& tag);
   void note_end_requested(ProcessContext&, const Term& request);
+  std::optional<Term> refused_here(const Term& request) const;  // in a minority nothing is started
   void start_on_beam(ProcessContext&, const SupStart&);
   void start_proxy(ProcessContext&, const SupStart&, NativeStart);
   void handle_proxy_down(ProcessContext&, const Term& monitor);

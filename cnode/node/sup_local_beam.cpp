@@ -95,6 +95,7 @@ std::variant<std::monostate, Term, CallId> LocalSup::begun_before(const Term& ta
 void LocalSup::request(ProcessContext& context, const Term& tag, const Term& request, Answer then) {
   const auto begun = begun_before(tag);
   if (const Term* done = std::get_if<Term>(&begun)) return then(context, *done);
+  if (begun.index() == 0 && refused_here(request)) return then(context, *refused_here(request));
   const CallId* const again = std::get_if<CallId>(&begun);
   const CallId id = again ? *again : next_call_++;
   answers_[id] = std::move(then);

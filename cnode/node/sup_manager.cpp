@@ -137,8 +137,9 @@ void ManagerProcess::handle_ring(ProcessContext& context) {
   const RingView& view = all_->ring;
   const auto owners = all_->who_owns.ring_of(*sup_);
   const bool settled = all_->who_owns.settled(*sup_);
-  if (view.ring() == last_ring_ && owners == last_owners_ && view.format() == last_format_ && settled == last_settled_ && view.leaving() == last_leaving_) return;
+  if (view.ring() == last_ring_ && owners == last_owners_ && view.format() == last_format_ && settled == last_settled_ && view.leaving() == last_leaving_ && view.minority() == last_minority_) return;
   last_ring_ = view.ring(), last_owners_ = owners, last_format_ = view.format(), last_settled_ = settled, last_leaving_ = view.leaving();
+  if (view.minority() != last_minority_) sup_->manager->stand_down(last_minority_ = view.minority(), context.time().now);
   recent_refs_.clear();
   recent_ref_set_.clear();
   // What a member announced before it counted this one in may still wait in the box: who runs the children depends on it.

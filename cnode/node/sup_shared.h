@@ -14,6 +14,7 @@
 #include "node/sup_definition.h"
 #include "node/sup_post.h"
 #include "node/who_owns.h"
+#include "ring/partition.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
 #include "sup/ordered_table.h"
@@ -101,6 +102,7 @@ struct SupervisionState {
   PostBox top_sup_box;
   TopSup* top_sup = nullptr;  // while its box is open
   Duration migrate_timeout = kMigrateTimeout;
+  PartitionPolicy partitions = PartitionPolicy::keep_all;
   Beam* beam = nullptr;  // drop-in only; not owned
   WhoOwns who_owns{*this};
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "crdt/mutation.h"
+
 namespace supervisorring {
 
 using namespace membership;
@@ -83,16 +85,20 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
   if (phase_ == Phase::asking) note_earlier_life(gossip.nodes);
   nodes_.merge(gossip.nodes);
-  up_.merge(gossip.up);
+  up_.merge(contest(gossip.up, sender, time));
   if (sender != self_ && (nodes_.entries().contains(sender) || up_.entries().contains(sender))) {
     Peer& peer = peers_[sender];
+    if (peer.pid.is_pid() && peer.pid.creation() != gossip.from.creation()) end_of_life(peer, sender);
     peer.form = gossip.form;
     peer.pid = gossip.from;
-    peer.heard = time.now;
+    heard(sender, time);
   }
-  // A legacy member that was dropped from up_set says so itself in its gossip, and counts on this to come back.
-  if (was_away && sender != self_) up_.put(sender, time.wall);
+  // A legacy member that was dropped from up_set says so itself in its gossip, and counts on this to come back. One that does not know it
+  // is asked: it may have left since it sent this, and another have told us first.
+  const bool ask_back = takes_part() && gossip.up.is_member(sender);
+  if (was_away && sender != self_ && !ask_back) up_.put(sender, time.wall);
   sets_changed("gossip of " + to_text(sender), time);
+  if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
   if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);
 }
@@ -111,6 +117,7 @@ void Membership::handle_add_node(const AddNode& request, Time time) {
 // It stays in up_set, so that gossip still reaches it and tells it.
 void Membership::handle_del_node(const DelNode& request, Time time) {
   if (!nodes_.is_member(request.node)) return;
+  if (minority_) return refuse_input("del_node of " + to_text(request.node) + ": this side is a minority (--partitions quorum)", time);
   nodes_.remove(request.node, time.wall);
   sets_changed("del_node", time);
   announce(time);
@@ -122,11 +129,11 @@ void Membership::handle_get_set(const GetSet& call) {
 }
 
 void Membership::handle_ack(const Ack& ack, Time time) {
-  const auto found = std::find_if(awaited_.begin(), awaited_.end(), [&](const auto& awaited) { return awaited.first == ack.reference; });
+  const auto found = std::find_if(awaited_.begin(), awaited_.end(), [&](const auto& awaited) { return awaited.reference == ack.reference; });
   if (found == awaited_.end()) return;
-  const Term node = found->second;
+  const Term node = found->node;
   awaited_.erase(found);
-  peers_[node].heard = time.now;
+  heard(node, time);
   if (phase_ == Phase::entering && node == contact_) return confirm();
   // Too late for its round: it was given up and lives.
   if (takes_part() && nodes_.is_member(node) && !up_.is_member(node)) ask_up(node);
@@ -152,6 +159,13 @@ bool Membership::fits(const LwwSet& ours, const LwwSet& theirs) const {
 
 void Membership::sets_changed(const std::string& why, Time time) {
   ring_terms_.clear();
+  // Before anybody sees a ring without it.
+  const bool put_back = !mutated(Mutation::no_self_re_add) && phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_) && !(put_back_ && time.now - *put_back_ < kRetryPause);
+  if (put_back) {
+    put_back_ = time.now;
+    up_.put(self_, time.wall);
+    log(Level::info, "another member removed this one from up, and it lives (" + why + ")");
+  }
   std::vector<Term> now_nodes = ascending(nodes_), now_up = ascending(up_);
   const std::string nodes_text = difference(last_nodes_, now_nodes), up_text = difference(last_up_, now_up);
   if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
@@ -162,6 +176,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
   publish();
   if (phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
   if (phase_ == Phase::aside && up_.is_member(self_)) put_self_back(time);
+  if (put_back) announce(time);
   if (up_text.empty()) return;
   std::erase_if(other_format_, [this](const Term& node) { return !up_.is_member(node); });
   std::vector<Term> come;
@@ -191,6 +206,14 @@ void Membership::publish() {
   state.settled = settled_;
   state.leaving = phase_ == Phase::leaving || phase_ == Phase::gone;
   state.format = format_;
+  if (config_.partitions == PartitionPolicy::quorum && takes_part()) state.minority = in_minority(last_nodes_, last_up_);
+  if (state.minority) state.settled = false;
+  if (state.minority != minority_) {
+    minority_ = state.minority;
+    const std::string count = std::to_string(last_up_.size()) + " of " + std::to_string(last_nodes_.size()) + " members are up";
+    if (minority_) log(Level::warning, "in a minority: " + count + "; nothing runs here until there are more (--partitions quorum)");
+    else log(Level::notice, "in a minority no more: " + count);
+  }
   if (state.leaving || phase_ == Phase::aside) std::erase(state.up, self_);
   if (state == published_) return;
   published_ = state;
@@ -198,11 +221,11 @@ void Membership::publish() {
 }
 
 // REQUIRES: `node` is a member of up_: told of its own removal, a member would drop itself from its own ring.
-void Membership::send_ring(const Term& node) {
+void Membership::send_ring(const Term& node, Time time) {
   Term reference = make_ref_();
   effects_.push_back(Send{nano_ring_at(node), reconcile_message(ring_in_form(form_for(node)), pid_, reference)});
   if (awaited_.size() >= kMaxAwaitedAcks) awaited_.erase(awaited_.begin());
-  awaited_.emplace_back(std::move(reference), node);
+  awaited_.push_back({std::move(reference), node, time.now});
 }
 
 const Term& Membership::ring_in_form(const MapSetForm& form) {
@@ -225,6 +248,7 @@ std::vector<Term> Membership::other_up() const {
 void Membership::log(Level level, std::string text) { effects_.push_back(Log{level, std::move(text)}); }
 
 void Membership::timeout(Time time) {
+  doubt_self_when_late(time);
   const auto due = [&](std::optional<Instant>& timer) {
     if (!timer || *timer > time.now) return false;
     if (&timer != &gossip_at_) timer.reset();

@@ -3,6 +3,8 @@
 // Speaks the protocol of NanoRing (nano_ring 0.0.3): every second one random other up member is sent both sets and must answer `is_up`; sets are
 // merged, last writer wins. Where it differs from the original, on purpose:
 //   - an answer counts until the next round, not for 100 ms, and so does a gossip that came from there meanwhile;
+//   - one missed ack makes a suspect: it and a third member are asked, and only a suspect that stays silent is removed (Suspicion below);
+//   - a removal that came from a third one, of a member that is heard here, is believed when the member does not answer; else that is added again;
 //   - a closed connection is retried once, at once; refused or gone is down. A change made here is told to the other up members at once;
 //   - members that are not up are asked get_up now and then; one that answers (and counts itself up) is up again, so partitions heal;
 //   - it puts itself back when it sees itself removed from up while it lives;
@@ -23,6 +25,7 @@
 #include <vector>
 
 #include "ring/membership_effect.h"
+#include "ring/partition.h"
 #include "ring/ring_file.h"
 #include "supervisorring/time.h"
 
@@ -35,6 +38,8 @@ inline constexpr Duration kGuardInterval = std::chrono::seconds(10);          //
 inline constexpr Duration kRetryPause = std::chrono::seconds(1);              // between attempts that evidence could repeat for ever
 inline constexpr Duration kBurstPause = std::chrono::milliseconds(50);        // between two announcements of changes made here
 inline constexpr Duration kLateTick = std::chrono::milliseconds(250);         // later than this, we were asleep and judge nobody
+inline constexpr Duration kHeardRecently = std::chrono::seconds(5);           // what was heard for so long is evidence that the member lives
+inline constexpr int kMostDoublings = 5;                                      // of kGossipInterval and kRetryPause for whom only we cannot reach
 inline constexpr Duration kFirstBackOff = std::chrono::milliseconds(250);
 inline constexpr Duration kLongestBackOff = std::chrono::seconds(5);
 inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              // of AskSet and AskFormat
@@ -56,6 +61,7 @@ struct MembershipConfig {
   struct Sets { LwwSet nodes, up; };
   std::optional<Sets> resume;
   Duration join_timeout = std::chrono::seconds(5);
+  PartitionPolicy partitions = PartitionPolicy::keep_all;
   std::uint64_t seed = 1;
 };
 
@@ -106,9 +112,14 @@ class Membership {
     bool connected = false;
     bool retrying = false;                 // its connection closed; one attempt to open it again is under way
     bool asked = false;                    // a get_up is under way
-    std::optional<Instant> heard;          // the last ack or gossip
+    bool removed_since = false;            // a removal of it has arrived since then: the answer may be older than that
+    std::optional<Instant> heard;          // the last ack, gossip or answer, of this life
     std::optional<Instant> retried;        // the last attempt after a closed connection
     std::optional<Instant> failed;         // the last time it was found down
+    int in_vain = 0;                       // how often it was found down since it was heard: others may reach it
+    // It has missed an ack. Given up when it is silent until then, or a third member has removed it, too.
+    struct Suspicion { Instant since, until; };
+    std::optional<Suspicion> suspicion;
   };
   // A member that could tell about the ring, while asking.
   struct Candidate {
@@ -119,7 +130,8 @@ class Membership {
     Instant ask_at;
     Duration back_off = kFirstBackOff;
   };
-  struct Round { Term node; Term reference; Instant at; };
+  // An ack that is due: of gossip and of announcements.
+  struct Awaited { Term reference; Term node; Instant at; bool judged = false; };
 
   // membership.cpp: messages, sets, sending
   void handle_reconcile(const ring_message::Reconcile&, Time);
@@ -132,7 +144,7 @@ class Membership {
   void sets_changed(const std::string& why, Time);   // after any change of the sets: log, persist, publish, ask, connect
   void persist_nodes();
   void publish();
-  void send_ring(const Term& node);
+  void send_ring(const Term& node, Time);
   const Term& ring_in_form(const MapSetForm& form);
   MapSetForm form_for(const Term& node) const;
   std::vector<Term> other_up() const;
@@ -165,7 +177,6 @@ class Membership {
 
   // membership_evidence.cpp: gossip rounds, connections, probes
   void gossip_round(Time);
-  void judge_last_round(Time);
   void found_down(const Term& node, const std::string& why, Time);
   void found_up(const Term& node, const std::string& why, Time);
   void probe(Time);
@@ -175,6 +186,19 @@ class Membership {
   void announce(Time);                               // tell the other up members soon
   void announce_now(Time);
   void put_self_back(Time);
+
+  // membership_suspicion.cpp: what is heard, what is missed, what others say
+  void heard(const Term& node, Time);
+  void judge_acks(Time);
+  void suspect(const Term& node, Time);
+  void judge_suspects(Time);
+  Duration patience(const Peer&, Duration once) const;
+  void end_of_life(Peer&, const Term& node);
+  void doubt_self_when_late(Time);
+  std::vector<Term> removed_by(const LwwSet& up) const;
+  LwwSet contest(LwwSet up, const Term& sender, Time);
+  void concede(const Term& node, Time);
+  void third_answered(const Term& third, const LwwSet& up, Time);
 
   // membership_leave.cpp: guard, standing aside, leaving, being removed
   void ask_guard(Time);
@@ -200,6 +224,7 @@ class Membership {
   MapSetForm file_form_;
   std::map<MapSetForm, Term> ring_terms_;            // of the present sets, by form
   RingState published_;
+  bool minority_ = false;                            // told in the log
 
   std::map<Term, Peer, LwwSet::KeyOrder> peers_;
   std::map<Term, Candidate, LwwSet::KeyOrder> candidates_;
@@ -212,8 +237,9 @@ class Membership {
   bool confirming_ = false;                          // entering: acked, and asked who else is up by now
   Duration knock_back_off_ = kFirstBackOff;
 
-  std::optional<Round> round_;
-  std::vector<std::pair<Term, Term>> awaited_;       // (reference, node) of announcements, oldest first
+  std::vector<Awaited> awaited_;                     // oldest first
+  LwwSet contested_;                                 // what third members said of those they removed and that are heard here
+  std::optional<Instant> awake_since_;               // the last time this node was found to have been stopped
   bool guard_asked_ = false, guard_stale_ = false;   // a question is under way; the members changed meanwhile
   bool settled_ = false;
   bool removed_told_ = false;

@@ -1,6 +1,7 @@
 // Who is up: gossip rounds, connections that open and close, and questions to those that are away.
 #include <algorithm>
 
+#include "crdt/mutation.h"
 #include "ring/membership.h"
 
 namespace supervisorring {
@@ -8,33 +9,22 @@ namespace supervisorring {
 using namespace membership;
 
 void Membership::gossip_round(Time time) {
-  const bool asleep = time.now - *gossip_at_ > kLateTick;
   gossip_at_ = time.now + kGossipInterval;
   if (!takes_part()) return gossip_at_.reset();
-  // Answers may stand in the queue behind this tick when this node itself was held up.
-  if (!asleep) judge_last_round(time);
-  round_.reset();
+  judge_suspects(time);
+  judge_acks(time);
   check_removed(time);
   const std::vector<Term> others = other_up();
-  if (others.empty()) return;
-  const Term& node = others[random_() % others.size()];
-  send_ring(node);
-  round_ = Round{node, awaited_.back().first, time.now};
-}
-
-void Membership::judge_last_round(Time time) {
-  if (!round_ || !up_.is_member(round_->node)) return;
-  const auto peer = peers_.find(round_->node);
-  const bool answered = peer != peers_.end() && peer->second.heard && *peer->second.heard >= round_->at;
-  if (answered) return;
-  const Term node = round_->node;
-  found_down(node, "no answer to the gossip of a second ago", time);
+  if (!others.empty()) send_ring(others[random_() % others.size()], time);
 }
 
 void Membership::found_down(const Term& node, const std::string& why, Time time) {
   Peer& peer = peers_[node];
   peer.failed = time.now;
+  peer.in_vain = std::min(peer.in_vain + 1, kMostDoublings + 1);
+  peer.suspicion.reset();
   peer.retrying = false;
+  contested_.extract(node);
   connect_at_.erase(node);
   up_.remove(node, time.wall);
   sets_changed(why, time);
@@ -43,9 +33,10 @@ void Membership::found_down(const Term& node, const std::string& why, Time time)
 
 // REQUIRES: `node` is a member of node_set. Its new add comes first, then gossip with it.
 void Membership::found_up(const Term& node, const std::string& why, Time time) {
+  up_.merge(contested_.extract(node));
   up_.put(node, time.wall);
   sets_changed(why, time);
-  send_ring(node);
+  send_ring(node, time);
   announce(time);
 }
 
@@ -65,11 +56,13 @@ void Membership::node_up(const Term& node, Time time) {
 
 void Membership::node_down(const Term& node, Time time) {
   if (phase_ == Phase::gone) return;
+  doubt_self_when_late(time);
   const auto found = peers_.find(node);
   const bool was_connected = found != peers_.end() && found->second.connected;
   if (found != peers_.end()) {
     found->second.connected = false;
     found->second.pid = Term();
+    if (was_connected) end_of_life(found->second, node);
     if (!nodes_.entries().contains(node) && !up_.entries().contains(node)) peers_.erase(found);
   }
   const auto candidate = candidates_.find(node);
@@ -80,9 +73,14 @@ void Membership::node_down(const Term& node, Time time) {
   if ((phase_ == Phase::guarding || phase_ == Phase::entering) && node == contact_) return lost_contact("went down", time);
   if (!takes_part() || !up_.is_member(node)) return;
   Peer& peer = peers_[node];
-  if (!was_connected) return found_down(node, "cannot be connected to", time);
+  // Others vouch for it: connect_at_ says when it is this one's turn to try again.
+  if (!was_connected && connect_at_.contains(node)) return;
+  // An attempt that failed while this node was stopped says nothing.
+  const bool just_awake = awake_since_ && time.now - *awake_since_ < kGossipInterval;
+  const bool retried = peer.retried && time.now - *peer.retried < kRetryPause;
+  if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time);
   // Connections also close when two simultaneous connects resolve, so one is tried again; but not in a loop.
-  if (peer.retried && time.now - *peer.retried < kRetryPause) return found_down(node, "its connection closed again", time);
+  if (retried) return found_down(node, "its connection closed again", time);
   peer.retried = time.now;
   peer.retrying = true;
   effects_.push_back(Connect{node});
@@ -117,20 +115,24 @@ void Membership::ask_up(const Term& node) {
   Peer& peer = peers_[node];
   if (peer.asked) return;
   peer.asked = true;
+  peer.removed_since = false;
   effects_.push_back(AskSet{node, RingSet::up});
 }
 
 // One that does not count itself up is leaving, standing aside or only starting: its own affair.
 void Membership::up_answered(const Term& node, const LwwSet& up, Time time) {
-  if (!up.is_member(node)) return;
+  if (!up.is_member(node)) return concede(node, time);
   if (!nodes_.is_member(node)) {
     // A --join target, met after this member had started without it.
     if (std::find(join_.begin(), join_.end(), node) != join_.end() && nodes_.is_member(self_)) effects_.push_back(Send{nano_ring_at(node), add_node_message(self_)});
     return;
   }
-  if (up_.is_member(node)) return;
-  up_.merge(up);
-  found_up(node, to_text(node) + " answers again", time);
+  third_answered(node, up, time);
+  const bool contested = contested_.entries().contains(node);
+  if (up_.is_member(node) && !contested) return;
+  up_.merge(contest(up, node, time));
+  if (contested) log(Level::info, to_text(node) + " answers: it stays up");
+  found_up(node, to_text(node) + (contested ? " was removed by another member and answers" : " answers again"), time);
   // What kept it away may be over for others too.
   probe_at_ = time.now + kBurstPause;
 }
@@ -142,8 +144,8 @@ void Membership::connect_to_new_members(const std::vector<Term>& members, Time t
     const Peer& peer = peers_[node];
     if (peer.connected || peer.retrying) continue;
     // Another member reaches it and this one does not: do not fight over it at the speed of the network.
-    if (peer.failed && time.now - *peer.failed < kRetryPause) {
-      connect_at_[node] = *peer.failed + kRetryPause;
+    if (peer.failed && time.now - *peer.failed < patience(peer, kRetryPause)) {
+      connect_at_[node] = *peer.failed + patience(peer, kRetryPause);
       continue;
     }
     effects_.push_back(Connect{node});
@@ -169,12 +171,13 @@ void Membership::announce_now(Time time) {
   }
   if (others.empty()) return;
   announced_ = time.now;
-  for (const Term& node : others) send_ring(node);
+  for (const Term& node : others) send_ring(node, time);
 }
 
 // It lives and is not leaving: back into up_set. Standing aside: out again.
 void Membership::put_self_back(Time time) {
   const bool aside = phase_ == Phase::aside;
+  if (!aside && mutated(Mutation::no_self_re_add)) return;
   if (!aside && (phase_ != Phase::member || !nodes_.is_member(self_))) return;
   if (up_.is_member(self_) != aside) return;
   if (put_back_ && time.now - *put_back_ < kRetryPause) {

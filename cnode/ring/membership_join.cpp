@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "crdt/mutation.h"
 #include "ring/membership.h"
 
 namespace supervisorring {
@@ -45,7 +46,7 @@ void Membership::begin_asking(Time time) {
     candidates_[member].ask_at = time.now;
   }
   for (const Term& member : join_) candidates_[member].ask_at = time.now;
-  if (candidates_.empty()) return become_member("it is alone", time);
+  if (candidates_.empty() || mutated(Mutation::start_before_answer)) return become_member("it is alone", time);
   ask_until_.reset();
   if (!waits_for_join_) ask_until_ = time.now + config_.join_timeout;
   if (!lost.is_nil() && candidates_.contains(lost)) candidates_[lost].ask_at = time.now + kFirstBackOff;
@@ -65,19 +66,29 @@ void Membership::ask_candidates(Time time) {
 
 void Membership::set_answered(const Term& node, RingSet set, const Term& answer, Time time) {
   const auto asked = peers_.find(node);
-  if (asked != peers_.end()) asked->second.asked = false;
+  const bool outdated = asked != peers_.end() && asked->second.removed_since;
+  if (asked != peers_.end()) asked->second.asked = asked->second.removed_since = false;
   if (phase_ == Phase::asking) return candidate_answered(node, set, answer, time);
   const auto parsed = parse_set_answer(answer);
   if (!parsed) return refuse_input("answer of " + to_text(node) + ": " + parsed.error(), time);
   if (!fits(set == RingSet::nodes ? nodes_ : up_, *parsed)) return refuse_input("answer of " + to_text(node) + " holds too many names", time);
   if (phase_ == Phase::aside) return merge_aside(set, *parsed, time);
   if (phase_ == Phase::entering && confirming_ && node == contact_ && set == RingSet::up) return confirmed(node, &*parsed, time);
-  if (takes_part() && set == RingSet::up) up_answered(node, *parsed, time);
+  if (!takes_part() || set != RingSet::up) return;
+  if (nodes_.entries().contains(node)) heard(node, time);
+  // It may have left after it answered, and another have told us first.
+  if (outdated) return ask_up(node);
+  up_answered(node, *parsed, time);
 }
 
 void Membership::set_unanswered(const Term& node, RingSet, Unanswered how, Time time) {
   const auto asked = peers_.find(node);
-  if (asked != peers_.end()) asked->second.asked = false;
+  if (asked != peers_.end()) asked->second.asked = asked->second.removed_since = false;
+  // The node may be connected and its NanoRing be gone.
+  if (takes_part() && how == Unanswered::unreachable && asked != peers_.end() && asked->second.connected && asked->second.suspicion && up_.is_member(node)) {
+    return found_down(node, "no answer to gossip, and no NanoRing to ask", time);
+  }
+  if (takes_part()) concede(node, time);
   if (phase_ == Phase::entering && confirming_ && node == contact_) return confirmed(node, nullptr, time);
   const auto found = candidates_.find(node);
   if (phase_ != Phase::asking || found == candidates_.end()) return;
@@ -238,7 +249,7 @@ void Membership::knock(Time time) {
   if (phase_ != Phase::entering) return;
   if (!up_.is_member(contact_)) return lost_contact("is not up any more", time);
   effects_.push_back(Send{nano_ring_at(contact_), add_node_message(self_)});
-  send_ring(contact_);
+  send_ring(contact_, time);
   knock_at_ = time.now + knock_back_off_;
   knock_back_off_ = std::min(2 * knock_back_off_, kLongestBackOff);
 }

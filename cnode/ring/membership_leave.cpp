@@ -47,7 +47,6 @@ void Membership::stand_aside(const std::string& why, Time time) {
   phase_ = Phase::aside;
   settled_ = false;
   gossip_at_.reset();
-  round_.reset();
   probe_at_ = time.now + kGossipInterval;
   up_.remove(self_, time.wall);
   put_back_ = time.now;

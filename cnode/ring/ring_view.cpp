@@ -27,6 +27,7 @@ bool RingView::update(const RingState& state) {
   change.new_nodes = state.nodes;
   change.settled = state.settled;
   change.leaving = state.leaving;
+  change.minority = state.minority;
   change.format_changed = state.format != state_.format;
   state_ = state;
   if (change.up_changed()) rebuild_ring(change.old_up);

@@ -5,7 +5,7 @@
 // over before the others are told.
 //
 // `settled`: children may run. False from the start until a member has answered or all others were found down (--join, ring file),
-// and while this member stands aside because it cannot run one of the cluster's supervisors. Start no child while it is false.
+// while this member stands aside because it cannot run one of the cluster's supervisors, and in a minority. Start no child while it is false.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@ struct RingState {
   bool settled = false;
   bool leaving = false;      // for good: hand children over and end
   HashFormat format = HashFormat::minor_version_1;
+  bool minority = false;     // under the policy quorum: nothing may run here (ring/partition.h); then it is not settled either
 
   bool operator==(const RingState&) const = default;
 };
@@ -36,6 +37,7 @@ struct RingChange {
   std::vector<Term> old_nodes, new_nodes;
   bool settled = false;
   bool leaving = false;
+  bool minority = false;
   bool format_changed = false;   // only ever before children run
 
   bool up_changed() const { return old_up != new_up; }
@@ -56,6 +58,7 @@ class RingView {
   const std::vector<Term>& nodes() const { return state_.nodes; }
   bool settled() const { return state_.settled; }
   bool leaving() const { return state_.leaving; }
+  bool minority() const { return state_.minority; }
   HashFormat format() const { return state_.format; }
   bool is_up(const Term& node) const { return ring_->has(node); }
 

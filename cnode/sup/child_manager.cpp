@@ -187,7 +187,7 @@ void ChildManager::timeout(Instant now) {
 }
 
 std::optional<Instant> ChildManager::next_timeout() const {
-  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty()) return std::nullopt;
+  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty() && !(stood_down_ && local_ && local_->active() > 0)) return std::nullopt;
   return next_sweep_;
 }
 
@@ -220,6 +220,7 @@ bool ChildManager::was_just_deleted(const Term& id, Instant now) {
 }
 
 void ChildManager::pump(Instant now) {
+  if (stood_down_) return end_all();
   send_asks();
   pump_starts(now);
   pump_moves(now);

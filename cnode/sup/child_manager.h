@@ -122,6 +122,8 @@ class ChildManager {
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
     ring_changed(ring, ring, format, settled, leaving, now);
   }
+  // In a minority under the policy quorum (ring/partition.h): ends what runs and begins nothing. REQUIRES: the ring is not settled while it is so.
+  void stand_down(bool down, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
   void peer_is_leaving(const Term& node, Instant now);
   // Not connected any more. While it counts as up it may be back at once: it is lost when the ring does without it.
@@ -246,6 +248,9 @@ class ChildManager {
   void rebuild_ring();
   void note_ring_change(Instant now);
 
+  // child_stand_down.cpp
+  void end_all();
+
   // child_manager.cpp
   void end_unnamed(const Supervisor::View& view);
   void queue_start(const Term& id);
@@ -315,6 +320,8 @@ class ChildManager {
   HashFormat format_ = HashFormat::minor_version_1;
   bool settled_ = false;
   bool leaving_ = false;
+  bool stood_down_ = false;
+  std::unordered_set<Term> ending_;      // stood down: those that are being stopped
   Instant leaving_since_{};
   OrderedTable<Term, PeerKind> peers_;
   std::set<Term, NameOrder> gone_;             // members that are up and not connected

@@ -79,7 +79,7 @@ void ChildManager::arrived_not(const MoveKey& key, Instant now) {
   in_by_id_.erase(id);
   in_.erase(it);
   const auto entry = entries_.find(id);
-  if (entry == entries_.end()) return;
+  if (entry == entries_.end() || stood_down_) return;
   // With its source alive it is offered again, or answers when asked. Nobody else has it when the source is gone.
   if (orphan && entry->second.wanted && entry->second.owner == self_) queue_start(id);
   else if (entry->second.wanted && entry->second.owner == self_) begin_ask(id, key.source, now);

@@ -1,4 +1,5 @@
 // Moves of which this member is the source. The old copy runs, or is frozen, until the new one has the state.
+#include "crdt/mutation.h"
 #include "sup/child_manager.h"
 
 namespace supervisorring {
@@ -29,7 +30,8 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
   out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + step_with_migrate_});
   out_ids_.emplace(number, id);
-  if (hand) effects_.push_back(MgrHand{target, view->spec});
+  if (mutated(Mutation::stop_before_start)) out_.at(id).phase = OutPhase::stopping, effects_.push_back(MgrStop{id});
+  else if (hand) effects_.push_back(MgrHand{target, view->spec});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
 }
 
@@ -95,11 +97,13 @@ void ChildManager::finish_move(const Term& id, Instant now) {
 void ChildManager::forwarded(const Term& id, Instant now) { finish_move(id, now); }
 // At the end of a move, or because nobody named it; then it may have been named again meanwhile.
 void ChildManager::stopped(const Term& id, Instant now) {
+  ending_.erase(id);
   if (out_.contains(id)) return finish_move(id, now);
   const auto entry = entries_.find(id);
   if (entry == entries_.end()) return;
   if (!entry->second.wanted) return void(forget_entry(entry));
   entry->second.seen_here = false;
+  if (stood_down_) return;
   place(id, entry->second, now, false);
   pump(now);
 }

@@ -21,6 +21,7 @@ Term encode_hello(const PeerHello& hello) {
     for (const auto& [supervisor, set] : hello.members) members.emplace_back(supervisor, to_term(set));
     capabilities.emplace_back(atom("members"), Term::map(std::move(members)));
   }
+  if (!hello.partitions.is_atom("keep_all")) capabilities.emplace_back(atom("partitions"), hello.partitions);
   return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(capabilities)));
 }
 
@@ -89,6 +90,10 @@ Result<PeerBody> decode_hello(const Term& body) {
   auto members = to_owner_sets(map.find("members"));
   if (!members) return expected("members as a map of supervisors and all, native, beam or nodes", map);
   hello.members = std::move(*members);
+  if (const Term* partitions = map.find("partitions")) {
+    if (!partitions->is_atom()) return expected("an atom as partitions", map);
+    hello.partitions = *partitions;
+  }
   return PeerBody(std::move(hello));
 }
 

@@ -30,6 +30,7 @@ struct PeerHello {
   std::int64_t otp = 25;             // placement format: 25 (and below) or 26 (and above)
   std::vector<Term> features;        // atoms; unknown ones are ignored
   std::vector<std::pair<Term, OwnerSet>> members = {};  // of those supervisors who own their children by another set than all
+  Term partitions = atom("keep_all");  // what it does in a partition: ring/partition.h; a member that does not say keeps all
 };
 // {leaving}: the sender hands its children over and ends; it owns nothing from here on.
 struct PeerLeaving {};

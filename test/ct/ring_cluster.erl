@@ -9,9 +9,9 @@
 
 -export([start/1, stop/0, mark/0, stop_since/1]).
 -export([start_epmd/0, stop_epmd/0, epmd_names/0, epmd_port/0]).
--export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run_args/1, odd_workers/0, kill/1,
+-export([start_ringnode/1, start_ringnode/2, run_ringnode/2, run/3, run_args/1, odd_workers/0, kill/1,
          signal/2, exit_status/1, await_exit/2, log/1, command/1, status/1]).
--export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, start_dropin/2, stop_beam/1,
+-export([start_beam/1, start_beam/2, start_legacy/1, start_legacy/2, start_legacy/3, start_dropin/2, start_dropin/3, stop_beam/1,
          in/2, in/3]).
 -export([program_pid/0, is_ready/0, legacy_modules/1, outcome/1]).
 -export([eventually/2, eventually/3, root/0, executable/0, node_name/1, cookie_file/0, data_dir/1,
@@ -25,7 +25,10 @@
 -type program() :: #{name := string(), node := node(), os_pid := pos_integer(),
                      port := port(), log := file:filename()}.
 -type beam() :: #{peer := pid(), node := node()}.
--export_type([program/0, beam/0]).
+%% Where a member runs that does not run on loopback: its host, and the command that enters the place (netns.erl).
+-type site() :: #{host := string(), enter := [string()]}.
+-type name() :: string() | {string(), site()}.
+-export_type([program/0, beam/0, site/0]).
 
 %% Dir holds the cookie file, the logs and the data directories.
 -spec start(file:filename()) -> ok.
@@ -105,7 +108,12 @@ run_args(Name) ->
 %% Runs the program with exactly these arguments. Name names its log.
 -spec run_ringnode(string(), [string()]) -> program().
 run_ringnode(Name, Args) ->
-    call({start, Name, executable(), Args}).
+    run(Name, executable(), Args).
+
+%% The same with any program.
+-spec run(string(), file:filename(), [string()]) -> program().
+run(Name, Executable, Args) ->
+    call({start, Name, Executable, Args}).
 
 %% A shared object of the classes in odd_worker.cpp, compiled as a user would.
 -spec odd_workers() -> file:filename().
@@ -174,20 +182,25 @@ start_beam(Name) ->
     start_beam(Name, []).
 
 %% A BEAM node that has the suites' and the application's modules.
--spec start_beam(string(), [string()]) -> beam().
+-spec start_beam(name(), [string()]) -> beam().
 start_beam(Name, Args) ->
     start_peer(Name, [test_ebin(), shim_ebin()], Args).
 
+start_peer({Name, #{host := Host, enter := [Enter | Into]}}, Dirs, Args) ->
+    start_peer(Name, #{host => Host, exec => {os:find_executable(Enter), Into ++ [os:find_executable("erl")]}}, Dirs, Args);
 start_peer(Name, Dirs, Args) ->
+    start_peer(Name, #{host => ?HOST}, Dirs, Args).
+
+start_peer(Name, Where, Dirs, Args) ->
     Paths = lists:append([["-pa", Dir] || Dir <- Dirs]),
     Cookie = case lists:member("-setcookie", Args) of
                  true -> [];
                  false -> ["-setcookie", ?COOKIE]
              end,
     {ok, Peer, Node} =
-        peer:start(#{name => list_to_atom(Name), host => ?HOST, longnames => true,
-                     connection => standard_io, wait_boot => 30000,
-                     args => Cookie ++ Paths ++ Args}),
+        peer:start(Where#{name => list_to_atom(Name), longnames => true,
+                          connection => standard_io, wait_boot => 30000,
+                          args => Cookie ++ Paths ++ Args}),
     call({peer, Peer}),
     #{peer => Peer, node => Node}.
 
@@ -197,11 +210,15 @@ start_legacy(Name) ->
 
 %% A legacy member, alone in its ring, with the given nodes added to it. It has its own module
 %% supervisorring, so it does not get the application's.
--spec start_legacy(string(), Others :: [node()]) -> beam().
+-spec start_legacy(name(), Others :: [node()]) -> beam().
 start_legacy(Name, Others) ->
+    start_legacy(Name, Others, []).
+
+-spec start_legacy(name(), Others :: [node()], Args :: [string()]) -> beam().
+start_legacy(Name, Others, Args) ->
     {Application, Ebins} = legacy_application(),
-    Beam = start_peer(Name, [test_ebin() | legacy_paths()] ++ Ebins, []),
-    DataDir = data_dir(Name),
+    #{node := Node} = Beam = start_peer(Name, [test_ebin() | legacy_paths()] ++ Ebins, Args),
+    DataDir = data_dir(short(Node)),
     Children = children_file(),
     ok = filelib:ensure_path(DataDir),
     {ok, _} = in(Beam, fun() ->
@@ -218,8 +235,12 @@ start_legacy(Name, Others) ->
 %% application; the data directory is that of a legacy member of this name.
 -spec start_dropin(string(), #{atom() => term()}) -> beam().
 start_dropin(Name, Env) ->
-    Beam = start_peer(Name, [test_ebin(), shim_ebin() | tl(legacy_paths())], []),
-    Full = maps:merge(#{program => executable(), data_dir => data_dir(Name)}, Env),
+    start_dropin(Name, Env, []).
+
+-spec start_dropin(name(), #{atom() => term()}, Args :: [string()]) -> beam().
+start_dropin(Name, Env, Args) ->
+    #{node := Node} = Beam = start_peer(Name, [test_ebin(), shim_ebin() | tl(legacy_paths())], Args),
+    Full = maps:merge(#{program => executable(), data_dir => data_dir(short(Node))}, Env),
     {ok, _} = in(Beam, fun() ->
                            log_lines:start(),
                            _ = application:load(supervisorring),
@@ -297,6 +318,9 @@ until(Fun, Expected, Deadline) ->
         Now >= Deadline -> error({expected, Expected, got, Last});
         true -> timer:sleep(50), until(Fun, Expected, Deadline)
     end.
+
+short(Node) ->
+    hd(string:lexemes(atom_to_list(Node), "@")).
 
 -spec node_name(string()) -> node().
 node_name(Name) ->

@@ -125,6 +125,10 @@ void Scenario::start(const std::string& name, Files files) {
   if (cluster_.runs(name)) return;
   ended_.erase(name);
   ever_.insert(name);
+  if (is_legacy(name)) {
+    note("start " + short_name(name) + ", a legacy member");
+    return cluster_.start_legacy(name);
+  }
   auto& kept = cluster_.network().files(name);
   if (files == Files::lost) kept.clear();
   if (files == Files::torn && kept.contains(kRingFileName)) {
@@ -161,13 +165,14 @@ void Scenario::crash_one() {
   leaving_.erase(name);
   cluster_.crash(name);
   ended_[name] = cluster_.network().time().now;
-  if (!first_ever && random_.percent(20)) return;  // for good
-  const std::uint64_t kind = first_ever ? 100 : random_.below(100);
+  if (!first_ever && !is_legacy(name) && random_.percent(20)) return;  // for good; a legacy one may be all that two others know
+  const std::uint64_t kind = first_ever || is_legacy(name) ? 100 : random_.below(100);
   restart_later(name, kind < 20 ? Files::lost : kind < 40 ? Files::torn : Files::kept, milliseconds(50), seconds(10));
 }
 
 void Scenario::leave_one(bool forget) {
-  const std::vector<std::string> running = able();
+  std::vector<std::string> running = able();
+  std::erase_if(running, [this](const std::string& name) { return is_legacy(name); });
   if (running.size() < 3) return;
   const std::string name = random_.one_of(running);
   if (name == names_.front()) forget = false;

@@ -1,9 +1,9 @@
 // ringsim: lives of whole clusters from seeds (scenario.h).
 //
-//   ringsim [--seed N] [--seeds COUNT] [--nodes M] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]
+//   ringsim [--seed N] [--seeds COUNT] [--nodes M] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace]
 //
 // Each life prints its seed when it begins and what failed, with the virtual time, when something did; the line to replay it comes with it.
-// Without --nodes and --class both follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
+// Without --nodes, --legacy and --class they follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
 // two times and compares. Exit status 0: nothing failed; 1: something did; 2: usage.
 #include <csignal>
 #include <cstdio>
@@ -20,12 +20,12 @@ using namespace supervisorring::sim;
 
 struct Options {
   std::uint64_t seed = 1, seeds = 1;
-  int nodes = 0, steps = 40;
-  std::string kind;
+  int nodes = 0, steps = 40, legacy = -1;
+  std::string kind, policy;
   bool fresh = false, twice = false, trace = false;
 };
 
-char replay_line[160];  // of the life that runs now: printed when a check of the program's own aborts
+char replay_line[200];  // of the life that runs now: printed when a check of the program's own aborts
 
 extern "C" void tell_abort(int) {
   std::fputs("aborted: ", stdout);
@@ -34,7 +34,7 @@ extern "C" void tell_abort(int) {
 }
 
 [[noreturn]] void usage() {
-  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M] [--steps K] [--class calm|wild] [--fresh] [--twice] [--trace]\n", stderr);
+  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace]\n", stderr);
   std::exit(2);
 }
 
@@ -47,23 +47,31 @@ Options read(int count, char** arguments) {
     if (word == "--seed") options.seed = number();
     else if (word == "--seeds") options.seeds = number();
     else if (word == "--nodes") options.nodes = static_cast<int>(number());
+    else if (word == "--legacy") options.legacy = static_cast<int>(number());
     else if (word == "--steps") options.steps = static_cast<int>(number());
     else if (word == "--class") options.kind = value();
+    else if (word == "--policy") options.policy = value();
     else if (word == "--fresh") options.fresh = true;
     else if (word == "--twice") options.twice = true;
     else if (word == "--trace") options.trace = true;
     else usage();
   }
-  if (options.nodes < 0 || options.nodes == 1 || (!options.kind.empty() && options.kind != "calm" && options.kind != "wild")) usage();
+  if (options.nodes < 0 || options.nodes == 1 || (!options.kind.empty() && options.kind != "calm" && options.kind != "wild" && options.kind != "parted")) usage();
   return options;
 }
+
+const char* kind_of(const ScenarioOptions& scenario) { return scenario.calm ? "calm" : scenario.parted ? "parted" : "wild"; }
 
 ScenarioOptions scenario_of(std::uint64_t seed, const Options& options) {
   ScenarioOptions scenario;
   scenario.seed = seed;
   scenario.nodes = options.nodes ? options.nodes : 3 + static_cast<int>(seed % 5);
   scenario.steps = options.steps;
-  scenario.calm = options.kind.empty() ? seed % 4 == 0 : options.kind == "calm";
+  const std::string kind = !options.kind.empty() ? options.kind : seed % 4 == 0 ? "calm" : seed % 8 == 5 ? "parted" : "wild";
+  scenario.calm = kind == "calm";
+  scenario.parted = kind == "parted";
+  scenario.quorum = options.policy.empty() ? scenario.parted && seed % 16 == 5 : options.policy == "quorum";
+  scenario.legacy = options.legacy >= 0 ? options.legacy : kind != "wild" ? 0 : static_cast<int>(seed / 4 % 3);
   if (options.trace) scenario.trace = [](const std::string& line) { std::puts(line.c_str()); };
   return scenario;
 }
@@ -73,9 +81,9 @@ double in_seconds(supervisorring::Duration time) { return std::chrono::duration<
 // True: nothing failed.
 bool live(std::uint64_t seed, const Options& options) {
   const ScenarioOptions scenario = scenario_of(seed, options);
-  std::snprintf(replay_line, sizeof replay_line, "ringsim --seed %llu --nodes %d --steps %d --class %s", static_cast<unsigned long long>(seed),
-                scenario.nodes, scenario.steps, scenario.calm ? "calm" : "wild");
-  std::printf("seed %llu: %d nodes, %s: ", static_cast<unsigned long long>(seed), scenario.nodes, scenario.calm ? "calm" : "wild");
+  std::snprintf(replay_line, sizeof replay_line, "ringsim --seed %llu --nodes %d --legacy %d --steps %d --class %s --policy %s", static_cast<unsigned long long>(seed),
+                scenario.nodes, scenario.legacy, scenario.steps, kind_of(scenario), scenario.quorum ? "quorum" : "keep-all");
+  std::printf("seed %llu: %d nodes, %d legacy, %s%s: ", static_cast<unsigned long long>(seed), scenario.nodes, scenario.legacy, kind_of(scenario), scenario.quorum ? ", quorum" : "");
   if (options.trace) std::puts("");
   std::fflush(stdout);
   const ScenarioResult result = Scenario(scenario).run();

@@ -7,6 +7,7 @@
 #include "check_dead.h"
 #include "check_health.h"
 #include "check_owners.h"
+#include "check_parted.h"
 #include "check_sets.h"
 #include "describe.h"
 
@@ -16,14 +17,21 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 Scenario::Scenario(ScenarioOptions options)
-    : options_(std::move(options)), random_(options_.seed * 2 + (options_.calm ? 1 : 0)), cluster_({.seed = random_.next(), .children = 12}) {
+    : options_(std::move(options)), random_(options_.seed * 2 + (options_.calm ? 1 : 0)), cluster_({.seed = random_.next(), .children = 12, .partitions = options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all}) {
   for (int i = 1; i <= options_.nodes; ++i) names_.push_back("n" + std::to_string(i) + "@h" + std::to_string(i));
+  for (int i = 1; i <= options_.legacy; ++i) names_.insert(names_.begin() + i, "l" + std::to_string(i) + "@g" + std::to_string(i));
   cluster_.network().on_effect([this](const std::string& node, const Effect& effect) { observe(node, effect); });
 }
 
 ScenarioResult Scenario::run() {
+  if (options_.parted) {
+    live_parted();
+    cluster_.network().on_effect({});
+    return result_;
+  }
   grow();
   at(milliseconds(1), [this] { increments(); });
+  if (options_.legacy > 0) at(milliseconds(1), [this] { invite_legacy(); });
   for (int step = 0; step < options_.steps && !result_.failure; ++step) {
     if (options_.calm) calm_step(); else wild_step();
     pass(random_.between(milliseconds(50), options_.calm ? milliseconds(2500) : milliseconds(2000)));
@@ -71,6 +79,47 @@ void Scenario::grow() {
   pass(seconds(3));
 }
 
+// Everybody is a member first; then splits, each of which is healed.
+void Scenario::live_parted() {
+  for (const std::string& name : names_) {
+    if (!result_.failure && !cluster_.runs(name)) start(name, Files::kept);
+    pass(milliseconds(500));
+  }
+  for (int split = 0; split <= options_.steps / 10 && !result_.failure; ++split) {
+    converge();
+    if (!result_.failure && split < options_.steps / 10) split_once();
+  }
+  if (!result_.failure) check_at_rest();
+  result_.lived = cluster_.network().time().now.time_since_epoch();
+}
+
+void Scenario::split_once() {
+  std::vector<std::string> sides[2];
+  while (sides[0].empty() || sides[1].empty()) {
+    for (auto& side : sides) side.clear();
+    for (const std::string& name : names_) sides[random_.below(2)].push_back(name);
+  }
+  const bool silent = random_.percent(50);
+  std::string text = std::string("the network splits") + (silent ? ", silently:" : ", and connections close:");
+  for (const std::string& name : sides[0]) text += " " + short_name(name);
+  note(text + " against the others");
+  for (const std::string& a : sides[0]) {
+    for (const std::string& b : sides[1]) {
+      cut(a, b, std::chrono::hours(1));
+      cut(b, a, std::chrono::hours(1));
+      if (!silent) cluster_.network().close_connections(a, b);
+    }
+  }
+  pass(kPartedBound);
+  for (int look = 0; look < 5 && !result_.failure; ++look) {
+    if (const auto wrong = check_parted(cluster_, sides, options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all)) return fail("parted", *wrong);
+    pass(random_.between(milliseconds(1), seconds(3)));
+  }
+  note("the network is whole again");
+  agenda_.clear();
+  for (const auto& [pair, count] : std::exchange(cuts_, {})) cluster_.network().heal_hosts(pair.first, pair.second);
+}
+
 void Scenario::end_faults() {
   note("all faults end");
   faults_ = false;
@@ -87,6 +136,7 @@ void Scenario::end_faults() {
   for (const auto& [pair, count] : std::exchange(cuts_, {})) network.heal_hosts(pair.first, pair.second);
   for (const std::string& name : cluster_.running()) resume(name);
   for (const auto& [name, files] : std::exchange(down_, {})) start(name, files);
+  if (options_.legacy > 0) invite_legacy();
 }
 
 void Scenario::converge() {
@@ -102,9 +152,9 @@ void Scenario::converge() {
       result_.writes -= written;
       return note("converged");
     }
-    if (passed > kConvergenceBound) return fail("not converged " + std::to_string(passed / seconds(1)) + " s after the last fault: " + *missing);
+    if (passed > kConvergenceBound) return fail("converged", "not " + std::to_string(passed / seconds(1)) + " s after the last fault: " + *missing);
     for (auto& [name, at] : ended_) at = std::max(at, begin);
-    if (const auto wrong = check_dead(cluster_, ended_, cluster_.network().time().now, kConvergenceBound / 2)) return fail(*wrong);
+    if (const auto wrong = check_dead(cluster_, ended_, cluster_.network().time().now, kConvergenceBound / 2)) return fail("dead", *wrong);
   }
 }
 
@@ -114,7 +164,7 @@ void Scenario::check_at_rest() {
   result_.writes = 0;
   pass(kRest);
   const auto verdict = [&](const char* who, const std::optional<std::string>& wrong) {
-    if (wrong) fail(std::string(who) + ": " + *wrong);
+    if (wrong) fail(who, *wrong);
   };
   verdict("rest", check_rest(std::exchange(result_.writes, to_converge), cluster_.running().size(), kRest));
   verdict("stayed converged", check_converged(cluster_));
@@ -135,10 +185,11 @@ void Scenario::note(const std::string& text) {
   if (options_.trace) options_.trace(stamp(cluster_.network().time().now) + " ** " + text);
 }
 
-void Scenario::fail(const std::string& why) {
+void Scenario::fail(const std::string& checker, const std::string& why) {
   if (result_.failure) return;
-  result_.failure = stamp(cluster_.network().time().now) + " s: " + why;
-  note("failed: " + why);
+  result_.checker = checker;
+  result_.failure = stamp(cluster_.network().time().now) + " s: " + checker + ": " + why;
+  note("failed: " + checker + ": " + why);
 }
 
 // FNV-1a
@@ -153,20 +204,35 @@ void Scenario::observe(const std::string& node, const Effect& effect) {
   if (const auto* line = std::get_if<LogLine>(&effect)) hash(line->text);
   if (const auto* file = std::get_if<PersistFile>(&effect)) hash(file->content);
   if (const auto* halt = std::get_if<HaltNode>(&effect)) {
-    if (const auto wrong = check_halt(node, *halt, leaving_.contains(node))) fail(*wrong);
+    if (const auto wrong = check_halt(node, *halt, leaving_.contains(node))) fail("halt", *wrong);
   }
   if (!options_.trace) return;
   for (const std::string& line : describe(cluster_.network(), node, effect)) options_.trace(stamp(now) + " " + short_name(node) + " " + line);
 }
 
 void Scenario::watch() {
-  if (const auto wrong = check_logs(cluster_.network(), logs_checked_, options_.calm ? Faults::no : Faults::yes)) fail(*wrong);
+  if (const auto wrong = check_logs(cluster_.network(), logs_checked_, options_.calm ? Faults::no : Faults::yes)) fail("logs", *wrong);
+  if (const auto wrong = check_self_(cluster_)) fail("self", *wrong);
   for (const std::string& name : std::set<std::string>(leaving_)) {
     if (cluster_.runs(name)) continue;
     leaving_.erase(name);
     ended_[name] = cluster_.network().time().now;
     note(short_name(name) + " has left");
     if (faults_ && (name == names_.front() || random_.percent(75))) restart_later(name, Files::kept, milliseconds(0), seconds(8));
+  }
+}
+
+// The operator, who sees to it that legacy members which are not in the ring of one of ours get there: they do not ask themselves.
+void Scenario::invite_legacy() {
+  at(seconds(3), [this] { invite_legacy(); });
+  for (const std::string& name : names_) {
+    if (!is_legacy(name) || !cluster_.runs(name)) continue;
+    for (const std::string& by : able()) {
+      const auto& nodes = cluster_.view(by).new_nodes;
+      if (is_legacy(by) || std::find(nodes.begin(), nodes.end(), atom(name)) != nodes.end()) continue;
+      cluster_.add_to_ring(name, by);
+      break;
+    }
   }
 }
 

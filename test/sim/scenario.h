@@ -1,12 +1,15 @@
 // Scenario: a cluster's life from one seed: faults, an end of all faults, and what must hold then.
 //
-// Two classes. `wild`: silent cuts (pairs, one way, overlapping partitions), closed connections, refusals, crashes, restarts with the ring file
+// Three classes. `wild`: silent cuts (pairs, one way, overlapping partitions), closed connections, refusals, crashes, restarts with the ring file
 // present, lost or torn, leaves, stalls, wrong wall clocks, slow children, slow links. `calm`: only joins, leaves and
-// restarts after a leave; there no counter may lose an increment that was answered. Counters are incremented all along in both.
+// restarts after a leave; there no counter may lose an increment that was answered. `parted`: all members are up, and the network splits in
+// two, again and again, for long enough that each side has to do what the policy says. Counters are incremented all along in both.
+//
+// Legacy members (wild only) suffer the same, but keep their ring files and do not leave.
 //
 // The first member never loses its file and always comes back, so that there always is a ring to come back to. The checks are check_*.h.
 //
-// Not simulated: legacy members, loss of all ring files at once, del_node of a member that lives.
+// Not simulated: loss of all ring files at once, del_node of a member that lives.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +22,7 @@
 #include <vector>
 
 #include "check_copies.h"
+#include "check_self.h"
 #include "ledger.h"
 #include "random.h"
 #include "sim_cluster.h"
@@ -32,12 +36,16 @@ struct ScenarioOptions {
   std::uint64_t seed = 1;
   int nodes = 5;
   int steps = 40;
+  int legacy = 0;      // members that run the Elixir libraries, besides those
   bool calm = false;
+  bool parted = false;
+  bool quorum = false;  // what a partition does
   std::function<void(const std::string& line)> trace;  // empty: none
 };
 
 struct ScenarioResult {
-  std::optional<std::string> failure;  // with its virtual time
+  std::optional<std::string> failure;  // with its virtual time and what saw it
+  std::string checker;                 // that saw it
   std::optional<Duration> converged;   // after the faults ended
   std::uint64_t hash = 0;              // of every effect of every node with its time
   std::uint64_t writes = 0;            // SendBytes between the end of the faults and convergence
@@ -56,14 +64,16 @@ class Scenario {
   void pass(Duration time);                             // with what the agenda holds
   void at(Duration after, std::function<void()> what);
   void grow();
+  void live_parted();
+  void split_once();
   void end_faults();
   void converge();
   void check_at_rest();
   void note(const std::string& text);
   void observe(const std::string& node, const Effect& effect);
   void hash(std::string_view bytes);
-  void fail(const std::string& why);
-  void watch();                                         // halts, errors, the dead
+  void fail(const std::string& checker, const std::string& why);
+  void watch();                                         // halts, errors, members that do not count themselves
   void increments();
 
   // faults.cpp
@@ -84,6 +94,8 @@ class Scenario {
   void start(const std::string& name, Files files);
   void start_new();
   void restart_later(const std::string& name, Files files, Duration least, Duration most);
+  bool is_legacy(const std::string& name) const { return name.front() == 'l'; }
+  void invite_legacy();
   std::vector<std::string> able() const;                // running, and neither stalled nor leaving
   std::vector<std::string> all_but(const std::string& name) const;
 
@@ -92,6 +104,7 @@ class Scenario {
   std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
   SimCluster cluster_;
   CheckCopies check_copies_;
+  CheckSelf check_self_;
   ScenarioResult result_;
 
   std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> agenda_;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "ring/ring_message.h"
+#include "sim_legacy.h"
+
 namespace supervisorring::sim {
 namespace {
 
@@ -27,6 +30,7 @@ class Counter : public gen_server {
   }
   CallReaction handle_call(const Term& request, const From&) override {
     if (request.is_atom("increment")) ++count_;
+    if (request.is_tagged("set", 2)) count_ = request[1].to_int64();
     return reply(integer(count_));
   }
   std::optional<Term> migrate() override { return integer(count_); }
@@ -152,6 +156,7 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
 
   CompositionConfig composition;
   composition.ring.self = atom(name);
+  composition.ring.partitions = options_.partitions;
   composition.force = how.force;
   composition.ring.seed = net_.random();
   for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));
@@ -160,6 +165,23 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
   member->composition = std::make_unique<Composition>(node, member->registry, member->runtime, std::move(composition));
   if (how.supervises) member->composition->define(definition()).value();
   net_.start(name);
+}
+
+void SimCluster::start_legacy(const std::string& name) {
+  auto& member = members_[name];
+  member = std::make_unique<Member>([] {});
+  LegacyConfig legacy{kSupervisor, specs()[1][1], std::nullopt, member->copies, &member->view};
+  const auto file = net_.files(name).find(kRingFileName);
+  if (file != net_.files(name).end()) {
+    auto parsed = read_ring_file(file->second);
+    if (parsed) legacy.ring_file = std::move(parsed->nodes);
+  }
+  make_legacy(net_.add_node(name), std::move(legacy));
+  net_.start(name);
+}
+
+void SimCluster::add_to_ring(const std::string& name, const std::string& by) {
+  net_.run(by, [name](ProcessContext& context) { context.send(atom(kNanoRingName), add_node_message(atom(name))); });
 }
 
 void SimCluster::crash(const std::string& name) {

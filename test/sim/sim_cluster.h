@@ -3,6 +3,7 @@
 // Every member runs the supervisor `counters` of native counters, defined in C++ or read from the node dev@h. Its handler, one for
 // all members, names the counters of name() as well. One thread, virtual
 // time, one seed, one run.
+// A legacy member runs it too, with counters of its own kind.
 //
 // What a member's program would do about its files it does too: one that cannot be understood is kept as <name>.damaged.
 #pragma once
@@ -26,6 +27,7 @@ namespace supervisorring::sim {
 struct SimClusterOptions {
   std::uint64_t seed = 1;
   int children = 12;  // named and registered c1, c2, ...
+  PartitionPolicy partitions = PartitionPolicy::keep_all;
   // Where it is given, the supervisor is read from dev@h, a node that answers each question after the time that this says.
   std::function<Duration()> definition_after;
 };
@@ -43,6 +45,10 @@ class SimCluster {
   void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
   void start(const std::string& name, const std::string& join, const Starting& how);
   void start(const std::string& name, const std::vector<std::string>& join, const Starting& how = {true, false});
+  // A legacy member (sim_legacy.h), or one that comes back with its ring file. Somebody has to add it to the ring, as an operator would.
+  void start_legacy(const std::string& name);
+  void add_to_ring(const std::string& name, const std::string& by);
+  void set_partitions(PartitionPolicy policy) { options_.partitions = policy; }  // of members that are started from then on
   void crash(const std::string& name);                // as by SIGKILL
   void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }

@@ -39,6 +39,7 @@ struct cnode_options {
   int otp = 0;                           // placement format: 25 (and below) or 26 (and above); 0: learnt from the cluster
   bool force = false;                    // join although this node cannot run what the cluster runs
   std::chrono::milliseconds join_timeout{5000};  // how long a silent member of the ring file is waited for
+  bool quorum = false;                   // a side with fewer than half of the members runs nothing; else every side of a partition runs everything
   std::chrono::seconds tick_time{60};    // a node from which nothing comes for so long is given up; the same on every node (net_ticktime)
   std::chrono::milliseconds migrate_timeout{10000};  // of a child's migrate when it moves; one that takes longer stays, and is tried again later
   // A supervisor that ended here is started again; more than so many ends within so many seconds, and the node leaves and run() returns 11.

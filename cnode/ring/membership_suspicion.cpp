@@ -1,0 +1,145 @@
+// Evidence before verdicts: what is heard of a member, what is missed, what others say of it, and what this node's own stalls are worth.
+#include <algorithm>
+
+#include "ring/membership.h"
+
+namespace supervisorring {
+
+using namespace membership;
+
+// An ack, a gossip or an answer of its own has come from there.
+void Membership::heard(const Term& node, Time time) {
+  Peer& peer = peers_[node];
+  peer.heard = time.now;
+  peer.in_vain = 0;
+  if (!peer.suspicion) return;
+  peer.suspicion.reset();
+  log(Level::info, to_text(node) + " answers after all");
+}
+
+// Acks that are a round late, and nothing else has come from there since.
+void Membership::judge_acks(Time time) {
+  std::vector<Term> silent;
+  for (Awaited& awaited : awaited_) {
+    if (awaited.judged || time.now - awaited.at < kGossipInterval) continue;
+    awaited.judged = true;
+    const auto peer = peers_.find(awaited.node);
+    const bool answered = peer != peers_.end() && peer->second.heard && *peer->second.heard >= awaited.at;
+    if (!answered && up_.is_member(awaited.node) && !(peer != peers_.end() && peer->second.suspicion)) suspect(awaited.node, time), silent.push_back(awaited.node);
+  }
+  for (const Term& node : silent) {
+    if (up_.is_member(node)) send_ring(node, time);
+  }
+}
+
+// It gets another round, and is asked; so is one that answers: has it removed it as well? What that one only still counts is hearsay.
+void Membership::suspect(const Term& node, Time time) {
+  Peer& peer = peers_[node];
+  peer.suspicion = Peer::Suspicion{time.now, time.now + patience(peer, kGossipInterval)};
+  ask_up(node);
+  std::vector<Term> thirds = other_up();
+  std::erase_if(thirds, [&](const Term& each) {
+    const auto other = peers_.find(each);
+    return each == node || (other != peers_.end() && (other->second.suspicion || other->second.asked));
+  });
+  std::string text = "no answer of " + to_text(node) + " to gossip; it is asked again";
+  if (!thirds.empty()) {
+    const Term& third = thirds[random_() % thirds.size()];
+    ask_up(third);
+    text += ", and " + to_text(third) + " what it knows";
+  }
+  log(Level::info, text);
+}
+
+void Membership::judge_suspects(Time time) {
+  std::vector<Term> given_up;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.suspicion && !up_.is_member(node)) given_up.push_back(node);
+    else if (peer.suspicion && peer.suspicion->until <= time.now) given_up.push_back(node);
+  }
+  for (const Term& node : given_up) {
+    if (up_.is_member(node)) found_down(node, "no answer to gossip, nor when it was asked again", time);
+    else peers_[node].suspicion.reset();
+  }
+}
+
+// Who cannot be reached from here but is put back by others is judged more and more slowly, so that the ring does not swing.
+Duration Membership::patience(const Peer& peer, Duration once) const { return once * (1 << std::clamp(peer.in_vain - 1, 0, kMostDoublings)); }
+
+// Its connection closed, or its name has a new creation: what was heard was another life's.
+void Membership::end_of_life(Peer& peer, const Term& node) {
+  peer.heard.reset();
+  peer.suspicion.reset();
+  std::erase_if(awaited_, [&](const Awaited& awaited) { return awaited.node == node; });
+}
+
+// Answers may stand in the queue behind this input: what is overdue gets one more round.
+void Membership::doubt_self_when_late(Time time) {
+  const auto next = next_timeout();
+  if (!next || time.now - *next <= kLateTick) return;
+  const Duration late = time.now - *next;
+  if (awake_since_ != time.now) {
+    log(late < kGossipInterval ? Level::info : Level::notice,
+        "this node was held up for " + std::to_string(late / std::chrono::milliseconds(1)) + " ms: nobody is judged by what it missed");
+  }
+  awake_since_ = time.now;
+  for (Awaited& awaited : awaited_) awaited.at = time.now;
+  for (auto& [node, peer] : peers_) {
+    if (peer.suspicion) peer.suspicion->until = std::max(peer.suspicion->until, time.now + kGossipInterval + kLateTick);
+  }
+}
+
+// Up here, and removed there.
+std::vector<Term> Membership::removed_by(const LwwSet& up) const {
+  std::vector<Term> removed;
+  for (const auto& [node, stamps] : up.entries()) {
+    if (stamps.is_member() || node == self_) continue;
+    const auto ours = up_.entries().find(node);
+    if (ours != up_.entries().end() && ours->second.is_member() && *stamps.removed > *ours->second.added) removed.push_back(node);
+  }
+  return removed;
+}
+
+// Gives what is to be believed at once. A third one's removal of a member that is heard here is not: the member is asked, and put back when it
+// answers, since one that leaves answers nothing after its remove. What it said itself (`sender`; our own name stands for one that leaves) is believed.
+LwwSet Membership::contest(LwwSet up, const Term& sender, Time time) {
+  for (const Term& node : removed_by(up)) {
+    const auto found = peers_.find(node);
+    if (found == peers_.end()) continue;
+    Peer& peer = found->second;
+    const bool is_heard = peer.connected && !peer.suspicion && peer.heard && time.now - *peer.heard <= kHeardRecently;
+    const bool believed = !takes_part() || !is_heard || sender == self_ || sender == node || !nodes_.is_member(node);
+    if (believed) contested_.extract(node);
+    const bool known = !believed && !contested_.merge(up.extract(node));
+    if (known) continue;
+    if (peer.asked) peer.removed_since = true;
+    if (believed) continue;
+    log(Level::info, to_text(sender) + " has removed " + to_text(node) + ", which is heard here: it is asked");
+    ask_up(node);
+  }
+  return up;
+}
+
+// It did not answer, or does not count itself up any more.
+void Membership::concede(const Term& node, Time time) {
+  const LwwSet removal = contested_.extract(node);
+  if (removal.names() > 0 && up_.merge(removal)) sets_changed("another member removed it, and it does not answer", time);
+}
+
+// Two that miss it are enough: the third has removed it, too. That it still counts it says no more than that it has not noticed; a member heard a
+// moment ago gets another round for it.
+void Membership::third_answered(const Term& third, const LwwSet& up, Time time) {
+  const std::vector<Term> removed = removed_by(up);
+  std::vector<Term> gone;
+  for (auto& [node, peer] : peers_) {
+    if (!peer.suspicion || node == third || !up_.is_member(node)) continue;
+    if (std::find(removed.begin(), removed.end(), node) != removed.end()) {
+      gone.push_back(node);
+    } else if (peer.heard && peer.suspicion->since - *peer.heard <= kHeardRecently) {
+      peer.suspicion->until = std::max(peer.suspicion->until, peer.suspicion->since + 2 * kGossipInterval);
+    }
+  }
+  for (const Term& node : gone) found_down(node, "no answer to gossip, and " + to_text(third) + " has removed it, too", time);
+}
+
+}  // namespace supervisorring

@@ -33,7 +33,7 @@
 -type members() :: all | native | beam | [node(), ...].
 %% OTP's flag map, and `members'.
 -type flags() :: #{strategy => supervisor:strategy(), intensity => non_neg_integer(),
-                   period => pos_integer(), auto_shutdown => supervisor:auto_shutdown(),
+                   period => pos_integer(), auto_shutdown => never | any_significant | all_significant,
                    members => members()}.
 -type counts() :: #{specs := non_neg_integer(), active := non_neg_integer(),
                     supervisors := non_neg_integer(), workers := non_neg_integer()}.

@@ -140,8 +140,8 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   }
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
-  nudge_at_ = context.time().now + kNudgeAfter;
   all_->who_owns.look(context);
+  nudge_at_ = context.time().now + kNudgeAfter;
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   for (const auto& [name, sup] : all_->supervisors)

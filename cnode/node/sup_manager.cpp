@@ -305,7 +305,7 @@ void ManagerProcess::set_timer(ProcessContext& context) {
 
 void ManagerProcess::tell_up(ProcessContext& context) {
   const ChildManager::Status status = sup_->manager->status();
-  const bool busy = handlers_asked_ > 0 || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
+  const bool busy = handlers_asked_ > 0 || !all_->who_owns.settled(*sup_) || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
   if (busy && all_->ring.settled() && context.time().now < *sup_->up_until) return;
   sup_->up_until.reset();
   all_->beam->order(tuple(atom("supervisor_up"), sup_->name));

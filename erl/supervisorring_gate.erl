@@ -376,7 +376,10 @@ tell_arrived(Target, Key, Ref, Casts, Tries) ->
         exit:_ when Tries > 1 ->
             timer:sleep(200),
             tell_arrived(Target, Key, Ref, Casts, Tries - 1);
-        exit:_ ->
+        exit:Why ->
+            Casts =:= [] orelse
+                logger:warning("supervisorring: ~b casts to ~tP are lost: its new owner ~tp does not answer: ~tP",
+                               [length(Casts), Key, 10, Target, Why, 10], #{domain => [supervisorring]}),
             ok
     end.
 

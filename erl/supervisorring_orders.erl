@@ -62,8 +62,8 @@ perform({erpc, Id, Node, Module, Function, Args, Timeout}, Orders) ->
     erpc(Id, Node, {Module, Function, Args}, Timeout, Orders);
 perform({migrate, Id, Module, Child, Old, New, Timeout}, Orders) ->
     erpc(Id, node(), {Module, migrate, [Child, Old, New]}, Timeout, Orders);
-perform({run, Id, Fun, Timeout, Tag}, Orders) ->
-    calling(Id, supervisorring_calls:run(self(), call_id(Id, Orders), Fun, Timeout, Tag), Orders);
+perform({run, Id, Fun, Timeout, Tag, Key}, Orders) ->
+    calling(Id, supervisorring_calls:run(self(), call_id(Id, Orders), Fun, Timeout, Tag, Key), Orders);
 perform({cancel, Id}, Orders) ->
     cancel(Id, Orders);
 perform({connect, Node}, Orders) ->

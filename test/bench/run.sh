@@ -19,7 +19,7 @@ cleanup() {
 trap cleanup EXIT
 
 # An epmd of its own, so that nothing else on the machine is touched.
-export ERL_EPMD_PORT=24369
+export ERL_EPMD_PORT=${BENCH_EPMD_PORT:-24369}
 epmd=$(command -v epmd || ls /usr/lib/erlang/erts-*/bin/epmd | head -n 1)
 "$epmd" -address 127.0.0.1 >/dev/null 2>&1 &
 epmd_pid=$!

@@ -62,7 +62,7 @@ join_once(Kind, Dir) ->
 
 %% How many children each of the nodes owns when these are up.
 shares(Nodes) ->
-    ok = supervisorring_ring:new(),
+    ets:whereis(supervisorring_ring) =:= undefined andalso supervisorring_ring:new(),
     ok = supervisorring_ring:put(#{up => Nodes, nodes => Nodes, format => 25, settled => true, node_set => [], up_set => []}),
     Owners = [supervisorring_ring:owner(?SUP, Id) || Id <- lists:seq(1, ?CHILDREN)],
     ok = supervisorring_ring:clear(),
@@ -83,11 +83,15 @@ start(Kind, Node) ->
 
 paths(drop_in) -> ["-pa", os:getenv("BENCH_EBIN")];
 paths(legacy) -> ["-pa" | legacy()];
-paths(originals) -> ["-pa" | filelib:wildcard(filename:join(os:getenv("BENCH_ORIGINALS"), "*/ebin"))] ++ ["-pa" | lists:droplast(legacy())].
+paths(originals) -> ["-pa" | filelib:wildcard(filename:join(os:getenv("BENCH_ORIGINALS"), "*/ebin"))] ++ ["-pa" | elixir()].
 
 %% Elixir's folders, then that of the legacy member.
 legacy() ->
     string:lexemes(os:getenv("BENCH_LEGACY"), ":").
+
+elixir() ->
+    [Logger, Elixir | _] = legacy(),
+    [Logger, Elixir, filename:join([filename:dirname(filename:dirname(Elixir)), "iex", "ebin"])].
 
 begin_there(Kind, Node, Nodes, Data) ->
     Folder = filename:join(Data, atom_to_list(Node)),

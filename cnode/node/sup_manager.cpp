@@ -59,7 +59,9 @@ void ManagerProcess::started(ProcessContext& context) {
   if (!sup_->manager) sup_->manager = std::make_unique<ChildManager>(sup_->name, context.node_name(), context.random() >> 2);
   sup_->manager->set_migrate_timeout(all_->migrate_timeout);
   sup_->manager->limit_starts(all_->max_starts);
+  sup_->manager->set_move_rate(&all_->move_rate);
   sup_->manager_box.open(context.self());
+  all_->who_owns.decide(context, *sup_);
   if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
@@ -103,8 +105,8 @@ void ManagerProcess::handle_message(ProcessContext& context, const Term& message
 
 void ManagerProcess::handle_call(ProcessContext& context, const Term& from, const Term& request) {
   if (request.is_tagged("get_node", 2)) {
-    const auto owner = all_->ring.owner_of(sup_->name, request[1]);
-    return context.reply(from, owner ? *owner : tuple(atom("error"), Term::binary(owner.error())));
+    const auto owner = all_->who_owns.owner_of(*sup_, request[1]);
+    return context.reply(from, owner.node ? *owner.node : tuple(atom("error"), owner.why));
   }
   if (request.is_tagged("whereis", 2)) {
     const auto view = sup_->local ? sup_->local->find(request[1]) : std::nullopt;
@@ -124,9 +126,9 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
   const Term& from = request[2];
   if (!from.is_tuple(2) || !from[0].is_pid() || !from[1].is_reference()) return;
   const auto executed = [&](Term error) { context.send(from[0], tuple(from[1], atom("executed"), tuple(atom("error"), std::move(error)))); };
-  const auto owner = all_->ring.owner_of(sup_->name, request[1]);
-  if (!owner) return executed(Term::binary(owner.error()));
-  if (*owner == context.node_name()) return closures_.run(context, request);
+  const auto owner = all_->who_owns.owner_of(*sup_, request[1]);
+  if (!owner.node) return executed(owner.why);
+  if (*owner.node == context.node_name()) return closures_.run(context, request);
   if (!recent_ref_set_.insert(from[1]).second)
     return executed(tuple(atom("placement_disagreement"), Term::list(all_->ring.up())));
   recent_refs_.push_back(from[1]);
@@ -134,7 +136,7 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
     recent_ref_set_.erase(recent_refs_.front());
     recent_refs_.pop_front();
   }
-  context.cast(tuple(name_of_child_manager(sup_->name), *owner), request);
+  context.cast(tuple(name_of_child_manager(sup_->name), *owner.node), request);
 }
 
 void ManagerProcess::handle_get_handler(ProcessContext& context, const Term& id, const Term& from) {
@@ -160,14 +162,16 @@ Term ManagerProcess::state_for_sys() const {
 
 void ManagerProcess::handle_ring(ProcessContext& context) {
   const RingView& view = all_->ring;
-  if (view.ring() == last_ring_ && view.format() == last_format_ && view.settled() == last_settled_ && view.leaving() == last_leaving_ && view.minority() == last_minority_) return;
-  last_ring_ = view.ring(), last_format_ = view.format(), last_settled_ = view.settled(), last_leaving_ = view.leaving();
+  const auto owners = all_->who_owns.ring_of(*sup_);
+  const bool settled = all_->who_owns.settled(*sup_);
+  if (view.ring() == last_ring_ && owners == last_owners_ && view.format() == last_format_ && settled == last_settled_ && view.leaving() == last_leaving_ && view.minority() == last_minority_) return;
+  last_ring_ = view.ring(), last_owners_ = owners, last_format_ = view.format(), last_settled_ = settled, last_leaving_ = view.leaving();
   if (view.minority() != last_minority_) sup_->manager->stand_down(last_minority_ = view.minority(), context.time().now);
   recent_refs_.clear();
   recent_ref_set_.clear();
   // What a member announced before it counted this one in may still wait in the box: who runs the children depends on it.
   look_at_peers(context);
-  sup_->manager->ring_changed(last_ring_, view.format(), last_settled_, last_leaving_, context.time().now);
+  sup_->manager->ring_changed(last_ring_, last_owners_, view.format(), last_settled_, last_leaving_, context.time().now);
   refresh_handlers(context);
 }
 
@@ -301,7 +305,7 @@ void ManagerProcess::set_timer(ProcessContext& context) {
 
 void ManagerProcess::tell_up(ProcessContext& context) {
   const ChildManager::Status status = sup_->manager->status();
-  const bool busy = handlers_asked_ > 0 || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
+  const bool busy = handlers_asked_ > 0 || !all_->who_owns.settled(*sup_) || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
   if (busy && all_->ring.settled() && context.time().now < *sup_->up_until) return;
   sup_->up_until.reset();
   all_->beam->order(tuple(atom("supervisor_up"), sup_->name));
@@ -314,6 +318,8 @@ void ManagerProcess::in_local(ProcessContext& context, std::function<void(LocalS
 void ManagerProcess::perform_one(ProcessContext& context, const MgrEffect& effect) {
   if (auto* e = std::get_if<MgrStop>(&effect)) return stop(context, e->id);
   if (auto* e = std::get_if<MgrHand>(&effect)) return hand(context, *e);
+  if (auto* e = std::get_if<MgrHanded>(&effect)) return all_->beam && e->new_pid.is_pid() ? gate_moved(context, sup_->name, e->id, e->new_pid) : void();
+  if (auto* e = std::get_if<MgrHandOver>(&effect)) return all_->beam ? gate_over(context, sup_->name, e->id) : void();
   if (auto* e = std::get_if<MgrDelete>(&effect))
     return in_local(context, [id = e->id](LocalSup& local, ProcessContext& ctx) { local.call(ctx, tuple(atom("delete_child"), id), [](ProcessContext&, const Term&) {}); });
   if (auto* e = std::get_if<MgrFreeze>(&effect))
@@ -349,9 +355,9 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
   const PeerInfo* const peer = all_->peer(hand.node);
-  const HandTo to{hand.node, peer && peer->hello.has_value(), all_->beam != nullptr, all_->migrate_timeout};
-  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
-    sup_->manager->handed(id, started, ctx.time().now);
+  const HandTo to{hand.node, peer && peer->hello.has_value(), peer && peer->has_gate(), all_->beam != nullptr, all_->migrate_timeout};
+  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id, move = hand.move](ProcessContext& ctx, const Result<Term>& started) {
+    sup_->manager->handed(id, move, started, ctx.time().now);
     perform(ctx);
   });
 }

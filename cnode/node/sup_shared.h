@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "node/native_process.h"
+#include "node/draining.h"
 #include "node/port_attach.h"
 #include "node/sup_definition.h"
 #include "node/sup_post.h"
+#include "node/who_owns.h"
 #include "ring/partition.h"
 #include "ring/ring_view.h"
 #include "sup/child_manager.h"
@@ -27,7 +29,12 @@ namespace supervisorring {
 inline Term name_of_global_sup(const Term& sup) { return atom(std::string(sup.atom_name()) + ".GlobalSup"); }
 inline Term name_of_child_manager(const Term& sup) { return atom(std::string(sup.atom_name()) + ".ChildManager"); }
 inline const Term& super_sup_name() { static const Term name = atom("Elixir.Supervisorring.App.Sup.SuperSup"); return name; }
+// Announced by members beside a BEAM: calls and casts by {Sup, Id} are held there while the child moves (erl/supervisorring_gate.erl).
+inline const Term& gate_feature() { static const Term name = atom("calls"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
+
+// For handing over: a move takes milliseconds, a `migrate` of the user's and one more try may take 30 s.
+inline constexpr Duration kLeaveTimeout = std::chrono::seconds(30);
 
 class Beam;
 class LocalSup;
@@ -61,6 +68,8 @@ struct SupervisorState {
   std::map<std::string, SharedSpecs> handler_lists;  // by module: what each handler said last
   SharedSpecs dynamic_children;  // all of them
 
+  OwnersDecided owners;                     // by whom the children are owned now (who_owns.h)
+
   // Drop-in: what the local supervisor takes over when it starts.
   std::vector<PortChild> takeover;
   bool gone = false;                        // drop-in: its top process on the BEAM has ended, and all that runs for it here is about to
@@ -76,7 +85,9 @@ struct PeerInfo {
   Instant since{};        // of the connection
   bool legacy = false;    // has no supervisorring_peer, or was connected long enough without a hello
   Term monitor;           // of its supervisorring_peer
+  bool has_no_such_process = false;  // as that monitor says
 
+  bool has_gate() const { return hello && std::ranges::count(hello->features, gate_feature()) > 0; }
   // REQUIRES: hello or legacy
   PeerKind kind_for(const Term& supervisor) const {
     if (!hello) return PeerKind::legacy;
@@ -99,8 +110,12 @@ struct SupervisionState {
   PostBox top_sup_box;
   TopSup* top_sup = nullptr;  // while its box is open
   Duration migrate_timeout = kMigrateTimeout;
+  Duration leave_timeout = kLeaveTimeout;  // for handing children over before this node ends
   PartitionPolicy partitions = PartitionPolicy::keep_all;
   Beam* beam = nullptr;  // drop-in only; not owned
+  MoveRate move_rate;         // of children that move away, while this member is drained
+  Draining draining{*this};
+  WhoOwns who_owns{*this};
 
   SupervisorState* find(const Term& name) const {
     if (!name.is_atom()) return nullptr;

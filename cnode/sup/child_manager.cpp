@@ -86,10 +86,11 @@ void ChildManager::end_unnamed(const Supervisor::View& view) {
   effects_.push_back(MgrStop{id});
 }
 
-void ChildManager::ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
+void ChildManager::ring_changed(std::shared_ptr<const Ring> up, std::shared_ptr<const Ring> owners, HashFormat format, bool settled, bool leaving, Instant now) {
   note_ring_change(now);
   ring_changed_ = true;
-  full_ring_ = std::move(ring);
+  full_ring_ = std::move(up);
+  owners_ = std::move(owners);
   if (format_ != format) {
     format_ = format;
     for (auto& [id, entry] : entries_) entry.digest.reset(), entry.owner.reset();
@@ -199,7 +200,8 @@ void ChildManager::timeout(Instant now) {
 }
 
 std::optional<Instant> ChildManager::next_timeout() const {
-  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty() && !(stood_down_ && local_ && local_->active() > 0)) return std::nullopt;
+  const bool rate_waits = move_rate_ && move_rate_->limited() && !to_move_.empty();
+  if (asks_.empty() && out_.empty() && in_.empty() && retries_.empty() && !rate_waits && !(stood_down_ && local_ && local_->active() > 0)) return std::nullopt;
   return next_sweep_;
 }
 

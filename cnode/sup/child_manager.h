@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "ring/ring_view.h"
+#include "sup/move_rate.h"
 #include "sup/ordered_table.h"
 #include "sup/peer_messages.h"
 #include "sup/position_index.h"
@@ -91,11 +92,14 @@ struct MgrHold { MoveKey move; SharedSpec spec; };
 struct MgrRelease { MoveKey move; Term id; std::optional<Term> state; };
 struct MgrDrop { MoveKey move; Term id; };
 // Start the child on a legacy member: 'Elixir.Supervisor':start_child(Sup, Spec) there. Answered by handed().
-struct MgrHand { Term node; ChildSpec spec; };
+struct MgrHand { Term node; ChildSpec spec; std::uint64_t move; };
+// Of a child that was handed: the new copy has its state, and what is held for it at the old owner goes there (new_pid); then, or when it stays: that move is over.
+struct MgrHanded { Term id; Term new_pid; };
+struct MgrHandOver { Term id; };
 struct MgrSend { Term node; PeerBody body; };
 struct MgrReport { SupReport::Level level; std::string text; };
 
-using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrSend, MgrReport>;
+using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrHanded, MgrHandOver, MgrSend, MgrReport>;
 
 class ChildManager {
  public:
@@ -116,11 +120,16 @@ class ChildManager {
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // How long the user's migrate may take.
-  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout; }
+  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout, by_hand_ = 4 * kMoveStepTimeout + 2 * timeout; }
   // How many children may be starting at once. REQUIRES: > 0
   void limit_starts(std::size_t most) { max_starts_ = most; }
-  // The ring as it is now. `leaving`: hand everything over.
-  void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now);
+  // How many children may move away a second; not owned, may be shared with other supervisors'. None: as many as kMaxMovesInFlight allow.
+  void set_move_rate(MoveRate* rate) { move_rate_ = rate; }
+  // The ring of all up members as it is now, and the ring of those that own the children (owner_rings.h). `leaving`: hand everything over.
+  void ring_changed(std::shared_ptr<const Ring> up, std::shared_ptr<const Ring> owners, HashFormat format, bool settled, bool leaving, Instant now);
+  void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
+    ring_changed(ring, ring, format, settled, leaving, now);
+  }
   // In a minority under the policy quorum (ring/partition.h): ends what runs and begins nothing. REQUIRES: the ring is not settled while it is so.
   void stand_down(bool down, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -137,7 +146,8 @@ class ChildManager {
   void delete_requested(const Term& id, Instant now);
   void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
   void forwarded(const Term& id, Instant now);
-  void handed(const Term& id, const Result<Term>& result, Instant now);  // what start_child returned there
+  // What start_child returned there; the new copy has the state, where that could be carried.
+  void handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now);
   void held(const MoveKey& move, const Result<Term>& pid, Instant now);
   void released(const MoveKey& move, const Result<Term>& pid, Instant now);
 
@@ -163,6 +173,8 @@ class ChildManager {
     std::size_t all() const { return waiting_to_start + starting + asked_for + waiting_to_move + moving + arriving; }
   };
   Status status() const;
+  // Children that run here and belong elsewhere, and what they wait for: at most `limit`.
+  std::vector<std::pair<Term, std::string>> left_here(std::size_t limit) const;
   // Children that move, wait, or failed to: {Id, What}, at most `limit`.
   std::vector<std::pair<Term, std::string>> pending(std::size_t limit) const;
   // Why a child is where it is. Error: its id cannot be placed, or nobody is up.
@@ -172,6 +184,7 @@ class ChildManager {
     std::uint32_t point_number;      // 1..300, of its member
     Term owner;
     std::vector<Term> leaving;       // members that are up and not counted
+    std::vector<Term> not_in_set;    // up members that own none of this supervisor's children
     bool named = false;              // by the supervisor's definition or a handler's last list
     std::string doing;               // what it waits for, or is in; empty: nothing
     std::optional<Duration> next_try;
@@ -205,6 +218,7 @@ class ChildManager {
     Term pid;
     OutPhase phase;
     std::optional<Instant> deadline;
+    bool by_hand = false;
     Term state = {};                // as it was sent; sent again when the connection was lost meanwhile
   };
   enum class InPhase : std::uint8_t { starting, held, releasing };
@@ -315,11 +329,13 @@ class ChildManager {
   const Term self_;
   std::uint64_t next_move_;
   std::size_t max_starts_ = kMaxStartsInFlight;
+  MoveRate* move_rate_ = nullptr;
   const Supervisor* local_ = nullptr;
   std::function<bool(const ChildSpec&)> native_;
 
   std::shared_ptr<const Ring> full_ring_;       // of all up members
-  std::shared_ptr<const Ring> ring_;            // without those that leave
+  std::shared_ptr<const Ring> owners_;          // of those of them that own the children
+  std::shared_ptr<const Ring> ring_;            // the same without those that leave
   HashFormat format_ = HashFormat::minor_version_1;
   bool settled_ = false;
   bool leaving_ = false;
@@ -347,6 +363,7 @@ class ChildManager {
   std::deque<Term> to_move_;
   std::unordered_set<Term> queued_to_move_;
   Duration step_with_migrate_ = kMoveStepTimeout + kMigrateTimeout;
+  Duration by_hand_ = 4 * kMoveStepTimeout + 2 * kMigrateTimeout;  // all of it: start, calls that are waited for, migrate, and the new copy's end where that failed
   OrderedTable<Term, MoveOut> out_;             // by id
   std::unordered_map<std::uint64_t, Term> out_ids_;
   OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;

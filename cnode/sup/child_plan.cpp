@@ -123,9 +123,9 @@ void ChildManager::note_ring_change(Instant now) {
 }
 
 void ChildManager::rebuild_ring() {
-  ring_ = full_ring_;
+  ring_ = owners_;
   for (const Term& node : leaving_peers_)
-    if (ring_) ring_ = ring_->without(node);
+    if (ring_ && ring_->has(node)) ring_ = ring_->without(node);
 }
 
 std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
@@ -135,7 +135,7 @@ std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
 
 void ChildManager::replan(Instant now, bool ring_change) {
   // Unsettled and on the ring: nothing is known of the others yet. Off the ring (leaving, standing aside) everything goes to the others.
-  if (!ring_ || ring_->empty() || (!settled_ && ring_->has(self_))) return pump(now);
+  if (!ring_ || ring_->empty() || (!settled_ && full_ring_->has(self_))) return pump(now);
   if (!ring_change || !planned_ring_ || !replan_changed(now)) replan_all(now, ring_change);
   planned_ring_ = ring_;
   look_again_.clear();

@@ -161,12 +161,12 @@ Term to_child_record(const ChildSpec& spec, const Term& pid) {
 }
 
 OrReason<SupervisorFlags> check_flags(const Term& flags) {
-  Term strategy = atom("one_for_one"), intensity = integer(1), period = integer(5), auto_shutdown = atom("never");
+  Term strategy = atom("one_for_one"), intensity = integer(1), period = integer(5), auto_shutdown = atom("never"), members = atom("all");
   if (flags.is_tuple(3)) {
     strategy = flags[0], intensity = flags[1], period = flags[2];
   } else if (flags.is_map()) {
     const auto take = [&](std::string_view key, Term& into) { if (const Term* given = flags.find(key)) into = *given; };
-    take("strategy", strategy), take("intensity", intensity), take("period", period), take("auto_shutdown", auto_shutdown);
+    take("strategy", strategy), take("intensity", intensity), take("period", period), take("auto_shutdown", auto_shutdown), take("members", members);
   } else {
     return fault("invalid_type", flags);
   }
@@ -183,6 +183,9 @@ OrReason<SupervisorFlags> check_flags(const Term& flags) {
   else if (auto_shutdown.is_atom("any_significant")) out.auto_shutdown = AutoShutdown::any_significant;
   else if (auto_shutdown.is_atom("all_significant")) out.auto_shutdown = AutoShutdown::all_significant;
   else return fault("invalid_auto_shutdown", auto_shutdown);
+  auto owners = read_owner_set(members);
+  if (!owners) return fault("invalid_members", members);
+  out.members = std::move(*owners);
   return out;
 }
 
@@ -195,10 +198,12 @@ Term to_term(AutoShutdown auto_shutdown) {
 }
 
 Term to_term(const SupervisorFlags& flags) {
-  return Term::map({{atom("strategy"), to_term(flags.strategy)},
-                    {atom("intensity"), integer(flags.intensity)},
-                    {atom("period"), integer(flags.period)},
-                    {atom("auto_shutdown"), to_term(flags.auto_shutdown)}});
+  std::vector<Term::Pair> pairs{{atom("strategy"), to_term(flags.strategy)},
+                                {atom("intensity"), integer(flags.intensity)},
+                                {atom("period"), integer(flags.period)},
+                                {atom("auto_shutdown"), to_term(flags.auto_shutdown)}};
+  if (!flags.members.is_all()) pairs.emplace_back(atom("members"), to_term(flags.members));
+  return Term::map(std::move(pairs));
 }
 
 OrReason<SupervisorInit> check_init(const Term& module, const Term& returned) {

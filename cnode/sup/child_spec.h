@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "sup/owner_set.h"
 #include "supervisorring/term.h"
 
 namespace supervisorring {
@@ -87,17 +88,18 @@ Term to_child_record(const ChildSpec& spec, const Term& pid);
 Term to_term(RestartType);
 Term to_term(ChildType);
 
-// The supervisor's {Strategy, MaxR, MaxT}, or OTP's flag map.
+// The supervisor's {Strategy, MaxR, MaxT}, or OTP's flag map, in which `members` may say who owns its children.
 struct SupervisorFlags {
   std::int64_t intensity = 1;  // restarts
   std::int64_t period = 5;     // seconds
   AutoShutdown auto_shutdown = AutoShutdown::never;
   Strategy strategy = Strategy::one_for_one;
+  OwnerSet members = {};
 };
 // The reason is OTP's ({invalid_strategy, S}, {invalid_intensity, I}, ...). simple_one_for_one, whose children have no ids that could be
-// placed, is an invalid strategy here.
+// placed, is an invalid strategy here. Ours: {invalid_members, M}.
 OrReason<SupervisorFlags> check_flags(const Term& flags);
-Term to_term(const SupervisorFlags& flags);  // OTP's flag map
+Term to_term(const SupervisorFlags& flags);  // OTP's flag map, with `members` where it is not all
 Term to_term(Strategy);
 Term to_term(AutoShutdown);
 

@@ -158,8 +158,10 @@ class ChildManagerCluster : public testing::Test {
   }
   void perform(Member& m, MgrHand& e) {
     handed.push_back(to_text(e.spec.id));
-    if (!no_hand) m.manager->handed(e.spec.id, hand_result, now);
+    if (!no_hand) m.manager->handed(e.spec.id, e.move, hand_result, now);
   }
+  void perform(Member&, MgrHanded& e) { handed_over.push_back("moved " + to_text(e.id)); }
+  void perform(Member&, MgrHandOver& e) { handed_over.push_back("over " + to_text(e.id)); }
   void perform(Member& m, MgrSend& e) { messages.push_back({m.name, e.node, std::move(e.body)}); }
   void perform(Member& m, MgrReport& e) { m.reports.push_back(e.text); }
 
@@ -225,7 +227,7 @@ class ChildManagerCluster : public testing::Test {
   std::map<std::string, PeerKind> kinds;
   std::vector<ChildSpec> specs;
   std::deque<Message> messages;
-  std::vector<std::string> handed;
+  std::vector<std::string> handed, handed_over;
   bool no_hand = false;  // the other member does not answer
   Result<Term> hand_result = Term();
   Instant now{std::chrono::seconds(100)};

@@ -171,6 +171,7 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
   composition.ring.self = atom(name);
   composition.ring.partitions = options_.partitions;
   composition.force = how.force;
+  composition.ring.format = how.format;
   composition.ring.seed = net_.random();
   for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));
   read_files(name, composition.ring);

@@ -41,7 +41,7 @@ class SimCluster {
   const SimNetwork& network() const { return net_; }
 
   // A new member, or one that comes back with the files it left. `join`: a member to join by, or "".
-  struct Starting { bool supervises = true, force = false; };
+  struct Starting { bool supervises = true, force = false; std::optional<HashFormat> format; };
   void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
   void start(const std::string& name, const std::string& join, const Starting& how);
   void start(const std::string& name, const std::vector<std::string>& join, const Starting& how = {true, false});

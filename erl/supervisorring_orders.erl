@@ -81,6 +81,9 @@ perform({ring, Up, Nodes, Format, Settled, NodeSet, UpSet}, Orders) ->
     supervisorring_estate:set(ring, Ring),
     supervisorring_ring:put(Ring),
     Orders;
+perform({owners, Sup, Owners}, Orders) ->
+    supervisorring_ring:restrict(Sup, Owners),
+    Orders;
 perform({notify, nano_ring, {What, Before, Now}}, Orders) ->
     Event = {What, supervisorring_elixir:map_set(Before), supervisorring_elixir:map_set(Now)},
     gen_event:notify('Elixir.NanoRing.Events', Event),

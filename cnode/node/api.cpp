@@ -1,5 +1,6 @@
 #include "node/api.h"
 
+#include "node/api_drain.h"
 #include "node/api_exec.h"
 #include "node/api_explain.h"
 #include "node/sup_manager.h"
@@ -22,16 +23,25 @@ Term failed(const CallResult& answer) {
 }
 
 // The member that owns the child, or the answer that there is none.
-std::variant<Term, RpcError> owner_of(const SupervisionState& state, const Term& sup, const Term& id) {
-  if (!state.find(sup)) return noproc(sup.is_atom() ? name_of_child_manager(sup) : sup, tuple(atom("get_node"), id));
-  const auto owner = state.ring.owner_of(sup, id);
-  if (!owner) return RpcError{atom("error"), Term::binary(owner.error())};
-  return *owner;
+std::variant<Term, RpcError> owner_of(SupervisionState& state, const Term& name, const Term& id) {
+  const SupervisorState* const sup = state.find(name);
+  if (!sup) return noproc(name.is_atom() ? name_of_child_manager(name) : name, tuple(atom("get_node"), id));
+  const auto owner = state.who_owns.owner_of(*sup, id);
+  if (owner.node) return *owner.node;
+  if (owner.why.is_tagged("no_member_up", 2)) return RpcError{atom("exit"), tuple(owner.why, tuple(atom("supervisorring"), atom("find"), list({name, id})))};
+  return RpcError{atom("error"), owner.why};
+}
+
+// Nobody who may own it is up, which is an answer where owner_of()'s is an exit.
+const Term* no_member_up(const std::variant<Term, RpcError>& owner) {
+  const auto* none = std::get_if<RpcError>(&owner);
+  return none && none->reason.is_tuple(2) && none->reason[0].is_tagged("no_member_up", 2) ? &none->reason[0] : nullptr;
 }
 
 // Calls the local supervisor on the owner.
 void change(ProcessContext& context, const State& state, const Term& sup, const Term& id, const Term& request, ApiAnswer then) {
   auto owner = owner_of(*state, sup, id);
+  if (const Term* nobody = no_member_up(owner)) return then(context, error(*nobody));
   if (auto* none = std::get_if<RpcError>(&owner)) return then(context, *none);
   context.call(tuple(sup, std::get<Term>(owner)), request, CallOptions{kChangeTimeout}, [then = std::move(then)](ProcessContext& ctx, CallResult answer) {
     then(ctx, answer.ok ? answer.value : failed(answer));
@@ -128,6 +138,7 @@ void ask_where(ProcessContext& context, const State& state, const Term& sup, con
 
 void api_whereis(ProcessContext& context, const State& state, const Term& sup, const Term& id, ApiAnswer then) {
   auto owner = owner_of(*state, sup, id);
+  if (no_member_up(owner)) return then(context, atom("undefined"));
   if (auto* none = std::get_if<RpcError>(&owner)) return then(context, *none);
   const Term node = std::get<Term>(owner);
   const PeerInfo* peer = state->peer(node);
@@ -215,7 +226,7 @@ void ask_everybody(ProcessContext& context, std::shared_ptr<SupervisionState> st
   }
 }
 
-void api_find(ProcessContext& context, const SupervisionState& state, const Term& sup, const Term& id, ApiAnswer then) {
+void api_find(ProcessContext& context, SupervisionState& state, const Term& sup, const Term& id, ApiAnswer then) {
   then(context, owner_of(state, sup, id));
 }
 
@@ -237,6 +248,7 @@ void define_api(Node& node, std::shared_ptr<SupervisionState> state) {
   define_elixir_supervisor(node, state);
   define_explain(node, state);
   define_exec(node, state);
+  define_drain(node, state);
 }
 
 }  // namespace supervisorring

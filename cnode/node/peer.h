@@ -40,6 +40,7 @@ class PeerProcess : public Process {
   void handle_announce(ProcessContext&);
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
   void sweep(ProcessContext&);
+  void became_legacy(ProcessContext&, const Term& node);
   void nudge_legacy(ProcessContext&);
   void tell_of_partitions(ProcessContext&);
   void send_hello(ProcessContext&, const Term& node, bool answer);

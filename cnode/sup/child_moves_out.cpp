@@ -17,7 +17,13 @@ void ChildManager::pump_moves(Instant now) {
     queued_to_move_.erase(id);
     const auto it = entries_.find(id);
     if (it == entries_.end() || !it->second.owner || *it->second.owner == self_ || out_.contains(id)) continue;
-    if (running_here(id)) begin_move(id, *it->second.owner, now);
+    if (!running_here(id)) continue;
+    if (move_rate_ && !move_rate_->take(now)) {
+      to_move_.push_front(id);
+      queued_to_move_.insert(id);
+      return;
+    }
+    begin_move(id, *it->second.owner, now);
   }
 }
 
@@ -88,7 +94,7 @@ void ChildManager::finish_move(const Term& id, Instant now) {
   if (out.by_hand) effects_.push_back(MgrHandOver{id});
   if (kind_of(out.target) == PeerKind::runs_it) send_step(out.target, MoveStep::done, out.number, Term());
   const auto entry = entries_.find(id);
-  if (entry != entries_.end()) entry->second.went = Went{now, out.target};
+  if (entry != entries_.end()) entry->second.went = std::make_unique<Went>(now, out.target);
   if (entry != entries_.end() && !entry->second.wanted && !busy_here(id)) forget_entry(entry);
   else if (entry != entries_.end() && entry->second.owner == self_) place_here(id, entry->second, out.target, now, true);
   else if (entry != entries_.end() && busy_here(id)) retry_later(id, "it was restarted while it moved", now);

@@ -241,9 +241,11 @@ Duration SimCluster::until_next_turn(Instant end) const {
 
 // The program ends when its node has halted.
 void SimCluster::bury_halted() {
+  if (net_.halts() == halts_seen_) return;
   for (const std::string& name : running()) {
     if (net_.halted().contains(name)) crash(name);
   }
+  halts_seen_ = net_.halts();
 }
 
 void SimCluster::advance(Duration by) {

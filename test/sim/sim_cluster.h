@@ -112,6 +112,7 @@ class SimCluster {
   std::shared_ptr<std::set<std::string>> named_ = std::make_shared<std::set<std::string>>();
   SimNetwork net_;
   std::map<std::string, std::unique_ptr<Member>> members_;
+  std::uint64_t halts_seen_ = 0;
   std::vector<Unanswered> unanswered_;  // questions for the definition
 };
 

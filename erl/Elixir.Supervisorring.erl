@@ -13,6 +13,7 @@
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
 -export([call/3, call/4, cast/3, explain/2, plan/1]).
+-export([drain/0, drain/1, uncordon/0, uncordon/1]).
 -export([global_sup_ref/1, local_sup_ref/1, child_manager_ref/1]).
 -export(['MACRO-__using__'/2, '__info__'/1]).
 
@@ -82,6 +83,22 @@ explain(Sup, Id) -> supervisorring:explain(Sup, Id).
 -spec plan([{with | without, node()}]) -> supervisorring:plan() | {error, binary()}.
 plan(Changes) -> supervisorring:plan(Changes).
 
+%% @doc Has this member hand its children over and own none; it stays up.
+-spec drain() -> ok | {error, term()}.
+drain() -> supervisorring:drain().
+
+%% @doc The same with options: `rate: moves_a_second', `node: another_member'.
+-spec drain([{rate, pos_integer()} | {node, node()}]) -> ok | {error, term()}.
+drain(Options) -> supervisorring:drain(Options).
+
+%% @doc Has this member own children again.
+-spec uncordon() -> ok.
+uncordon() -> supervisorring:uncordon().
+
+%% @doc The same of `node: another_member'.
+-spec uncordon([{node, node()}]) -> ok.
+uncordon(Options) -> supervisorring:uncordon(Options).
+
 %% @doc The name of the supervisor's top process.
 -spec global_sup_ref(supervisorring:sup()) -> atom().
 global_sup_ref(Sup) -> named(Sup, <<".GlobalSup">>).
@@ -107,7 +124,7 @@ child_manager_ref(Sup) -> named(Sup, <<".ChildManager">>).
 functions() ->
     [{start_link, 3}, {find, 2}, {exec, 3}, {exec, 4}, {exec, 5}, {start_child, 2}, {terminate_child, 2},
      {delete_child, 2}, {restart_child, 2}, {which_children, 1}, {count_children, 1}, {explain, 2}, {plan, 1},
-     {call, 3}, {call, 4}, {cast, 3},
+     {call, 3}, {call, 4}, {cast, 3}, {drain, 0}, {drain, 1}, {uncordon, 0}, {uncordon, 1},
      {global_sup_ref, 1}, {local_sup_ref, 1}, {child_manager_ref, 1}].
 
 named(Sup, Suffix) ->

@@ -17,27 +17,37 @@
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
 -export([status/0, explain/2, plan/1, leave/0, leave/1]).
+-export([drain/0, drain/1, uncordon/0, uncordon/1]).
 -export([whereis_name/1, register_name/2, unregister_name/1, send/2]).
 %% Asked of members by clients.
--export([whereis/2]).
+-export([whereis/2, place/2]).
 
--export_type([sup/0, id/0, child_spec/0, child_name/0, counts/0, explained/0, plan/0]).
+-export_type([sup/0, id/0, child_spec/0, child_name/0, members/0, flags/0, counts/0, explained/0, plan/0]).
 
 -type sup() :: atom().
 -type id() :: term().
 -type child_spec() :: supervisor:child_spec().
 -type child_name() :: {sup(), id()}.
+%% Which members own a supervisor's children: every one (the default), C nodes without a BEAM, BEAMs
+%% with a program beside them, or these.
+-type members() :: all | native | beam | [node(), ...].
+%% OTP's flag map, and `members'.
+-type flags() :: #{strategy => supervisor:strategy(), intensity => non_neg_integer(),
+                   period => pos_integer(), auto_shutdown => never | any_significant | all_significant,
+                   members => members()}.
 -type counts() :: #{specs := non_neg_integer(), active := non_neg_integer(),
                     supervisors := non_neg_integer(), workers := non_neg_integer()}.
 
 %% `digest': of the key, in hex; `point': the first place on the ring from there on, whose member
-%% owns the child. `excluded': members that do not count. `named': by the definition or a handler.
+%% owns the child. `excluded': members that do not count. `members_note': why `members' is not kept
+%% now, empty when it is. `named': by the definition or a handler.
 %% `here', `pid' and `by': of a copy on the member that answers. `doing': what the child waits for
 %% or is in, empty when nothing.
 -type explained() :: #{supervisor := sup(), id := id(), node := node(), key := {sup(), id()},
                        digest := binary(), otp := 25 | 26,
                        point := #{digest := binary(), member := node(), number := 1..300},
-                       owner := node(), excluded := [{node(), not_up | leaving}],
+                       owner := node(), members := members(), members_note := binary(),
+                       excluded := [{node(), not_up | leaving | drained | members | kind_unknown}],
                        without_supervisor := [node()], named := boolean(),
                        here := running | starting | restarting | stopping | terminated | none,
                        pid := pid() | undefined, by := native | beam | none,
@@ -46,12 +56,13 @@
 -type plan() :: #{node := node(), up := [node()], up_then := [node()],
                   supervisors := [#{supervisor := sup(), children := non_neg_integer(),
                                     moves := non_neg_integer(), complete := boolean(),
-                                    moves_between := [#{from := node(), to := node(),
+                                    members := members(), excluded := [{node(), members | kind_unknown}],
+                                    moves_between := [#{from := node() | none, to := node() | none,
                                                         count := pos_integer(), ids := [id()]}]}]}.
 
 -callback init(Args :: term()) ->
     {ok, {{supervisor:strategy(), MaxR :: non_neg_integer(), MaxT :: pos_integer()}
-          | supervisor:sup_flags(),
+          | flags(),
           [child_spec() | {dyn_child_handler, module()}]}}
     | ignore.
 -callback migrate({id(), worker | supervisor, [module()] | dynamic},
@@ -60,12 +71,14 @@
 
 -define(EXEC_TIMEOUT_MS, 30000).
 -define(EXEC_RETRIES, 3).
--define(LEAVE_TIMEOUT_MS, 60000).
+%% Telling the others, behind handing children over.
+-define(TELL_TIMEOUT_MS, 30000).
 -define(CALL_TIMEOUT_MS, 5000).
 
 %% @doc Starts the supervisor on this member, linked to the caller, and the children that
-%% belong here. `Module:init(Args)' says what they are. A client has no supervisors:
-%% `{error, no_program}'.
+%% belong here. `Module:init(Args)' says what they are, and in its flag map may say to which
+%% `members' they belong: `{error, {members_refused, Members, Nodes}}' while these nodes, which know
+%% of no such thing, run the supervisor. A client has no supervisors: `{error, no_program}'.
 -spec start_link({local, sup()}, module(), term()) -> {ok, pid()} | ignore | {error, term()}.
 start_link({local, Sup}, Module, Args) when is_atom(Sup), is_atom(Module) ->
     case is_member() of
@@ -73,7 +86,8 @@ start_link({local, Sup}, Module, Args) when is_atom(Sup), is_atom(Module) ->
         false -> {error, no_program}
     end.
 
-%% @doc The member that owns the child, whether or not such a child exists.
+%% @doc The member that owns the child, whether or not such a child exists. Exits with
+%% `{{no_member_up, Members}, _}' when none of the supervisor's `members' is up.
 -spec find(sup(), id()) -> node().
 find(Sup, Id) ->
     case whereis(Sup) of
@@ -97,7 +111,7 @@ exec(Sup, Id, Fun, Timeout) ->
 
 %% @doc Runs Fun on the member that owns the child, and again when no answer comes in time, up
 %% to Retries times in all; then exits with `ring_unable_to_exec_fun'. `{error, {no_beam, Node}}':
-%% the owner is a C++ program.
+%% the owner is a C++ program. `{error, {no_member_up, Members}}': nobody owns it.
 -spec exec(sup(), id(), fun(() -> term()), timeout(), Retries :: non_neg_integer()) -> term().
 exec(Sup, Id, Fun, Timeout, Retries) when is_function(Fun, 0) ->
     case is_member() of
@@ -123,6 +137,7 @@ cast(Sup, Id, Request) ->
 
 %% @doc Starts the child on its owner and has the supervisor's handler for its id remember it.
 %% `{error, {cannot_match_handler, Id}}': no handler of the supervisor matches the id.
+%% `{error, {no_member_up, Members}}': none of the supervisor's `members' is up.
 -spec start_child(sup(), child_spec()) -> {ok, pid()} | {term(), pid()} | {error, term()}.
 start_child(Sup, Spec) ->
     case is_member() of
@@ -184,7 +199,30 @@ leave() ->
 %% @doc Has this member leave the ring, its children handed over; with `true' for good.
 -spec leave(Forget :: boolean()) -> ok.
 leave(Forget) when is_boolean(Forget) ->
-    supervisorring_port:leave(Forget, ?LEAVE_TIMEOUT_MS).
+    supervisorring_port:leave(Forget, supervisorring_config:leave_timeout_ms() + ?TELL_TIMEOUT_MS).
+
+%% @doc The same as `drain([])'.
+-spec drain() -> ok | {error, term()}.
+drain() ->
+    drain([]).
+
+%% @doc Has this member, or `{node, Node}', hand its children over and own none until it is told
+%% otherwise; it stays up. `{rate, N}': at most N moves a second; a later call changes it.
+%% `{error, Why}': `{legacy_members, Nodes}' or `{older_members, Nodes}' place children by all
+%% members, `{not_heard_yet, Nodes}', `no_other_member', `not_up'. A member that starts is not drained.
+-spec drain([{rate, pos_integer()} | {node, node()}]) -> ok | {error, term()}.
+drain(Options) ->
+    supervisorring_operator:drain(Options).
+
+%% @doc The same as `uncordon([])'.
+-spec uncordon() -> ok.
+uncordon() ->
+    uncordon([]).
+
+%% @doc Has this member, or `{node, Node}', own children again.
+-spec uncordon([{node, node()}]) -> ok.
+uncordon(Options) ->
+    supervisorring_operator:uncordon(Options).
 
 %% @doc The pid of a running child, for `{via, supervisorring, {Sup, Id}}'.
 -spec whereis_name(child_name()) -> pid() | undefined.
@@ -198,6 +236,11 @@ whereis_name({Sup, Id}) ->
 -spec whereis(sup(), id()) -> pid() | undefined.
 whereis(Sup, Id) ->
     whereis_name({Sup, Id}).
+
+%% @private
+-spec place(sup(), id()) -> supervisorring_call:place().
+place(Sup, Id) ->
+    supervisorring_call:place(Sup, Id).
 
 %% @doc Refused: a child has its name by being started by its supervisor.
 -spec register_name(child_name(), pid()) -> no.

@@ -5,8 +5,8 @@
 
 -export([start/2, prep_stop/1, stop/1]).
 
-%% Handing children over and telling the others takes milliseconds where all are well.
--define(LEAVE_TIMEOUT_MS, 10000).
+%% Telling the others, behind handing children over.
+-define(TELL_TIMEOUT_MS, 5000).
 
 %% Starts the tree of processes.
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, term()}.
@@ -18,7 +18,7 @@ start(_Type, _Args) ->
 prep_stop(State) ->
     case whereis(supervisorring_port) of
         undefined -> ok;
-        _ -> catch supervisorring_port:leave(false, ?LEAVE_TIMEOUT_MS)
+        _ -> catch supervisorring_port:leave(false, supervisorring_config:leave_timeout_ms() + ?TELL_TIMEOUT_MS)
     end,
     State.
 

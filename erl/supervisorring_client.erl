@@ -38,7 +38,13 @@ change(Function, Args) ->
 exec(_Sup, _Id, _Fun, _Timeout, 0) ->
     exit(ring_unable_to_exec_fun);
 exec(Sup, Id, Fun, Timeout, Retries) ->
-    Owner = ask(find, [Sup, Id]),
+    try ask(find, [Sup, Id]) of
+        Owner -> exec_at(Owner, Sup, Id, Fun, Timeout, Retries)
+    catch
+        exit:{{no_member_up, _Members} = Reason, {supervisorring, find, _}} -> {error, Reason}
+    end.
+
+exec_at(Owner, Sup, Id, Fun, Timeout, Retries) ->
     try
         erpc:call(Owner, supervisorring, exec, [Sup, Id, Fun, Timeout, 1], infinity)
     catch

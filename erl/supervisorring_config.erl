@@ -9,11 +9,15 @@
 %%   workers    shared objects with children in C++
 %%   log_level  from which level on the program's lines are logged
 %%   migrate_timeout_ms  how long the migrate/3 of a child that moves may take
+%%   leave_timeout_ms  how long handing children over may take when this member leaves
+%%   forget_names_after_days  names that are no members and were not used for so long are
+%%              forgotten while all members are ours; 0: never
+%%   max_concurrent_starts  how many children of one supervisor may be starting at once
 %%   partitions  keep_all or quorum: what a partition does, the same on every member
 %%   lease_ms   how long children run on without a program
 -module(supervisorring_config).
 
--export([role/0, program/0, program_args/0, data_dir/0, join/0, lease_ms/0]).
+-export([role/0, program/0, program_args/0, data_dir/0, join/0, lease_ms/0, leave_timeout_ms/0]).
 
 -define(APP, supervisorring).
 
@@ -41,12 +45,16 @@ program_args() ->
     Workers = [["--workers", Path] || Path <- application:get_env(?APP, workers, [])],
     Level = application:get_env(?APP, log_level, info),
     Migrate = application:get_env(?APP, migrate_timeout_ms, 10000),
+    Starts = application:get_env(?APP, max_concurrent_starts, 256),
     Partitions = case application:get_env(?APP, partitions, keep_all) of
                      quorum -> ["--partitions", "quorum"];
                      keep_all -> []
                  end,
     ["port" | lists:append(Workers)] ++ Partitions
-        ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--log-level", atom_to_list(Level)].
+        ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--leave-timeout", integer_to_list(leave_timeout_ms()) ++ "ms",
+            "--forget-names-after", integer_to_list(application:get_env(?APP, forget_names_after_days, 30)) ++ "d",
+            "--max-concurrent-starts", integer_to_list(Starts),
+            "--log-level", atom_to_list(Level)].
 
 %% The folder of the ring file, relative to the BEAM's working directory.
 -spec data_dir() -> binary().
@@ -77,6 +85,11 @@ join() ->
 -spec lease_ms() -> non_neg_integer().
 lease_ms() ->
     application:get_env(?APP, lease_ms, 5000).
+
+%% How long handing children over may take when this member leaves.
+-spec leave_timeout_ms() -> non_neg_integer().
+leave_timeout_ms() ->
+    application:get_env(?APP, leave_timeout_ms, 30000).
 
 %% Beside the folder of this module's code; code:priv_dir/1 goes by the folder's name only.
 priv_dir() ->

@@ -63,10 +63,12 @@ init({Sup, Module, Args}) ->
 check(Flags, Specs) ->
     strategy(Flags) =:= simple_one_for_one
         andalso throw({stop, {supervisor_data, {invalid_strategy, simple_one_for_one}}}),
-    case supervisor:init({self, ?MODULE, [Flags]}) of
+    case supervisor:init({self, ?MODULE, [otp_flags(Flags)]}) of
         {stop, Reason} -> throw({stop, Reason});
         _Ok -> ok  % with `hibernate' from OTP 27 on
     end,
+    Members = members(Flags),
+    is_set(Members) orelse throw({stop, {supervisor_data, {invalid_members, Members}}}),
     is_list(Specs) orelse throw({stop, {start_spec, {invalid_child_spec, Specs}}}),
     Children = [Spec || Spec <- Specs, not is_handler(Spec)],
     case supervisor:check_childspecs(Children, auto_shutdown(Flags)) of
@@ -80,6 +82,19 @@ strategy(_Flags) -> one_for_one.
 
 is_handler({dyn_child_handler, Module}) -> is_atom(Module);
 is_handler(_Spec) -> false.
+
+otp_flags(#{} = Flags) -> maps:remove(members, Flags);
+otp_flags(Flags) -> Flags.
+
+%% Which members own the children: what OTP's flag map may hold besides.
+members(#{members := Members}) -> Members;
+members(_Flags) -> all.
+
+is_set([_ | _] = Nodes) -> is_names(Nodes);
+is_set(Set) -> lists:member(Set, [all, native, beam]).
+
+is_names([Node | Rest]) -> is_atom(Node) andalso is_names(Rest);
+is_names(Rest) -> Rest =:= [].
 
 auto_shutdown(#{auto_shutdown := AutoShutdown}) -> AutoShutdown;
 auto_shutdown(_Flags) -> never.

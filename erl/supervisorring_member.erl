@@ -98,8 +98,10 @@ not_boolean(Module, Sup, Id, What) ->
 %% Of a child that runs here without asking anybody.
 -spec whereis_child(supervisorring:sup(), supervisorring:id()) -> pid() | undefined.
 whereis_child(Sup, Id) ->
-    case supervisorring:find(Sup, Id) =:= node() andalso supervisorring_estate:child({Sup, Id}) of
+    try supervisorring:find(Sup, Id) =:= node() andalso supervisorring_estate:child({Sup, Id}) of
         false -> request(whereis, [Sup, Id]);
         #child{state = running, pid = Pid} -> Pid;
         _ -> undefined
+    catch
+        exit:{{no_member_up, _Members}, {supervisorring, find, _}} -> undefined
     end.

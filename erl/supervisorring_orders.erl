@@ -27,6 +27,7 @@ next_life(Generation, #orders{monitors = Monitors, calls = Calls, lanes = Lanes}
     [erlang:demonitor(Monitor, [flush]) || Monitor <- maps:keys(Monitors)],
     [supervisorring_calls:forget(Pid) || Pid <- maps:values(Calls)],
     [kill_proxy(Child) || #child{kind = proxy} = Child <- supervisorring_estate:children()],
+    supervisorring_gate:program_gone(),
     #orders{generation = Generation, lanes = Lanes}.
 
 kill_proxy(#child{key = Key, keeper = Proxy}) ->
@@ -61,8 +62,8 @@ perform({erpc, Id, Node, Module, Function, Args, Timeout}, Orders) ->
     erpc(Id, Node, {Module, Function, Args}, Timeout, Orders);
 perform({migrate, Id, Module, Child, Old, New, Timeout}, Orders) ->
     erpc(Id, node(), {Module, migrate, [Child, Old, New]}, Timeout, Orders);
-perform({run, Id, Fun, Timeout, Tag}, Orders) ->
-    calling(Id, supervisorring_calls:run(self(), call_id(Id, Orders), Fun, Timeout, Tag), Orders);
+perform({run, Id, Fun, Timeout, Tag, Key}, Orders) ->
+    calling(Id, supervisorring_calls:run(self(), call_id(Id, Orders), Fun, Timeout, Tag, Key), Orders);
 perform({cancel, Id}, Orders) ->
     cancel(Id, Orders);
 perform({connect, Node}, Orders) ->
@@ -79,6 +80,9 @@ perform({ring, Up, Nodes, Format, Settled, NodeSet, UpSet}, Orders) ->
              node_set => NodeSet, up_set => UpSet},
     supervisorring_estate:set(ring, Ring),
     supervisorring_ring:put(Ring),
+    Orders;
+perform({owners, Sup, Owners}, Orders) ->
+    supervisorring_ring:restrict(Sup, Owners),
     Orders;
 perform({notify, nano_ring, {What, Before, Now}}, Orders) ->
     Event = {What, supervisorring_elixir:map_set(Before), supervisorring_elixir:map_set(Now)},

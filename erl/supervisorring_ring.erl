@@ -13,11 +13,16 @@
 %% scanned (50 to 100 ms for a process with a heap of 390 MB). Readers take no lock and copy nothing.
 %% The persistent term itself changes only when the array has to grow.
 %%
+%% A supervisor whose children belong to some of the members only (`members' in its flags) has an
+%% array of its own, of those members' points. The program says which they are: {@link restrict/2}.
+%% The persistent term then holds a map of such supervisors besides; where there are none, looking
+%% up does nothing for them.
+%%
 %% Lists and sets, which are asked for less often, are rows of an ets table. Its owner is the
 %% process that calls {@link new/0}, which should live as long as the application.
 -module(supervisorring_ring).
 
--export([new/0, clear/0, put/1, find/2, owner/2, up/0, nodes/0, view/0]).
+-export([new/0, clear/0, put/1, restrict/2, find/2, owner/2, up/0, nodes/0, view/0]).
 -export([digest/2]).
 
 -export_type([ring/0, format/0]).
@@ -43,6 +48,7 @@
 -define(MAX_B, (1 bsl 59 - 1)).
 -define(MAX_C, (1 bsl 58 - 1)).
 -define(FIRST_CAPACITY, 2400).
+-define(FIRST_FORMAT, 25).
 -define(MAX_NAMES, 65535).
 -define(MAX_SMALL_MAP, 32).
 -define(MAX_DEPTH, 250).
@@ -58,6 +64,10 @@ new() ->
 -spec clear() -> ok.
 clear() ->
     ok = no_points(),
+    _ = case persistent_term:get(?MODULE, none) of
+            {Array, Capacity, Half, _Owners} -> persistent_term:put(?MODULE, {Array, Capacity, Half});
+            _ -> ok
+        end,
     case ets:whereis(?MODULE) of
         undefined -> ok;
         _ -> true = ets:delete_all_objects(?MODULE), ok
@@ -67,13 +77,39 @@ clear() ->
 -spec put(ring()) -> ok.
 put(#{up := Up0, format := Format} = Ring) ->
     Up = lists:usort(Up0),
+    FormatBefore = maps:get(format, view(), ?FIRST_FORMAT),
     case {has_points(), view()} of
         {true, #{up := Up, format := Format}} -> ok;
         {true, #{up := Before}} -> put_points(Up, Before, Format);
         _ -> put_points(Up, [], Format)
     end,
+    FormatBefore =:= Format orelse rewrite_owners(Format),
     ets:insert(?MODULE, {ring, Ring#{up := Up}}),
     ok.
+
+%% @doc From here on the children of the supervisor belong to these up members, or to `all'. The
+%% process that calls put/1 does so.
+-spec restrict(supervisorring:sup(), all | [node()]) -> ok.
+restrict(Sup, all) ->
+    _ = case persistent_term:get(?MODULE, none) of
+            {Array, Capacity, Half, #{Sup := _} = Owners} when map_size(Owners) =:= 1 ->
+                persistent_term:put(?MODULE, {Array, Capacity, Half});
+            {Array, Capacity, Half, #{Sup := _} = Owners} ->
+                persistent_term:put(?MODULE, {Array, Capacity, Half, maps:remove(Sup, Owners)});
+            _ ->
+                ok
+        end,
+    true = ets:delete(?MODULE, {owners, Sup}),
+    ok;
+restrict(Sup, Members) ->
+    true = ets:insert(?MODULE, {{owners, Sup}, Members}),
+    {Array, Capacity, Half} = array_for(0),
+    Owners = owners(),
+    Before = maps:get(Sup, Owners, none),
+    case write_owners(Array, Before, Members, maps:get(format, view(), ?FIRST_FORMAT)) of
+        Before -> ok;
+        Known -> persistent_term:put(?MODULE, {Array, Capacity, Half, Owners#{Sup => Known}})
+    end.
 
 %% @doc The up members, in ascending order.
 -spec up() -> [node()].
@@ -114,7 +150,9 @@ find(Sup, Id) when is_atom(Sup) ->
 owner(Sup, Id) ->
     case persistent_term:get(?MODULE, none) of
         none -> undecided;
-        {Array, _Capacity, Half} -> owner(Array, Half, Sup, Id)
+        {Array, _Capacity, Half} -> owner(Array, Half, Sup, Id);
+        {_, _, _, #{Sup := {Array, _Capacity, Half}}} -> owner(Array, Half, Sup, Id);
+        {Array, _Capacity, Half, _Owners} -> owner(Array, Half, Sup, Id)
     end.
 
 owner(Array, Half, Sup, Id) ->
@@ -205,32 +243,67 @@ put_points(Up, Before, Format) ->
                  Before -> points(Up);
                  Gone -> lists:merge(points_but_for(Gone, length(Before)), points(Up -- Before))
              end,
-    Count = length(Points),
-    {Array, Capacity, Half} = Known = array_for(Count),
+    {Array, _, _} = Known = array_for(length(Points)),
     case indexes(Array, Up) of
         too_many ->
             no_points();
         Indexes ->
-            Version = atomics:get(Array, ?VERSION) + 1,
-            Bits = bucket_bits(Count),
-            Base = base(Version band 1, Half),
-            Tagged = maps:map(fun(_, Index) -> (Version bsl 16) bor Index end, Indexes),
-            write(Array, Points, Tagged, Bits, Base, Base + bucket_room(Capacity)),
-            atomics:put(Array, ?VERSION, Version),
-            atomics:put(Array, ?STATE, (Version bsl 7) bor (Bits bsl 1) bor (Format - 25)),
-            persistent_term:put(?MODULE, Known)
+            write_half(Known, Points, Indexes, Format),
+            put_array(Known)
     end.
+
+%% Into the half that nobody reads, which then counts.
+write_half({Array, Capacity, Half}, Points, Indexes, Format) ->
+    Version = atomics:get(Array, ?VERSION) + 1,
+    Bits = bucket_bits(length(Points)),
+    Base = base(Version band 1, Half),
+    Tagged = maps:map(fun(_, Index) -> (Version bsl 16) bor Index end, Indexes),
+    write(Array, Points, Tagged, Bits, Base, Base + bucket_room(Capacity)),
+    atomics:put(Array, ?VERSION, Version),
+    atomics:put(Array, ?STATE, (Version bsl 7) bor (Bits bsl 1) bor (Format - 25)).
+
+%% The ring's array, beside the supervisors that have one of their own.
+put_array({Array, Capacity, Half} = Known) ->
+    case owners() of
+        Owners when map_size(Owners) =:= 0 -> persistent_term:put(?MODULE, Known);
+        Owners -> persistent_term:put(?MODULE, {Array, Capacity, Half, Owners})
+    end.
+
+owners() ->
+    case persistent_term:get(?MODULE, none) of
+        {_Array, _Capacity, _Half, Owners} -> Owners;
+        _ -> #{}
+    end.
+
+rewrite_owners(Format) ->
+    {Array, Capacity, Half} = array_for(0),
+    Owners = maps:map(fun(Sup, Before) ->
+                              [{_, Members}] = ets:lookup(?MODULE, {owners, Sup}),
+                              write_owners(Array, Before, Members, Format)
+                      end, owners()),
+    map_size(Owners) > 0 andalso persistent_term:put(?MODULE, {Array, Capacity, Half, Owners}),
+    ok.
+
+%% The array of a supervisor with owners of its own: the one before, or a larger one. Names have
+%% their index in the ring's own array. Nobody is up, or too many names: there is no ring.
+write_owners(Names, Before, Members, Format) ->
+    Known = {Array, _, _} = array_for(?POINTS_PER_MEMBER * length(Members), Before),
+    case Members =/= [] andalso indexes(Names, Members) of
+        #{} = Indexes -> write_half(Known, points(Members), Indexes, Format);
+        _ -> atomics:put(Array, ?STATE, 0)
+    end,
+    Known.
 
 has_points() ->
     case persistent_term:get(?MODULE, none) of
         none -> false;
-        {Array, _Capacity, _Half} -> atomics:get(Array, ?STATE) =/= 0
+        Known -> atomics:get(element(1, Known), ?STATE) =/= 0
     end.
 
 no_points() ->
     case persistent_term:get(?MODULE, none) of
         none -> ok;
-        {Array, _Capacity, _Half} -> atomics:put(Array, ?STATE, 0)
+        Known -> atomics:put(element(1, Known), ?STATE, 0)
     end.
 
 %% The points of these members, ascending. A point is its digest in three parts, and its member; of
@@ -246,7 +319,7 @@ point(Name, Number, Member) ->
 
 %% The points that are there now, read back, without those of some members.
 points_but_for(Gone, Members) ->
-    {Array, Capacity, Half} = persistent_term:get(?MODULE),
+    {Array, Capacity, Half} = array_for(0),
     First = base(atomics:get(Array, ?VERSION) band 1, Half) + bucket_room(Capacity),
     Left = maps:from_keys([persistent_term:get({?MODULE, Member}) || Member <- Gone], []),
     read_back(Array, First, First + ?WORDS * ?POINTS_PER_MEMBER * Members, Left, []).
@@ -302,10 +375,13 @@ fill(Array, Base, Bucket, End, Index) ->
 %% The array, or a larger one that takes its place when it has been written.
 array_for(Count) ->
     case persistent_term:get(?MODULE, none) of
-        {_, Capacity, _} = Known when Count =< Capacity -> Known;
-        {Array, Capacity, _} -> grown(Count, Capacity * 2, Array);
-        none -> grown(Count, ?FIRST_CAPACITY, none)
+        {Array, Capacity, Half, _Owners} -> array_for(Count, {Array, Capacity, Half});
+        Known -> array_for(Count, Known)
     end.
+
+array_for(Count, {_, Capacity, _} = Known) when Count =< Capacity -> Known;
+array_for(Count, {Array, Capacity, _}) -> grown(Count, Capacity * 2, Array);
+array_for(Count, none) -> grown(Count, ?FIRST_CAPACITY, none).
 
 grown(Count, Capacity, Before) when Count > Capacity ->
     grown(Count, Capacity * 2, Before);

@@ -1,7 +1,9 @@
 #include "cli/admin_commands.h"
 
+#include <algorithm>
 #include <functional>
 #include <ostream>
+#include <thread>
 
 #include "cli/atom_text.h"
 #include "cli/ei_client.h"
@@ -113,7 +115,34 @@ ExitStatus print_status(const AdminOptions& options, bool as_term, std::ostream&
   return ExitStatus::ok;
 }
 
-ExitStatus leave(const AdminOptions& options, bool forget, std::chrono::milliseconds wait, std::ostream& out, std::ostream& errors) {
+namespace {
+
+// Children that run on the node, of all its supervisors.
+std::int64_t children_on(const Term& status) {
+  std::int64_t children = 0;
+  const Term* supervisors = status.is_map() ? status.find("supervisors") : nullptr;
+  if (supervisors != nullptr && supervisors->is_list())
+    for (const Term& each : supervisors->elements())
+      if (const Term* active = each.is_map() ? each.find("active") : nullptr) children += active->as_int64().value_or(0);
+  return children;
+}
+
+// False: it has not ended.
+bool wait_for_end(EiClient& client, const std::string& name, const AdminOptions& options, std::chrono::milliseconds wait, std::ostream& out) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + wait;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+    if (left.count() <= 0) return false;
+    if (client.wait_closed(std::min(left, std::chrono::milliseconds(1000)))) return true;
+    const auto status = client.rpc("supervisorring", "status", {}, options.timeout);
+    if (status && children_on(*status) > 0) out << name << ": " << children_on(*status) << " children still to be handed over" << std::endl;
+  }
+}
+
+}  // namespace
+
+ExitStatus leave(const AdminOptions& options, const LeaveOptions& how, std::ostream& out, std::ostream& errors) {
   const auto fail = [&](const Refusal& refusal) {
     errors << "ringnode leave: " << refusal.why << '\n';
     return refusal.status;
@@ -121,15 +150,72 @@ ExitStatus leave(const AdminOptions& options, bool forget, std::chrono::millisec
   auto connected = connect(options);
   if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(*refusal);
   auto& client = std::get<EiClient>(connected);
-  const Term arguments = forget ? list({atom("forget")}) : Term::nil();
-  const auto answer = client.rpc("supervisorring", "leave", {arguments}, options.timeout);
+  std::vector<Term> arguments;
+  if (how.forget) arguments.push_back(atom("forget"));
+  if (how.limited) arguments.push_back(tuple(atom("timeout_ms"), integer(how.timeout.count())));
+  const auto answer = client.rpc("supervisorring", "leave", {Term::list(std::move(arguments))}, options.timeout);
   if (!answer) return fail({ExitStatus::no_answer, answer.error()});
   if (const auto why = refused(*answer, "leave/1")) return fail({ExitStatus::no_answer, *why});
   if (!answer->is_atom("ok")) return fail({ExitStatus::no_answer, "the node answered " + to_text(*answer, 300)});
-  if (!client.wait_closed(wait))
-    return fail({ExitStatus::no_answer, options.name + " is leaving, and has not ended after " + std::to_string(wait.count() / 1000) + " s"});
-  out << options.name << (forget ? " has left and forgotten the ring\n" : " has left\n");
+  if (!wait_for_end(client, options.name, options, how.wait, out))
+    return fail({ExitStatus::no_answer, options.name + " is leaving, and has not ended after " + std::to_string(how.wait.count() / 1000) + " s"});
+  out << options.name << (how.forget ? " has left and forgotten the ring\n" : " has left\n");
   return ExitStatus::ok;
+}
+
+namespace {
+
+std::string listed(const Term& nodes) {
+  std::string text;
+  if (nodes.is_list())
+    for (const Term& node : nodes.elements()) text += (text.empty() ? "" : ", ") + (node.is_atom() ? std::string(node.atom_name()) : to_text(node, 100));
+  return text;
+}
+
+// Of {error, Why}.
+std::string why_not_drained(const std::string& name, const Term& why) {
+  if (why.is_tagged("legacy_members", 2)) return listed(why[1]) + " runs the Elixir library, which places children by all up members";
+  if (why.is_tagged("older_members", 2)) return listed(why[1]) + " is of an older version, which places children by all up members";
+  if (why.is_tagged("not_heard_yet", 2)) return listed(why[1]) + " has not said yet what it is; try again";
+  if (why.is_atom("no_other_member")) return name + " is the only member that owns children";
+  if (why.is_atom("not_up")) return name + " is not up in its ring";
+  return to_text(why, 300);
+}
+
+}  // namespace
+
+ExitStatus drain(const AdminOptions& options, const DrainOptions& how, std::ostream& out, std::ostream& errors) {
+  using Clock = std::chrono::steady_clock;
+  const auto fail = [&](const Refusal& refusal) {
+    errors << "ringnode drain: " << refusal.why << '\n';
+    return refusal.status;
+  };
+  auto connected = connect(options);
+  if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(*refusal);
+  auto& client = std::get<EiClient>(connected);
+  const Term rate = how.rate > 0 ? list({tuple(atom("rate"), integer(how.rate))}) : Term::nil();
+  const auto answer = client.rpc("supervisorring", "drain", {rate}, options.timeout);
+  if (!answer) return fail({ExitStatus::no_answer, answer.error()});
+  if (const auto why = refused(*answer, "drain/1")) return fail({ExitStatus::no_answer, *why});
+  if (answer->is_tagged("error", 2)) return fail({ExitStatus::not_drained, why_not_drained(options.name, (*answer)[1])});
+  out << options.name << " is drained: it owns no children\n" << std::flush;
+  const auto until = Clock::now() + how.wait;
+  for (auto next_line = Clock::now() + std::chrono::seconds(1); how.wait.count() > 0;) {
+    const auto status = client.rpc("supervisorring", "status", {}, options.timeout);
+    if (!status) return fail({ExitStatus::no_answer, status.error()});
+    const std::int64_t left = children_on(*status);
+    if (left == 0) break;
+    if (Clock::now() >= until) return fail({ExitStatus::not_drained, std::to_string(left) + " children still run on " + options.name});
+    if (Clock::now() >= next_line) next_line += std::chrono::seconds(1), out << options.name << ": " << left << " children still to be handed over" << std::endl;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  if (how.wait.count() > 0) out << options.name << ": no child runs there any more\n";
+  return ExitStatus::ok;
+}
+
+ExitStatus uncordon(const AdminOptions& options, std::ostream& out, std::ostream& errors) {
+  const std::string line = options.name + " owns children again\n";
+  return ask(options, "uncordon", "uncordon", {}, [&line](const Term&) { return line; }, out, errors);
 }
 
 }  // namespace supervisorring

@@ -23,12 +23,16 @@ std::string shown(const Term& term) {
 }
 std::string text_of(const Term& map, std::string_view key) { return shown(value(map, key)); }
 
+std::string reason(const Term& why) {
+  return why.is_atom("not_up") ? "not up" : why.is_atom("members") ? "not of its members" : why.is_atom("kind_unknown") ? "has not said what it is" : shown(why);
+}
+
 std::string joined(const Term& list) {
   std::string text;
   if (list.is_list())
     for (const Term& each : list.elements()) {
       text += text.empty() ? "" : ", ";
-      text += each.is_tuple(2) ? shown(each[0]) + " (" + (each[1].is_atom("not_up") ? "not up" : shown(each[1])) + ")" : shown(each);
+      text += each.is_tuple(2) ? shown(each[0]) + " (" + reason(each[1]) + ")" : shown(each);
     }
   return text;
 }
@@ -50,6 +54,8 @@ std::string explain_text(const Term& explained) {
   line("key", text_of(explained, "key") + ", at " + text_of(explained, "digest") + " (format of OTP " + text_of(explained, "otp") + ")");
   line("point", "number " + text_of(point, "number") + " of " + text_of(point, "member") + ", at " + text_of(point, "digest") + ": the first from the key on");
   line("owner", text_of(explained, "owner"));
+  if (const Term set = value(explained, "members"); set.is_list() || set.is_atom("native") || set.is_atom("beam")) line("members", set.is_list() ? joined(set) : shown(set));
+  if (const std::string note = text_of(explained, "members_note"); !note.empty() && note != "?") line("", note);
   if (const std::string who = joined(value(explained, "excluded")); !who.empty()) line("excluded", who);
   if (const std::string who = joined(value(explained, "without_supervisor")); !who.empty()) line("not there", "the supervisor does not run on " + who);
   line("named", value(explained, "named").is_atom("true") ? "yes, by the supervisor's definition or a handler" : "by nobody, as far as is known here");
@@ -68,6 +74,7 @@ std::string plan_text(const Term& plan) {
   for (const Term& each : supervisors.elements()) {
     out += text_of(each, "supervisor") + ": " + text_of(each, "moves") + " of " + text_of(each, "children") + " children would move";
     out += value(each, "complete").is_atom("false") ? ", of the first that were looked at; there are more\n" : "\n";
+    if (const std::string who = joined(value(each, "excluded")); !who.empty()) out += "  excluded: " + who + "\n";
     const Term between = value(each, "moves_between");
     if (!between.is_list()) continue;
     for (const Term& moves : between.elements()) {

@@ -23,9 +23,23 @@ void add_admin_flags(CLI::App& command, AdminOptions& options) {
   command.add_option("--timeout", options.timeout, "how long it may take to answer")->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
 }
 
+void add_max_concurrent_starts(CLI::App& command, unsigned& most) {
+  command.add_option("--max-concurrent-starts", most, "how many children of a supervisor may be starting at once (default: 256)")->check(CLI::Range(1, 1'000'000));
+}
+
 void add_migrate_timeout(CLI::App& command, std::chrono::milliseconds& timeout) {
   command.add_option("--migrate-timeout", timeout, "how long the migrate of a child that moves may take, 1s to 600s (default: 10s)")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED))->check(CLI::Range(1000, 600'000));
+}
+
+void add_forget_names(CLI::App& command, std::chrono::seconds& after) {
+  command.add_option("--forget-names-after", after, "names that are no members and were not used for so long are forgotten while all members are ours: h or d, 0d: never (default: 30d)")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"h", 3600}, {"d", 86'400}}, CLI::AsNumberWithUnit::UNIT_REQUIRED))->check(CLI::Range(0, 315'360'000));
+}
+
+CLI::Option* add_leave_timeout(CLI::App& command, std::chrono::milliseconds& timeout) {
+  return command.add_option("--leave-timeout", timeout, "how long handing children over may take when the node leaves, 0s to 86400s (default: 30s); what is left then ends with it")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED))->check(CLI::Range(0, 86'400'000));
 }
 
 void add_partitions(CLI::App& command, bool& quorum) {
@@ -53,9 +67,10 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   run->add_option("--tick-time", node.tick_time, "seconds: a node from which nothing comes for so long is given up; the same as net_ticktime on every other node (default: 60)")
       ->check(CLI::Range(1, 3600));
   add_migrate_timeout(*run, node.migrate_timeout);
+  add_leave_timeout(*run, node.leave_timeout);
+  add_forget_names(*run, node.forget_names_after);
+  add_max_concurrent_starts(*run, node.max_concurrent_starts);
   add_partitions(*run, node.quorum);
-  run->add_option("--max-concurrent-starts", node.max_concurrent_starts, "how many children of a supervisor may be starting at once (default: 256)")
-      ->check(CLI::Range(1, 1'000'000));
   run->add_option("--top-intensity", options.top_intensity, "RESTARTS/SECONDS: a supervisor that ended here is started again; more ends in that time and the node leaves, with status 11; or never (default: 3/5)");
   run->add_flag("--published", node.published, "be visible in nodes(); otherwise hidden");
   run->add_option("--epmd-port", node.epmd_port, "else $ERL_EPMD_PORT, else 4369")->check(CLI::Range(1, 65535));
@@ -68,6 +83,9 @@ CLI::App* add_port(CLI::App& app, PortOptions& options) {
   port->add_option("--workers", options.workers, "shared object with C++ children; may be repeated")->take_all()->allow_extra_args(false);
   port->add_option("--threads", options.threads, "threads for C++ children (default: one less than there are processors)")->check(CLI::Range(1, 1024));
   add_migrate_timeout(*port, options.migrate_timeout);
+  add_leave_timeout(*port, options.leave_timeout);
+  add_forget_names(*port, options.forget_names_after);
+  add_max_concurrent_starts(*port, options.max_concurrent_starts);
   add_partitions(*port, options.quorum);
   port->add_option("--log-level", options.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
   return port;
@@ -111,6 +129,15 @@ CLI::App* add_plan(CLI::App& app, PlanOptions& options) {
   return plan;
 }
 
+CLI::App* add_drain(CLI::App& app, AdminOptions& options, DrainOptions& how) {
+  CLI::App* drain = app.add_subcommand("drain", "have a node hand its children over and own none; it stays up. Until uncordon, or its next start");
+  add_admin_flags(*drain, options);
+  drain->add_option("--rate", how.rate, "at most so many moves a second (default: no limit)")->check(CLI::Range(1, 1'000'000));
+  drain->add_option("--wait", how.wait, "wait so long until no child runs there (default: do not wait)")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED));
+  return drain;
+}
+
 int main_with(int argc, char** argv) {
   CLI::App app{"A C++ node of an Erlang cluster: joins the ring, runs its share of the children.", "ringnode"};
   app.set_version_flag("--version", kVersionText);
@@ -127,8 +154,7 @@ int main_with(int argc, char** argv) {
   ExplainOptions explain_options;
   PlanOptions plan_options;
   bool as_term = false;
-  bool forget = false;
-  std::chrono::milliseconds wait{60'000};
+  LeaveOptions leave_how;
   const CLI::App* run_command = add_run(app, run_options);
   const CLI::App* port_command = add_port(app, port_options);
   const CLI::App* place_command = add_place(app, place_options);
@@ -139,9 +165,16 @@ int main_with(int argc, char** argv) {
   const CLI::App* plan_command = add_plan(app, plan_options);
   CLI::App* leave_command = app.add_subcommand("leave", "ask a running node to hand its children over, leave and end");
   add_admin_flags(*leave_command, leave_options);
-  leave_command->add_flag("--forget", forget, "leave for good: out of the ring's members, ring file deleted");
-  leave_command->add_option("--wait", wait, "how long to wait for its end (default: 60s)")
+  leave_command->add_flag("--forget", leave_how.forget, "leave for good: out of the ring's members, ring file deleted");
+  CLI::Option* const leave_timeout = add_leave_timeout(*leave_command, leave_how.timeout);
+  CLI::Option* const wait = leave_command->add_option("--wait", leave_how.wait, "how long to wait for its end (default: 60s, with --leave-timeout that and 10s more)")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
+
+  AdminOptions drain_options, uncordon_options;
+  DrainOptions drain_how;
+  const CLI::App* drain_command = add_drain(app, drain_options, drain_how);
+  CLI::App* uncordon_command = app.add_subcommand("uncordon", "have a drained node own children again");
+  add_admin_flags(*uncordon_command, uncordon_options);
 
   try {
     app.parse(argc, argv);
@@ -154,7 +187,11 @@ int main_with(int argc, char** argv) {
   if (*status_command) return to_int(print_status(status_options, as_term, std::cout, std::cerr));
   if (*explain_command) return to_int(explain(explain_options.node, explain_options.supervisor, explain_options.id, explain_options.as_term, std::cout, std::cerr));
   if (*plan_command) return to_int(plan(plan_options.node, plan_options.without, plan_options.with, plan_options.as_term, std::cout, std::cerr));
-  return to_int(leave(leave_options, forget, wait, std::cout, std::cerr));
+  if (*drain_command) return to_int(drain(drain_options, drain_how, std::cout, std::cerr));
+  if (*uncordon_command) return to_int(uncordon(uncordon_options, std::cout, std::cerr));
+  if (leave_timeout->count() > 0) leave_how.limited = true;
+  if (leave_how.limited && wait->count() == 0) leave_how.wait = leave_how.timeout + std::chrono::seconds(10);
+  return to_int(leave(leave_options, leave_how, std::cout, std::cerr));
 }
 
 }  // namespace

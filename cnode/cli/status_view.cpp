@@ -79,6 +79,12 @@ std::string head(const Term& status) {
   if (minority) text += ", IN A MINORITY: nothing runs here";
   else if (unsettled && cannot_run.empty()) text += ", NOT SETTLED: no child is started yet";
   text += "\n";
+  const Term* drain = find(status, "drain");
+  if (drain != nullptr && is_true(*drain, "self")) {
+    const std::string rate = text_of(*drain, "rate", "none");
+    text += "DRAINED: it owns no children until uncordon" + (rate == "none" ? "" : ", " + rate + " moves a second") + "\n";
+  }
+  if (drain != nullptr && !text_of(*drain, "note", "").empty()) text += text_of(*drain, "note", "") + "\n";
   for (const Term& file : list_of(status, "unwritten"))
     text += "NOT WRITTEN for " + duration(number_of(file, "seconds")) + ", tried again and again: " + text_of(file, "why") + "\n";
   for (const Term& member : list_of(status, "other_format"))
@@ -101,6 +107,7 @@ std::string members(const Term& status) {
     text += "  " + pad(node_text(&member), width) + (is_up ? "  up    " : "  down");
     const Term* share = shares != nullptr && shares->is_map() ? shares->find(member) : nullptr;
     if (is_up && share != nullptr && share->is_real()) text += share_text(share->to_double());
+    if (holds(list_of(status, "drained"), member)) text += "  drained";
     if (self != nullptr && member == *self) text += "  this node";
     else if (is_up && !holds(connected, member)) text += "  not connected";
     text += '\n';
@@ -119,6 +126,8 @@ std::string supervisor(const Term& one) {
                      " children run here of " + std::to_string(number_of(one, "known")) + " in the cluster";
   text += counted(one, "waiting_to_start", "wait to start") + counted(one, "starting", "are starting") + counted(one, "asked_for", "are asked for") +
           counted(one, "waiting_to_move", "wait to move") + counted(one, "moving", "are moving away") + counted(one, "arriving", "are arriving") + "\n";
+  if (const std::string set = text_of(one, "members", "all"); set != "all") text += "  members => " + set + "\n";
+  if (const std::string note = text_of(one, "members_note", ""); !note.empty()) text += "  " + note + "\n";
   if (const std::string progress = text_of(one, "progress", ""); !progress.empty()) text += "  " + progress + "\n";
   if (const std::string why = text_of(one, "why", ""); !why.empty()) text += "  " + why + "\n";
   for (const Term& pending : list_of(one, "pending"))

@@ -86,6 +86,8 @@ class LwwSet {
   // `after`: later than this too.
   void put(const Term& element, std::chrono::microseconds wall, const std::optional<Timestamp>& after = std::nullopt);
   void remove(const Term& element, std::chrono::microseconds wall);
+  // As if the element had never been used. Whoever merges with a set that still knows it knows it again.
+  void forget(const Term& element) { entries_.erase(element); }
   // Takes the newest of both. True when anything became newer.
   bool merge(const LwwSet& other);
   // Takes what is known of `element` out, as if it had never been heard of, and gives it as a set of its own.

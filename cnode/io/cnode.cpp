@@ -127,12 +127,14 @@ int cnode::Impl::run(const Settings& settings) {
   ring.facts = kept->facts;
   if (options.otp != 0) ring.format = hash_format_of_otp(options.otp);
   ring.join_timeout = options.join_timeout;
+  if (options.forget_names_after.count() > 0) ring.forget_after = options.forget_names_after;
   if (options.quorum) ring.partitions = PartitionPolicy::quorum;
   ring.seed = node_config.seed + 1;
   for (const std::string& member : options.join) ring.join.push_back(Term::atom(member));
   composition_config.force = options.force;
   composition_config.published = options.published;
   composition_config.migrate_timeout = options.migrate_timeout;
+  composition_config.leave_timeout = options.leave_timeout;
   composition_config.max_concurrent_starts = options.max_concurrent_starts;
   if (options.top_restarts >= 0) composition_config.top_intensity = TopIntensity{options.top_restarts, options.top_period.count()};
 

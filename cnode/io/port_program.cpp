@@ -129,9 +129,12 @@ ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions&
     for (const std::string& warning : kept->warnings) node->log(LogLevel::warning, warning);
     CompositionConfig composition_config;
     composition_config.ring = ring_config(*attach, std::move(*kept), config.seed + 1);
+    if (options.forget_names_after.count() > 0) composition_config.ring.forget_after = options.forget_names_after;
     if (options.quorum) composition_config.ring.partitions = PartitionPolicy::quorum;
     composition_config.port = attach;
     composition_config.migrate_timeout = options.migrate_timeout;
+    composition_config.leave_timeout = options.leave_timeout;
+    composition_config.max_concurrent_starts = options.max_concurrent_starts;
     Composition composition(*node, registry, runtime, std::move(composition_config));
     driver.use_port(STDIN_FILENO, STDOUT_FILENO, std::move(rest), [](const std::string&) { std::_Exit(0); });
     status = driver.run(*node, &*files, &pool);

@@ -23,7 +23,7 @@ void define_api(Node&, std::shared_ptr<SupervisionState>);
 
 // As the functions, for native children and the embedding program. `then` is called once, in the caller's process.
 using ApiAnswer = std::function<void(ProcessContext&, std::variant<Term, RpcError>)>;
-void api_find(ProcessContext&, const SupervisionState&, const Term& sup, const Term& id, ApiAnswer then);
+void api_find(ProcessContext&, SupervisionState&, const Term& sup, const Term& id, ApiAnswer then);
 // Asks the local supervisors of all up members at once, this one's too; the lists of those that answer in time. `then` is called once.
 void ask_everybody(ProcessContext&, std::shared_ptr<SupervisionState> state, const Term& sup, const Term& request,
                    std::function<void(ProcessContext&, std::vector<Term>)> then);

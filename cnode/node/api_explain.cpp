@@ -32,9 +32,17 @@ const char* name_of(const std::optional<Supervisor::View>& view) {
   return "none";
 }
 
+// Why an up member owns none of a supervisor's children.
+Term why_not(const SupervisionState& state, const Term& node) {
+  if (state.draining.excludes(node)) return atom("drained");
+  return atom(state.who_owns.kind_of(node) == MemberKind::unknown ? "kind_unknown" : "members");
+}
+
 // Members that count for nothing, and why.
-Term excluded(const SupervisionState& state, const std::vector<Term>& leaving) {
+Term excluded(const SupervisionState& state, const std::vector<Term>& leaving, const std::vector<Term>& not_in_set) {
   std::vector<Term> out;
+  for (const Term& node : not_in_set)
+    if (std::ranges::count(leaving, node) == 0) out.push_back(tuple(node, why_not(state, node)));
   for (const Term& node : state.ring.nodes())
     if (!state.ring.is_up(node) && std::ranges::count(leaving, node) == 0) out.push_back(tuple(node, atom("not_up")));
   for (const Term& node : leaving) out.push_back(tuple(node, atom("leaving")));
@@ -51,10 +59,12 @@ Term without_supervisor(const SupervisionState& state, const Term& self, const S
   return Term::list(std::move(out));
 }
 
-std::variant<Term, RpcError> explain(ProcessContext& context, const SupervisionState& state, const Term& name, const Term& id) {
+std::variant<Term, RpcError> explain(ProcessContext& context, SupervisionState& state, const Term& name, const Term& id) {
   const SupervisorState* const sup = state.find(name);
   if (!sup) return RpcError{atom("exit"), tuple(atom("noproc"), tuple(atom("supervisorring"), atom("explain"), list({name, id})))};
   if (!sup->manager) return error_text(to_text(name, 200) + " has not started here yet" + (sup->why.empty() ? "" : ": " + sup->why));
+  if (const auto owner = state.who_owns.owner_of(*sup, id); owner.why.is_tagged("no_member_up", 2))
+    return error_text(to_text(name, 200) + ": no member of " + to_text(owner.why[1], 300) + " is up: its children run nowhere");
   const auto explained = sup->manager->explain(id, context.time().now);
   if (!explained) return error_text(explained.error());
   const auto view = sup->local ? sup->local->find(id) : std::nullopt;
@@ -70,8 +80,10 @@ std::variant<Term, RpcError> explain(ProcessContext& context, const SupervisionS
                     {atom("otp"), integer(otp_of_hash_format(state.ring.format()))},
                     {atom("point"), Term::map({{atom("digest"), hex(explained->point)}, {atom("member"), explained->owner}, {atom("number"), integer(explained->point_number)}})},
                     {atom("owner"), explained->owner},
-                    {atom("excluded"), excluded(state, explained->leaving)},
+                    {atom("excluded"), excluded(state, explained->leaving, explained->not_in_set)},
                     {atom("without_supervisor"), without_supervisor(state, context.node_name(), *sup)},
+                    {atom("members"), to_term(sup->flags.members)},
+                    {atom("members_note"), Term::binary(sup->owners.note(sup->flags.members))},
                     {atom("named"), Term::boolean(explained->named)},
                     {atom("here"), atom(name_of(view))},
                     {atom("pid"), runs ? view->pid : atom("undefined")},
@@ -103,6 +115,20 @@ struct Planning {
   RpcDone done;
 };
 
+std::vector<Term> sorted_members(const Ring& ring) {
+  std::vector<Term> members(ring.members().begin(), ring.members().end());
+  std::ranges::sort(members, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  return members;
+}
+
+// Members that would be up and would own none of the children.
+Term excluded_then(const SupervisionState& state, const Ring& up, const Ring& owners) {
+  std::vector<Term> out;
+  for (const Term& node : sorted_members(up))
+    if (!owners.has(node)) out.push_back(tuple(node, why_not(state, node)));
+  return Term::list(std::move(out));
+}
+
 Term plan_of(const Planning& planning, const SupervisorState& sup, const std::vector<Term>& lists) {
   std::vector<Term> ids = sup.manager ? sup.manager->known_ids(kMaxPlanned) : std::vector<Term>{};
   std::unordered_set<Term> known(ids.begin(), ids.end());
@@ -114,7 +140,10 @@ Term plan_of(const Planning& planning, const SupervisorState& sup, const std::ve
       else known.insert(child[0]), ids.push_back(child[0]);
     }
   }
-  const SupervisorPlan plan = plan_moves(sup.name, ids, planning.format, *planning.before, *planning.after, kMaxPlannedIds);
+  // The same ring as now where nothing changes for this supervisor.
+  const auto before = planning.state->who_owns.ring_of(sup);
+  const auto after = planning.after == planning.before ? before : planning.state->who_owns.would_be(sup, planning.after);
+  const SupervisorPlan plan = plan_moves(sup.name, ids, planning.format, *before, *after, kMaxPlannedIds);
   std::vector<Term> between;
   for (const PlannedMoves& moves : plan.moves_between)
     between.push_back(Term::map({{atom("from"), moves.from}, {atom("to"), moves.to}, {atom("count"), Term::unsigned_integer(moves.count)}, {atom("ids"), Term::list(moves.ids)}}));
@@ -122,13 +151,9 @@ Term plan_of(const Planning& planning, const SupervisorState& sup, const std::ve
                     {atom("children"), Term::unsigned_integer(plan.children)},
                     {atom("moves"), Term::unsigned_integer(plan.moves)},
                     {atom("complete"), Term::boolean(complete)},
+                    {atom("members"), to_term(sup.owners.set)},
+                    {atom("excluded"), excluded_then(*planning.state, *planning.after, *after)},
                     {atom("moves_between"), Term::list(std::move(between))}});
-}
-
-std::vector<Term> sorted_members(const Ring& ring) {
-  std::vector<Term> members(ring.members().begin(), ring.members().end());
-  std::ranges::sort(members, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
-  return members;
 }
 
 void plan_next(ProcessContext& context, std::shared_ptr<Planning> planning) {

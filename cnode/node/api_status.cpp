@@ -36,6 +36,8 @@ Term status_of(const SupervisorState& sup, Instant now) {
                     {atom("waiting_to_move"), count(moves.waiting_to_move)},
                     {atom("moving"), count(moves.moving)},
                     {atom("arriving"), count(moves.arriving)},
+                    {atom("members"), to_term(sup.flags.members)},
+                    {atom("members_note"), Term::binary(sup.owners.note(sup.flags.members))},
                     {atom("progress"), Term::binary(sup.progress.now_left(now))},
                     {atom("pending"), pending_of(sup)}});
 }
@@ -74,6 +76,10 @@ Term status_term(ProcessContext& context, const SupervisionState& state) {
                     {atom("members"), Term::list(state.ring.nodes())},
                     {atom("settled"), Term::boolean(state.ring.settled())},
                     {atom("leaving"), Term::boolean(state.ring.leaving())},
+                    {atom("drained"), Term::list(state.draining.excluded())},
+                    {atom("drain"), Term::map({{atom("self"), Term::boolean(state.draining.self_drained())},
+                                               {atom("rate"), state.move_rate.limited() ? integer(*state.move_rate.a_second()) : atom("none")},
+                                               {atom("note"), Term::binary(state.draining.note())}})},
                     {atom("partitions"), atom(name_of(state.partitions))},
                     {atom("minority"), Term::boolean(state.ring.minority())},
                     {atom("other_partitions"), other_partitions(state)},

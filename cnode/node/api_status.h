@@ -9,7 +9,7 @@ namespace supervisorring {
 
 inline constexpr std::size_t kMaxPendingInStatus = 100;  // of one supervisor; the counts are complete
 
-// #{node, up, members, settled, leaving, otp, supervisors => [#{name, state, why, children, active, known, ...counts, progress => binary(), pending => [{Id, Text}]}],
+// #{node, up, members, settled, leaving, drained => [Node], drain => #{self => boolean(), rate => N | none, note => binary()}, otp, supervisors => [#{name, state, why, children, active, known, ...counts, members => all | native | beam | [Node], members_note => binary(), progress => binary(), pending => [{Id, Text}]}],
 //   stuck => [#{pid, name, module, reason, seconds}], peers => #{Node => cnode | legacy | unknown}}
 Term status_term(ProcessContext&, const SupervisionState&);
 

@@ -10,6 +10,13 @@
 
 namespace supervisorring {
 
+namespace {
+
+constexpr std::size_t kMaxLeaveOptions = 8;
+constexpr std::chrono::milliseconds kLongestLeave = std::chrono::hours(24);
+
+}  // namespace
+
 struct Composition::Impl {
   Impl(Node& the_node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig given);
 
@@ -43,6 +50,7 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
   if (config.max_concurrent_starts > 0) supervision.state()->max_starts = config.max_concurrent_starts;
   nano_ring.add_to(node);
   supervision.state()->migrate_timeout = config.migrate_timeout;
+  supervision.state()->leave_timeout = config.leave_timeout;
   supervision.state()->partitions = config.ring.partitions;
   define_functions();
   if (config.port) {
@@ -71,6 +79,7 @@ NanoRingHooks Composition::Impl::hooks() {
   hooks.ring_changed = [this](ProcessContext& context) { supervision.ring_changed(context); };
   hooks.prepare_leave = [this](ProcessContext& context, NanoRingHooks::Then then) { supervision.prepare_leave(context, std::move(then)); };
   hooks.left = [this] { return gave_up; };
+  hooks.all_ours = [this] { return supervision.state()->who_owns.all_are_ours(); };
   hooks.children_run = [this] { return supervision.any_child_runs(); };
   if (config.port) hooks.sets_changed = [this](ProcessContext& context, const Membership& core) { port->sets_changed(context, core); };
   if (config.on_removed) hooks.removed = [this](ProcessContext&) { config.on_removed(); };
@@ -105,12 +114,20 @@ void Composition::Impl::define_functions() {
   node.define_function("supervisorring", "leave", 1, answer_leave());
 }
 
-// leave(), leave([]), leave([forget]).
+// leave(), leave(Options): forget, {timeout_ms, N}.
 RpcFunction Composition::Impl::answer_leave() {
   return [this](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
     const Term options = arguments.empty() ? Term::nil() : arguments[0];
-    const bool forget = options == list({atom("forget")});
-    if (!forget && !options.is_nil()) return done(RpcError{atom("error"), atom("badarg")});
+    bool forget = false;
+    Duration timeout = supervision.state()->leave_timeout;
+    if (!options.is_proper_list() || options.size() > kMaxLeaveOptions) return done(RpcError{atom("error"), atom("badarg")});
+    for (const Term& option : options.elements()) {
+      const auto milliseconds = option.is_tagged("timeout_ms", 2) ? option[1].as_int64() : std::nullopt;
+      if (option.is_atom("forget")) forget = true;
+      else if (milliseconds && *milliseconds >= 0 && *milliseconds <= kLongestLeave.count()) timeout = std::chrono::milliseconds(*milliseconds);
+      else return done(RpcError{atom("error"), atom("badarg")});
+    }
+    supervision.state()->leave_timeout = timeout;
     context.log(LogLevel::notice, forget ? "asked to leave and to forget the ring" : "asked to leave");
     done(atom("ok"));
     leave(context, forget);
@@ -123,7 +140,7 @@ void Composition::Impl::leave(ProcessContext& context, bool forget) {
 
 Term Composition::Impl::status(ProcessContext& context) const {
   const Membership* const membership = nano_ring.membership();
-  return with_program_status(supervision.status(context), node, *view.ring(),
+  return with_program_status(supervision.status(context), node, *supervision.state()->draining.placed(view.ring()),
                              {context.time().now, context.time().now - started, config.published, config.force, cannot_run,
                               membership == nullptr ? std::vector<Term>() : membership->other_format()});
 }

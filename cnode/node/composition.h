@@ -2,7 +2,7 @@
 //
 // NanoRing (membership), the supervisors, their peer process, and the functions that others may call:
 //   supervisorring:status/0           node/status.h
-//   supervisorring:leave/0, leave/1   ok at once, then as SIGTERM; leave([forget]) also leaves the ring's members
+//   supervisorring:leave/0, leave/1   ok at once, then as SIGTERM; options: forget, which also leaves the ring's members, and {timeout_ms, N} for handing over
 // and what the supervision offers (node/supervision.h).
 //
 // Leaving: children are handed over first, then the others are told, then the node halts. It also leaves when the supervisors here end too often
@@ -30,6 +30,7 @@ struct CompositionConfig {
   std::function<void()> on_removed;  // empty: leaves, forgets and ends
   std::function<void()> on_started;
   Duration migrate_timeout = kMigrateTimeout;  // of a child's migrate, C++ or migrate/3; one that takes longer stays where it is, and is tried again later
+  Duration leave_timeout = kLeaveTimeout;      // for handing children over when this node leaves
   std::optional<TopIntensity> top_intensity;  // none: a supervisor that has ended is not started again here
   std::size_t max_concurrent_starts = 0;      // of one supervisor; 0: as many as is usual
   std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which the node lives, as in NodeConfig

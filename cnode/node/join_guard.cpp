@@ -1,5 +1,7 @@
 #include "node/join_guard.h"
 
+#include <algorithm>
+
 #include "node/peer.h"
 #include "node/port_beam.h"
 #include "node/top_sup.h"
@@ -57,7 +59,8 @@ void JoinGuard::ask_all(ProcessContext& context) {
       ask_beam(context, node);
       continue;
     }
-    for (const Term& name : peer->hello->supervisors) found_.push_back({node, name, known_children(name)});
+    for (const Term& name : peer->hello->supervisors)
+      found_.push_back({node, name, known_children(name), owned_here(*peer->hello, name), refused(node, name, std::ranges::count(peer->hello->features, atom("members")) > 0)});
   }
   answered(context);
 }
@@ -66,9 +69,27 @@ void JoinGuard::ask_all(ProcessContext& context) {
 std::vector<ChildSpec> JoinGuard::known_children(const Term& supervisor) const {
   const SupervisorState* sup = all_->find(supervisor);
   if (!sup) return {};
-  std::vector<ChildSpec> children = sup->static_children;
-  children.insert(children.end(), sup->dynamic_children.begin(), sup->dynamic_children.end());
+  std::vector<ChildSpec> children;
+  for (const SharedSpec& spec : sup->static_children) children.push_back(*spec);
+  for (const SharedSpec& spec : sup->dynamic_children) children.push_back(*spec);
   return children;
+}
+
+// As that member has it: where this one says otherwise, one of them is found to place by all members, or they disagree.
+bool JoinGuard::owned_here(const PeerHello& hello, const Term& supervisor) const {
+  const auto set = std::ranges::find(hello.members, supervisor, &std::pair<Term, OwnerSet>::first);
+  if (set == hello.members.end() || set->second.kind == OwnerSet::Kind::native) return true;
+  const SupervisorState* const sup = all_->find(supervisor);
+  if (sup && sup->runs() && sup->owners.set.is_all()) return true;  // a member that knows no sets runs it, too
+  return set->second.kind == OwnerSet::Kind::listed && std::ranges::count(set->second.nodes, all_->ring.self()) > 0;
+}
+
+// Once this node is up its supervisors fall back to all members instead (who_owns.h).
+std::string JoinGuard::refused(const Term& node, const Term& supervisor, bool knows_sets) const {
+  const SupervisorState* const sup = all_->find(supervisor);
+  if (knows_sets || all_->ring.is_up(all_->ring.self()) || !sup || sup->flags.members.is_all()) return "";
+  return to_text(node) + " runs the supervisor " + to_text(supervisor) + " and places its children by all members; here it is defined with members => " +
+         to_text(to_term(sup->flags.members), 200);
 }
 
 void JoinGuard::skip(ProcessContext& context, const Term& node, const std::string& what, const Term& why) {
@@ -93,7 +114,7 @@ void JoinGuard::ask_manager(ProcessContext& context, const Term& node, const Ter
     if (!state) {
       skip(ctx, node, "what " + to_text(manager) + " supervises", answer.value);
     } else {
-      found_.push_back({node, state->name, state->children});
+      found_.push_back({node, state->name, state->children, true, refused(node, state->name, false)});
       for (const Term& module : state->handlers) ask_handler(ctx, node, found_.size() - 1, module);
     }
     answered(ctx);

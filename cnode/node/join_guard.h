@@ -12,6 +12,9 @@
 // Beside a BEAM (drop-in) every child can run, so the only question is whether there are legacy members where that BEAM has no
 // 'Elixir.Supervisor': they call it, and it would hang them.
 //
+// A supervisor whose `members` leave this node out needs no definition and no factory here. One that is defined here with such a set is not to be run beside a
+// member that runs it and knows no sets.
+//
 // One process a question; it ends with its answer: {ok, true} or {error, Text} to `from`.
 #pragma once
 
@@ -37,6 +40,8 @@ class JoinGuard : public Process {
   bool all_known() const;
   bool reading() const;  // what these members run is defined here and has not been read yet
   std::vector<ChildSpec> known_children(const Term& supervisor) const;
+  bool owned_here(const PeerHello&, const Term& supervisor) const;
+  std::string refused(const Term& node, const Term& supervisor, bool knows_sets) const;
   void ask_all(ProcessContext&);
   void ask_beam(ProcessContext&, const Term& node);
   void ask_manager(ProcessContext&, const Term& node, const Term& manager);

@@ -48,6 +48,7 @@ void NanoRingProcess::handle_message(ProcessContext& context, const Term& messag
   if (shared_->box.handle(context, message)) return;
   if (message.is_atom(kTimeout)) {
     timer_at_.reset();
+    if (shared_->hooks.all_ours) shared_->core->all_are_ours(shared_->hooks.all_ours());
     input(context, [](Membership& core, Time now) { core.timeout(now); });
   } else if (message.is_tagged("nodeup", 2)) {
     input(context, [&](Membership& core, Time now) { core.node_up(message[1], now); });

@@ -36,6 +36,8 @@ struct NanoRingHooks {
   std::function<bool()> children_run;
   // Either set has changed, if only a timestamp, or the view. Default: nothing.
   std::function<void(ProcessContext&, const Membership&)> sets_changed;
+  // Is every up member one of ours, and no other member known for a legacy one? Default: no.
+  std::function<bool()> all_ours;
   // Another member removed this one. Default: leave with forget.
   std::function<void(ProcessContext&)> removed;
   // The others have been told: what the node halts with. Default, and for none: ExitStatus::removed after a removal, else ok.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/join_guard.h"
+#include "node/port_beam.h"
 
 namespace supervisorring {
 
@@ -15,6 +16,8 @@ const Term& sweep_message() { static const Term message = atom("$peer_sweep"); r
 
 void PeerProcess::started(ProcessContext& context) {
   all_->peer_box.open(context.self());
+  all_->who_owns.started(context);
+  all_->draining.started(context);
   context.monitor_nodes();
   context.send_after(kSweep, context.self(), sweep_message());
 }
@@ -51,6 +54,8 @@ void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
 
 void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   all_->peers.erase(node);
+  all_->draining.gone(node);
+  if (all_->beam) all_->beam->unkeep(tuple(atom("gate"), node));
   std::erase_if(early_asks_, [&](const auto& early) { return early.first == node; });
   for (const auto& [name, sup] : all_->supervisors) {
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
@@ -62,9 +67,15 @@ void PeerProcess::handle_down(ProcessContext& context, const Term& monitor, cons
   if (!reason.is_atom("noproc")) return;
   for (auto& [node, peer] : all_->peers) {
     if (peer.monitor != monitor || peer.hello || peer.legacy) continue;
-    peer.legacy = true;
-    return tell_managers(context, node);
+    peer.legacy = peer.has_no_such_process = true;
+    tell_gate(node);
+    return became_legacy(context, node);
   }
+}
+
+// Callers on this BEAM send what is for a child to its member's gate, when that has announced one.
+void PeerProcess::tell_gate(const Term& node) {
+  if (all_->beam) all_->beam->keep(tuple(atom("gate"), node), atom(all_->peers.at(node).has_gate() ? "true" : "false"));
 }
 
 void PeerProcess::sweep(ProcessContext& context) {
@@ -72,10 +83,13 @@ void PeerProcess::sweep(ProcessContext& context) {
   for (auto& [node, peer] : all_->peers) {
     if (peer.hello || peer.legacy || now - peer.since < kHelloTimeout) continue;
     peer.legacy = true;
-    tell_managers(context, node);
+    tell_gate(node);
+    became_legacy(context, node);
   }
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
+  all_->who_owns.look(context);
+  all_->who_owns.ask_legacy(context);
   if (nudge_at_ && *nudge_at_ <= now) nudge_legacy(context);
   tell_of_partitions(context);
   context.send_after(kSweep, context.self(), sweep_message());
@@ -126,6 +140,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   }
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
+  all_->who_owns.look(context);
   nudge_at_ = context.time().now + kNudgeAfter;
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
@@ -142,9 +157,13 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   hello.kind = atom(all_->beam ? "beam" : "cnode");
   for (const auto& [name, sup] : all_->supervisors)
     if (sup->runs()) hello.supervisors.push_back(sup->name);
+  for (const auto& [name, sup] : all_->supervisors)
+    if (sup->runs() && !sup->flags.members.is_all()) hello.members.emplace_back(sup->name, sup->flags.members);
+  hello.drained = all_->draining.words();
   hello.otp = otp_of_hash_format(all_->ring.format());
   hello.partitions = atom(name_of(all_->partitions));
-  hello.features = all_->beam ? std::vector<Term>{atom("ask")} : std::vector<Term>{atom("move"), atom("ask")};
+  hello.features = {atom("ask"), atom("members"), atom("drain")};
+  hello.features.push_back(all_->beam ? gate_feature() : atom("move"));
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
   if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
@@ -153,6 +172,14 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
 void PeerProcess::handle_announce(ProcessContext& context) {
   for (const auto& [node, peer] : all_->peers)
     if (peer.connected) send_hello(context, node, false);
+  all_->who_owns.look(context);
+}
+
+void PeerProcess::became_legacy(ProcessContext& context, const Term& node) {
+  all_->who_owns.is_legacy(node);
+  all_->who_owns.look(context);
+  all_->who_owns.ask_legacy(context);
+  tell_managers(context, node);
 }
 
 void PeerProcess::handle_peer_message(ProcessContext& context, const Term& message) {
@@ -210,7 +237,11 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
                                      std::to_string(otp_of_hash_format(all_->ring.format())) + ": they disagree about owners");
   peer.hello = hello;
   peer.legacy = false;
+  tell_gate(node);
   if (!hello.answer) send_hello(context, node, true);
+  all_->who_owns.heard(node, hello);
+  all_->draining.heard(context, node, hello);
+  all_->who_owns.look(context);
   tell_managers(context, node);
 }
 

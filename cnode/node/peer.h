@@ -40,6 +40,7 @@ class PeerProcess : public Process {
   void handle_announce(ProcessContext&);
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
   void sweep(ProcessContext&);
+  void became_legacy(ProcessContext&, const Term& node);
   void nudge_legacy(ProcessContext&);
   void tell_of_partitions(ProcessContext&);
   void send_hello(ProcessContext&, const Term& node, bool answer);
@@ -47,6 +48,7 @@ class PeerProcess : public Process {
   void answer_early_asks(ProcessContext&);
   void pass_on(ProcessContext&, const Term& node, const Term& supervisor, const PeerBody&);
   void tell_managers(ProcessContext&, const Term& node);
+  void tell_gate(const Term& node);
 
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<const Ring> last_ring_;

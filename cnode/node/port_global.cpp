@@ -98,6 +98,7 @@ void BeamGlobalSup::ended(ProcessContext& context, const Term& reason) {
   sup_->down_since = context.time().now;
   sup_->why = "it ended: " + to_text(reason, 200);
   all_->beam->forget(sup_->name);
+  all_->who_owns.ended(*sup_);
   context.send(peer_name(), atom("$announce"));
 }
 

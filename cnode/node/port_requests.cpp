@@ -71,13 +71,14 @@ void PortRequests::handle_change(ProcessContext& context, const Term& id, const 
     if (const auto* reason = std::get_if<Term>(&checked)) return answer(id, ok(error(*reason)));
     change.child = std::get<ChildSpec>(checked).id;
   }
-  if (!state_->find(change.sup)) return answer(id, noproc(function, arguments));
+  const SupervisorState* const sup = state_->find(change.sup);
+  if (!sup) return answer(id, noproc(function, arguments));
   const Term* const sent = beam_.kept(sent_key(id));
   if (sent) return change_there(context, change, *sent);
-  const auto owner = state_->ring.owner_of(change.sup, change.child);
-  if (!owner) return answer(id, error(Term::binary(owner.error())));
-  if (*owner == context.node_name()) change_here(context, change);
-  else change_there(context, change, *owner);
+  const auto owner = state_->who_owns.owner_of(*sup, change.child);
+  if (!owner.node) return answer(id, owner.why.is_tuple() ? ok(error(owner.why)) : error(owner.why));
+  if (*owner.node == context.node_name()) change_here(context, change);
+  else change_there(context, change, *owner.node);
 }
 
 void PortRequests::change_here(ProcessContext& context, const Change& change) {

@@ -17,6 +17,12 @@ Result<LwwSet> read_set(const Term& term) {
   return received ? member_set(*received) : Result<LwwSet>(Error{received.error()});
 }
 
+std::vector<Term> sorted(const Term& list) {
+  std::vector<Term> terms(list.elements().begin(), list.elements().end());
+  std::ranges::sort(terms, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  return terms;
+}
+
 std::vector<Term> ascending(const LwwSet& set) {
   std::vector<Term> members = set.members();
   std::reverse(members.begin(), members.end());
@@ -62,7 +68,26 @@ void PortSupervision::handle_supervisor(ProcessContext& context, const Term& sup
   if (known && known->phase != SupervisorPhase::down && known->gone)
     return (void)context.call(super_sup_name(), atom("is_ready"), CallOptions{}, [this, supervisor](ProcessContext& later, CallResult) { handle_supervisor(later, supervisor); });
   if (known && known->phase != SupervisorPhase::down) return beam_.order(tuple(atom("supervisor_refused"), parsed->name, atom("already_running")));
-  define(context, std::move(*parsed), false);
+  define_beside_others(context, std::move(*parsed));
+}
+
+// By a set of members, beside a member that runs it and knows no sets: refused, since their owners would differ.
+void PortSupervision::define_beside_others(ProcessContext& context, PortSupervisor given) {
+  const auto init = check_init(given.module, tuple(atom("ok"), tuple(given.flags, given.specs)));
+  const auto* good = std::get_if<SupervisorInit>(&init);
+  if (good == nullptr || good->flags.members.is_all()) return define(context, std::move(given), false);
+  const Term name = given.name, set = to_term(good->flags.members), global = given.global;
+  asked_about_.insert_or_assign(name, global);
+  supervision_.state()->who_owns.find_without_sets(context, name, [this, given = std::move(given), set](ProcessContext& later, std::vector<Term> found) mutable {
+    const auto asked = asked_about_.find(given.name);
+    if (asked == asked_about_.end() || asked->second != given.global) return;  // its tree has ended meanwhile
+    asked_about_.erase(asked);
+    if (found.empty()) return define(later, std::move(given), false);
+    const Term reason = tuple(atom("members_refused"), set, Term::list(std::move(found)));
+    later.log(LogLevel::error, "supervisor " + to_text(given.name, 200) + " does not start with members => " + to_text(set, 200) + " while " + to_text(reason[2], 300) +
+                                   " runs it, which places its children by all members");
+    beam_.order(tuple(atom("supervisor_refused"), given.name, reason));
+  });
 }
 
 void PortSupervision::define(ProcessContext& context, PortSupervisor given, bool taken_over) {
@@ -80,6 +105,10 @@ void PortSupervision::define(ProcessContext& context, PortSupervisor given, bool
   sup->static_children = std::move(good->children);
   sup->handlers = std::move(good->handlers);
   sup->takeover = std::move(given.children);
+  if (taken_over) {
+    sup->owners.told_kind = OwnersDecided::Told::unknown;  // what the predecessor has told the BEAM
+    if (const Term* const kept = beam_.kept(tuple(atom("owners"), name))) sup->owners.previous = kept->is_atom("all") ? OwnerSet{} : OwnerSet{OwnerSet::Kind::listed, sorted(*kept)};
+  }
   state->supervisors.insert_or_assign(std::string(name.atom_name()), sup);
   beam_.stand_in(name_of_global_sup(name), given.global);
   beam_.stand_in(name, given.local);
@@ -97,6 +126,7 @@ void PortSupervision::handle_restarted(ProcessContext& context, const Term& inpu
 }
 
 void PortSupervision::handle_gone(ProcessContext& context, const Term& input) {
+  asked_about_.erase(input[1]);
   SupervisorState* sup = supervision_.state()->find(input[1]);
   if (!sup || sup->phase == SupervisorPhase::down) return;
   sup->gone = true;

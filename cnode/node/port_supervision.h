@@ -31,6 +31,7 @@ class PortSupervision {
   void take_over(ProcessContext&);
   void handle_input(ProcessContext&, const Term& input);
   void handle_supervisor(ProcessContext&, const Term& supervisor);
+  void define_beside_others(ProcessContext&, PortSupervisor);
   void define(ProcessContext&, PortSupervisor, bool taken_over);
   void handle_restarted(ProcessContext&, const Term& input);
   void handle_gone(ProcessContext&, const Term& input);
@@ -49,6 +50,7 @@ class PortSupervision {
   PortRequests requests_;
   std::optional<MembershipConfig::Sets> before_;  // what a predecessor saw, until the first view
   Term sets_;                  // {NodeSet, UpSet} as they are
+  std::unordered_map<Term, Term> asked_about_;  // supervisors that start when the others have been asked what they run: name, pid of their <Sup>.GlobalSup
   std::vector<Term> events_;   // for the BEAM's event managers, after the ring that they tell of
   bool acks_ = true;           // the BEAM answers gossip while no program does
 };

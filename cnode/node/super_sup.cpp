@@ -66,7 +66,7 @@ void SuperSup::handle_down(ProcessContext& context, const Term& message) {
 
 void SuperSup::handle_prepare_leave(ProcessContext& context, const Term& from) {
   if (!all_->ring.leaving() || leavers_.size() >= kMaxLeavers) return context.reply(from, tuple(atom("error"), atom("not_leaving")));
-  leavers_.push_back({from, context.time().now + kLeaveTimeout});
+  leavers_.push_back({from, context.time().now + all_->leave_timeout});
   check_leave(context);
 }
 
@@ -82,11 +82,27 @@ void SuperSup::check_leave(ProcessContext& context) {
   }
   std::erase_if(leavers_, [&](const Leaver& leaver) {
     if (hope && now < leaver.until) return false;
-    if (left > 0) context.log(LogLevel::error, "leaving without having handed over " + std::to_string(left) + " children: no member took them");
+    if (left > 0) {
+      context.log(LogLevel::error, "leaving without having handed over " + std::to_string(left) + " children" + (hope ? " in time" : ": no member took them"));
+      report_left(context);
+    }
     context.reply(leaver.from, atom("ok"));
     return true;
   });
   if (!leavers_.empty()) context.send_after(kLeaveCheck, context.self(), check_leave_message());
+}
+
+void SuperSup::report_left(ProcessContext& context) const {
+  std::size_t named = 0, left = 0;
+  for (const auto& [name, sup] : all_->supervisors) {
+    if (!sup->manager || !sup->local || sup->manager->drained()) continue;
+    left += sup->local->active();
+    for (const auto& [id, why] : sup->manager->left_here(kMaxLeftNamed - named)) {
+      ++named;
+      context.log(LogLevel::error, "not handed over: child " + to_text(id, 200) + " of " + to_text(sup->name, 100) + (why.empty() ? "" : ": " + why));
+    }
+  }
+  if (left > named) context.log(LogLevel::error, "not handed over: " + std::to_string(left - named) + " more");
 }
 
 }  // namespace supervisorring

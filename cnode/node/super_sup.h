@@ -2,7 +2,7 @@
 //
 // Follows the original's super_sup, where it can be followed: a global supervisor that ends by intensity is told to the other up members
 // ({terminate, Name}); one that was stopped, or ended by a received terminate, is not. {terminate, Name} for a name that does not run
-// here is answered with nothing. Also answers prepare_leave: `ok` when all children have been handed over, or the time is up.
+// here is answered with nothing. Also answers prepare_leave: `ok` when all children have been handed over, or the time is up; then it says which were not, and why.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace supervisorring {
 
-inline constexpr Duration kLeaveTimeout = std::chrono::seconds(30);
+inline constexpr std::size_t kMaxLeftNamed = 20;  // children that were not handed over, a line each; of the rest the number
 
 class SuperSup : public Process {
  public:
@@ -30,6 +30,7 @@ class SuperSup : public Process {
   void handle_down(ProcessContext&, const Term& message);
   void handle_prepare_leave(ProcessContext&, const Term& from);
   void check_leave(ProcessContext&);
+  void report_left(ProcessContext&) const;
   SupervisorState* by_global_name(const Term& global_sup) const;
 
   struct Leaver { Term from; Instant until; };

@@ -49,8 +49,9 @@ void Supervision::may_join(ProcessContext& context, std::vector<Term> members, s
 }
 
 void Supervision::prepare_leave(ProcessContext& context, std::function<void(ProcessContext&)> then) {
+  state_->move_rate.limit(std::nullopt, context.time().now);
   ring_changed(context);
-  context.call(super_sup_name(), atom("prepare_leave"), CallOptions{kLeaveTimeout + std::chrono::seconds(5)},
+  context.call(super_sup_name(), atom("prepare_leave"), CallOptions{state_->leave_timeout + std::chrono::seconds(5)},
                [then = std::move(then)](ProcessContext& later, CallResult) { then(later); });
 }
 

@@ -4,7 +4,7 @@
 // What connects it to membership, in the context of the membership's process:
 //   - ring_changed() after every update of the RingView;
 //   - may_join() before joining, at each change of the up-set and every so often;
-//   - prepare_leave() when the RingView says `leaving`: answers when all children have been handed over, or kLeaveTimeout has passed.
+//   - prepare_leave() when the RingView says `leaving`: answers when all children have been handed over, or the time for that has passed (SupervisionState::leave_timeout).
 #pragma once
 
 #include <functional>

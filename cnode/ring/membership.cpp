@@ -65,7 +65,7 @@ void Membership::handle_message(const Term& message, Time time) {
   struct Dispatch {
     Membership& core;
     Time time;
-    void operator()(const Reconcile& m) { core.handle_reconcile(m, time); }
+    void operator()(const Reconcile& m) { core.handle_reconcile(core.forgets() ? core.without_forgotten(m, time) : m, time); }
     void operator()(const AddNode& m) { core.handle_add_node(m, time); }
     void operator()(const DelNode& m) { core.handle_del_node(m, time); }
     void operator()(const GetSet& m) { core.handle_get_set(m); }
@@ -271,6 +271,7 @@ void Membership::timeout(Time time) {
   for (const Term& node : due_connects) connect_at_.erase(node);
   connect_to_new_members(due_connects, time);
   if (due(announce_at_)) announce_now(time);
+  if (forgets() && (!forgot_at_ || time.now - *forgot_at_ >= kForgetInterval)) forget_old_names(time);
 }
 
 std::optional<Instant> Membership::next_timeout() const {

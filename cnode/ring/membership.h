@@ -45,6 +45,7 @@ inline constexpr Duration kLongestBackOff = std::chrono::seconds(5);
 inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              // of AskSet and AskFormat
 inline constexpr std::size_t kMaxBurst = 16;                                  // members told at once; gossip does the rest
 inline constexpr std::size_t kMaxAwaitedAcks = 256;
+inline constexpr Duration kForgetInterval = std::chrono::minutes(1);          // between two looks for names to be forgotten
 inline constexpr int kMaxBadInputLines = 10;                                  // log lines about bad input per kBadInputWindow
 inline constexpr Duration kBadInputWindow = std::chrono::seconds(10);
 
@@ -61,6 +62,8 @@ struct MembershipConfig {
   struct Sets { LwwSet nodes, up; };
   std::optional<Sets> resume;
   Duration join_timeout = std::chrono::seconds(5);
+  // Names that are no members and were not used for so long are forgotten, where all members are ours; none: never.
+  std::optional<std::chrono::seconds> forget_after;
   PartitionPolicy partitions = PartitionPolicy::keep_all;
   std::uint64_t seed = 1;
 };
@@ -85,6 +88,8 @@ class Membership {
   void guard_answered(const Result<bool>& may_join, Time);
   // The format of the node that supervisors are read from; taken while no better source is known.
   void hint_format(HashFormat, Time);
+  // Whether every up member is one of ours, and no other member is known for a legacy one: only then are names forgotten.
+  void all_are_ours(bool yes) { all_ours_ = yes; }
   // Hand over first: the view no longer holds this member, the others still do. `finish_leave` then tells them.
   enum class Forget : bool { no, yes };                 // yes: also out of node_set, and the ring file goes
   void begin_leave(Forget, Time);
@@ -187,6 +192,10 @@ class Membership {
   void announce_now(Time);
   void put_self_back(Time);
 
+  // membership_forget.cpp: names that were not used for long
+  bool forgets() const { return config_.forget_after && all_ours_ && takes_part(); }
+  void forget_old_names(Time);
+  ring_message::Reconcile without_forgotten(const ring_message::Reconcile&, Time);
   // membership_suspicion.cpp: what is heard, what is missed, what others say
   void heard(const Term& node, Time);
   void judge_acks(Time);
@@ -243,6 +252,8 @@ class Membership {
   bool guard_asked_ = false, guard_stale_ = false;   // a question is under way; the members changed meanwhile
   bool settled_ = false;
   bool removed_told_ = false;
+  bool all_ours_ = false;
+  std::optional<Instant> forgot_at_;                 // the last look for old names
   Forget forget_ = Forget::no;
 
   HashFormat format_ = HashFormat::minor_version_1;

@@ -23,7 +23,7 @@ std::string ChildManager::doing(const Term& id) const {
     return ask->second.from.empty() ? "asking once more who runs it" : "asking who runs it: " + names(ask->second.from);
   if (starting_.contains(id)) return "starting";
   if (const auto retry = retries_.find(id); retry != retries_.end()) return retry->second.why;
-  if (queued_to_start_.contains(id)) return "waiting to start";
+  if (queued_to_start(id)) return "waiting to start";
   if (queued_to_move_.contains(id)) return "waiting to move";
   return "";
 }
@@ -41,13 +41,29 @@ std::vector<std::pair<Term, std::string>> ChildManager::pending(std::size_t limi
   return out;
 }
 
+std::vector<std::pair<Term, std::string>> ChildManager::left_here(std::size_t limit) const {
+  std::vector<std::pair<Term, std::string>> out;
+  if (!local_) return out;
+  local_->for_each([&](const Supervisor::View& view) {
+    if (out.size() >= limit || view.state == Supervisor::ChildState::down) return;
+    const auto entry = entries_.find(view.spec.id);
+    if (entry != entries_.end() && entry->second.owner == self_) return;
+    const bool placed = entry == entries_.end() || entry->second.digest;
+    out.emplace_back(view.spec.id, placed ? doing(view.spec.id) : "its id cannot be placed");
+  });
+  return out;
+}
+
 Result<ChildManager::Explained> ChildManager::explain(const Term& id, Instant now) const {
   if (!ring_ || ring_->empty()) return Error{"no member is up"};
   const auto key = child_digest(supervisor_, id, format_);
   if (!key) return Error{key.error()};
   const Ring::Point point = ring_->point_of(*key);
-  Explained out{*key, point.digest, point.number, point.member, {leaving_peers_.begin(), leaving_peers_.end()}, false, doing(id), std::nullopt};
+  Explained out{*key, point.digest, point.number, point.member, {leaving_peers_.begin(), leaving_peers_.end()}, {}, false, doing(id), std::nullopt};
   if (full_ring_ && leaving_ && !full_ring_->has(self_)) out.leaving.push_back(self_);
+  if (full_ring_)
+    for (const Term& node : full_ring_->members())
+      if (!owners_->has(node)) out.not_in_set.push_back(node);
   const auto entry = entries_.find(id);
   out.named = entry != entries_.end() && entry->second.wanted;
   const auto retry = retries_.find(id);

@@ -95,8 +95,8 @@ OrReason<ChildSpec> check_raw(const RawSpec& raw, std::optional<AutoShutdown> au
 
 // Specs up to the first fault; ids unique. Items for which `other` returns true are not child specs.
 template <class Other>
-OrReason<std::vector<ChildSpec>> check_list(const Term& specs, std::optional<AutoShutdown> auto_shutdown, Other other) {
-  std::vector<ChildSpec> children;
+OrReason<SharedSpecs> check_list(const Term& specs, std::optional<AutoShutdown> auto_shutdown, Other other) {
+  SharedSpecs children;
   std::unordered_set<Term> ids;
   children.reserve(specs.elements().size());
   ids.reserve(specs.elements().size());
@@ -106,7 +106,7 @@ OrReason<std::vector<ChildSpec>> check_list(const Term& specs, std::optional<Aut
     if (auto* reason = std::get_if<Term>(&checked)) return *reason;
     auto& spec = std::get<ChildSpec>(checked);
     if (!ids.insert(spec.id).second) return fault("duplicate_child_name", spec.id);
-    children.push_back(std::move(spec));
+    children.emplace_back(std::move(spec));
   }
   if (!specs.is_proper_list()) return fault("invalid_child_spec", specs.tail());
   return children;
@@ -161,12 +161,12 @@ Term to_child_record(const ChildSpec& spec, const Term& pid) {
 }
 
 OrReason<SupervisorFlags> check_flags(const Term& flags) {
-  Term strategy = atom("one_for_one"), intensity = integer(1), period = integer(5), auto_shutdown = atom("never");
+  Term strategy = atom("one_for_one"), intensity = integer(1), period = integer(5), auto_shutdown = atom("never"), members = atom("all");
   if (flags.is_tuple(3)) {
     strategy = flags[0], intensity = flags[1], period = flags[2];
   } else if (flags.is_map()) {
     const auto take = [&](std::string_view key, Term& into) { if (const Term* given = flags.find(key)) into = *given; };
-    take("strategy", strategy), take("intensity", intensity), take("period", period), take("auto_shutdown", auto_shutdown);
+    take("strategy", strategy), take("intensity", intensity), take("period", period), take("auto_shutdown", auto_shutdown), take("members", members);
   } else {
     return fault("invalid_type", flags);
   }
@@ -183,6 +183,9 @@ OrReason<SupervisorFlags> check_flags(const Term& flags) {
   else if (auto_shutdown.is_atom("any_significant")) out.auto_shutdown = AutoShutdown::any_significant;
   else if (auto_shutdown.is_atom("all_significant")) out.auto_shutdown = AutoShutdown::all_significant;
   else return fault("invalid_auto_shutdown", auto_shutdown);
+  auto owners = read_owner_set(members);
+  if (!owners) return fault("invalid_members", members);
+  out.members = std::move(*owners);
   return out;
 }
 
@@ -195,10 +198,12 @@ Term to_term(AutoShutdown auto_shutdown) {
 }
 
 Term to_term(const SupervisorFlags& flags) {
-  return Term::map({{atom("strategy"), to_term(flags.strategy)},
-                    {atom("intensity"), integer(flags.intensity)},
-                    {atom("period"), integer(flags.period)},
-                    {atom("auto_shutdown"), to_term(flags.auto_shutdown)}});
+  std::vector<Term::Pair> pairs{{atom("strategy"), to_term(flags.strategy)},
+                                {atom("intensity"), integer(flags.intensity)},
+                                {atom("period"), integer(flags.period)},
+                                {atom("auto_shutdown"), to_term(flags.auto_shutdown)}};
+  if (!flags.members.is_all()) pairs.emplace_back(atom("members"), to_term(flags.members));
+  return Term::map(std::move(pairs));
 }
 
 OrReason<SupervisorInit> check_init(const Term& module, const Term& returned) {
@@ -218,7 +223,7 @@ OrReason<SupervisorInit> check_init(const Term& module, const Term& returned) {
   };
   auto children = check_list(specs, init.flags.auto_shutdown, is_handler);
   if (auto* reason = std::get_if<Term>(&children)) return fault("start_spec", *reason);
-  init.children = std::move(std::get<std::vector<ChildSpec>>(children));
+  init.children = std::move(std::get<SharedSpecs>(children));
   return init;
 }
 

@@ -11,10 +11,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "sup/owner_set.h"
 #include "supervisorring/term.h"
 
 namespace supervisorring {
@@ -33,6 +36,34 @@ struct ChildSpec {
   Term shutdown_term;                           // as it was given
   ChildType type = ChildType::worker;
   Term modules;                                 // dynamic or a list of atoms
+  bool operator==(const ChildSpec&) const = default;
+};
+
+// One spec for all who keep it: the child manager, the supervisor, what they hand to each other. Never changed. Not counted by atomic operations: the node's thread only.
+class SharedSpec {
+ public:
+  SharedSpec() = default;
+  SharedSpec(ChildSpec spec) : held_(new Held{std::move(spec), 1}) {}
+  SharedSpec(const SharedSpec& other) : held_(other.held_) { if (held_) ++held_->count; }
+  SharedSpec(SharedSpec&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  SharedSpec& operator=(SharedSpec other) noexcept { std::swap(held_, other.held_); return *this; }
+  ~SharedSpec() { if (held_ && --held_->count == 0) delete held_; }
+
+  explicit operator bool() const { return held_ != nullptr; }
+  const ChildSpec& operator*() const { return held_->spec; }
+  const ChildSpec* operator->() const { return &held_->spec; }
+  bool is(const SharedSpec& other) const { return held_ == other.held_; }
+
+ private:
+  struct Held { const ChildSpec spec; std::uint32_t count; };
+  Held* held_ = nullptr;
+};
+
+class SharedSpecs : public std::vector<SharedSpec> {
+ public:
+  SharedSpecs() = default;
+  SharedSpecs(const std::vector<ChildSpec>& specs) : std::vector<SharedSpec>(specs.begin(), specs.end()) {}
+  SharedSpecs(std::initializer_list<ChildSpec> specs) : std::vector<SharedSpec>(specs.begin(), specs.end()) {}
 };
 
 // A value, or the term that OTP answers (the What of {error, What}).
@@ -57,24 +88,25 @@ Term to_child_record(const ChildSpec& spec, const Term& pid);
 Term to_term(RestartType);
 Term to_term(ChildType);
 
-// The supervisor's {Strategy, MaxR, MaxT}, or OTP's flag map.
+// The supervisor's {Strategy, MaxR, MaxT}, or OTP's flag map, in which `members` may say who owns its children.
 struct SupervisorFlags {
   std::int64_t intensity = 1;  // restarts
   std::int64_t period = 5;     // seconds
   AutoShutdown auto_shutdown = AutoShutdown::never;
   Strategy strategy = Strategy::one_for_one;
+  OwnerSet members = {};
 };
 // The reason is OTP's ({invalid_strategy, S}, {invalid_intensity, I}, ...). simple_one_for_one, whose children have no ids that could be
-// placed, is an invalid strategy here.
+// placed, is an invalid strategy here. Ours: {invalid_members, M}.
 OrReason<SupervisorFlags> check_flags(const Term& flags);
-Term to_term(const SupervisorFlags& flags);  // OTP's flag map
+Term to_term(const SupervisorFlags& flags);  // OTP's flag map, with `members` where it is not all
 Term to_term(Strategy);
 Term to_term(AutoShutdown);
 
 // What init/1 returned, taken apart.
 struct SupervisorInit {
   SupervisorFlags flags;
-  std::vector<ChildSpec> children;  // in the order given, ids unique
+  SharedSpecs children;             // in the order given, ids unique
   std::vector<Term> handlers;       // modules, in the order given
 };
 // `returned`: {ok, {Flags, Specs}}. The reason is what OTP's supervisor stops with: {bad_return, {Module, init,

@@ -9,6 +9,8 @@ constexpr std::size_t kMaxNamed = 5;  // children named in one line; the rest is
 Result<bool> check_join(const std::vector<RemoteSupervisor>& supervisors, const std::function<bool(const Term& name)>& defined_here,
                         const std::function<bool(const ChildSpec&)>& can_start) {
   for (const RemoteSupervisor& sup : supervisors) {
+    if (!sup.refused.empty()) return Error{sup.refused};
+    if (!sup.owned_here) continue;
     if (!defined_here(sup.name))
       return Error{to_text(sup.member) + " runs the supervisor " + to_text(sup.name) + ", which is not defined here: its share of the children would be lost"};
     std::string named;

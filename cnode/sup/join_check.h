@@ -2,7 +2,7 @@
 //
 // Every up member owns a share of every supervisor, so a node that cannot start some of a supervisor's children would lose them
 // (the old owner gives them up after a failed start). The rule: every supervisor that another member runs must be defined here, and
-// every child of it must have a factory here.
+// every child of it must have a factory here. One whose `members` leave this node out asks for neither.
 //
 // Pure: who runs what has been asked before (the node's join guard). `--force` is not its business.
 #pragma once
@@ -19,6 +19,8 @@ struct RemoteSupervisor {
   Term member;                      // who runs it
   Term name;
   std::vector<ChildSpec> children;  // static ones and those of its handlers, as far as they could be read
+  bool owned_here = true;           // false: by its `members` this node owns none of them
+  std::string refused = {};         // why this node may not run it beside that member at all; empty: it may
 };
 
 // ok(true), or one line that names what this node cannot run.

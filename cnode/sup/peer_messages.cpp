@@ -12,9 +12,22 @@ constexpr std::array<std::string_view, 8> kSteps = {"offer", "started", "running
 Term from_ids(const std::vector<Term>& ids) { return Term::list(ids); }
 
 Term encode_hello(const PeerHello& hello) {
-  std::vector<Term::Pair> caps{{atom("kind"), hello.kind}, {atom("supervisors"), Term::list(hello.supervisors)}, {atom("format"), integer(hello.otp)}, {atom("features"), Term::list(hello.features)}};
-  if (!hello.partitions.is_atom("keep_all")) caps.emplace_back(atom("partitions"), hello.partitions);
-  return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(caps)));
+  std::vector<Term::Pair> capabilities{{atom("kind"), hello.kind},
+                                       {atom("supervisors"), Term::list(hello.supervisors)},
+                                       {atom("format"), integer(hello.otp)},
+                                       {atom("features"), Term::list(hello.features)}};
+  if (!hello.members.empty()) {
+    std::vector<Term::Pair> members;
+    for (const auto& [supervisor, set] : hello.members) members.emplace_back(supervisor, to_term(set));
+    capabilities.emplace_back(atom("members"), Term::map(std::move(members)));
+  }
+  if (!hello.drained.empty()) {
+    std::vector<Term> words;
+    for (const DrainWord& word : hello.drained) words.push_back(tuple(word.node, Term::unsigned_integer(word.number), Term::boolean(word.drained)));
+    capabilities.emplace_back(atom("drained"), Term::list(std::move(words)));
+  }
+  if (!hello.partitions.is_atom("keep_all")) capabilities.emplace_back(atom("partitions"), hello.partitions);
+  return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(capabilities)));
 }
 
 struct BodyEncoder {
@@ -47,6 +60,32 @@ std::optional<std::vector<Term>> to_atoms(const Term* atoms) {
   return out;
 }
 
+std::optional<std::vector<std::pair<Term, OwnerSet>>> to_owner_sets(const Term* members) {
+  std::vector<std::pair<Term, OwnerSet>> out;
+  if (!members) return out;
+  if (!members->is_map() || members->pairs().size() > kMaxIdsInAMessage) return std::nullopt;
+  for (const auto& [supervisor, value] : members->pairs()) {
+    auto set = read_owner_set(value);
+    if (!supervisor.is_atom() || !set) return std::nullopt;
+    if (!set->is_all()) out.emplace_back(supervisor, std::move(*set));
+  }
+  return out;
+}
+
+std::optional<std::vector<DrainWord>> to_drain_words(const Term* drained) {
+  std::vector<DrainWord> out;
+  if (!drained) return out;
+  if (!drained->is_proper_list() || drained->size() > kMaxDrainWords) return std::nullopt;
+  for (const Term& word : drained->elements()) {
+    if (!word.is_tuple(3) || !word[0].is_atom()) return std::nullopt;
+    const auto number = word[1].as_int64();
+    if (!number || *number < 1 || static_cast<std::uint64_t>(*number) > kMaxDrainNumber) return std::nullopt;
+    if (!word[2].is_atom("true") && !word[2].is_atom("false")) return std::nullopt;
+    out.push_back({word[0], static_cast<std::uint64_t>(*number), word[2].is_atom("true")});
+  }
+  return out;
+}
+
 Result<PeerBody> decode_hello(const Term& body) {
   const auto version = body[1].as_int64();
   if (!version || *version < 1) return expected("a version of 1 or more", body[1]);
@@ -67,6 +106,12 @@ Result<PeerBody> decode_hello(const Term& body) {
   const auto otp = format ? format->as_int64() : std::nullopt;
   if (otp != 25 && otp != 26) return expected("a format of 25 or 26", map);
   hello.otp = *otp;
+  auto members = to_owner_sets(map.find("members"));
+  if (!members) return expected("members as a map of supervisors and all, native, beam or nodes", map);
+  hello.members = std::move(*members);
+  auto drained = to_drain_words(map.find("drained"));
+  if (!drained) return expected("drained as a list of {Node, Number, Boolean}", map);
+  hello.drained = std::move(*drained);
   if (const Term* partitions = map.find("partitions")) {
     if (!partitions->is_atom()) return expected("an atom as partitions", map);
     hello.partitions = *partitions;

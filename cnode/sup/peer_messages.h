@@ -8,10 +8,12 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "sup/child_spec.h"
+#include "sup/drains.h"
 #include "supervisorring/result.h"
 #include "supervisorring/term.h"
 
@@ -28,6 +30,8 @@ struct PeerHello {
   std::vector<Term> supervisors;     // those that run there
   std::int64_t otp = 25;             // placement format: 25 (and below) or 26 (and above)
   std::vector<Term> features;        // atoms; unknown ones are ignored
+  std::vector<DrainWord> drained = {};  // what the sender knows of who is drained, itself included
+  std::vector<std::pair<Term, OwnerSet>> members = {};  // of those supervisors who own their children by another set than all
   Term partitions = atom("keep_all");  // what it does in a partition: ring/partition.h; a member that does not say keeps all
 };
 // {leaving}: the sender hands its children over and ends; it owns nothing from here on.

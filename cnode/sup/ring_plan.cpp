@@ -20,8 +20,8 @@ SupervisorPlan plan_moves(const Term& supervisor, std::span<const Term> ids, Has
     const auto key = child_digest(supervisor, id, format);
     if (!key) continue;
     ++plan.children;
-    const Term& from = before.owner(*key);
-    const Term& to = after.owner(*key);
+    const Term from = before.empty() ? atom("none") : before.owner(*key);
+    const Term to = after.empty() ? atom("none") : after.owner(*key);
     if (from == to) continue;
     ++plan.moves;
     PlannedMoves& moves = between[{std::string(from.atom_name()), std::string(to.atom_name())}];

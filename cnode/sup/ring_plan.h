@@ -28,7 +28,7 @@ struct SupervisorPlan {
   std::vector<PlannedMoves> moves_between;  // in the order of the names of `from`, then `to`
 };
 
-// `ids`: each once. Of each pair of members at most `ids_limit` ids are listed.
+// `ids`: each once. On an empty ring the owner is `none`. Of each pair of members at most `ids_limit` ids are listed.
 SupervisorPlan plan_moves(const Term& supervisor, std::span<const Term> ids, HashFormat format, const Ring& before, const Ring& after, std::size_t ids_limit);
 
 }  // namespace supervisorring

@@ -7,7 +7,9 @@
          equal_points_belong_to_the_name_that_sorts_first/1, a_ring_that_changed_is_the_ring_made_anew/1,
          readers_see_one_ring_or_the_other/1, what_only_the_program_may_place_is_left_to_it/1,
          a_supervisor_that_does_not_run_here_has_no_owners/1, no_ring_is_no_answer/1,
-         the_view_is_what_was_put/1, a_change_of_the_ring_replaces_no_persistent_term/1]).
+         the_view_is_what_was_put/1, a_change_of_the_ring_replaces_no_persistent_term/1,
+         a_supervisor_with_members_of_its_own_has_their_ring/1,
+         a_change_of_its_members_replaces_no_persistent_term/1]).
 -export([consistent_hash_gives_the_golden_owners/1, consistent_hash_takes_any_set_of_nodes/1,
          lww_sets_read_as_the_original_reads_them/1, lww_sets_merge_as_the_original_merges_them/1,
          a_change_counts_after_those_it_knows/1, a_set_is_reduced_halted_and_suspended/1,
@@ -21,6 +23,7 @@ all() ->
      readers_see_one_ring_or_the_other, what_only_the_program_may_place_is_left_to_it,
      a_supervisor_that_does_not_run_here_has_no_owners, no_ring_is_no_answer, the_view_is_what_was_put,
      a_change_of_the_ring_replaces_no_persistent_term,
+     a_supervisor_with_members_of_its_own_has_their_ring, a_change_of_its_members_replaces_no_persistent_term,
      consistent_hash_gives_the_golden_owners, consistent_hash_takes_any_set_of_nodes,
      lww_sets_read_as_the_original_reads_them, lww_sets_merge_as_the_original_merges_them,
      a_change_counts_after_those_it_knows, a_set_is_reduced_halted_and_suspended,
@@ -160,6 +163,54 @@ a_change_of_the_ring_replaces_no_persistent_term(_Config) ->
     put_ring(Members, 25),
     put_ring(tl(Members), 26),
     ?assertEqual(Before, lists:sort(persistent_term:get())).
+
+a_supervisor_with_members_of_its_own_has_their_ring(_Config) ->
+    supervisorring_ring:new(),
+    rand:seed(exsss, {4, 5, 6}),
+    %% Before there is a ring, too; nobody of them up is for the program to say.
+    supervisorring_ring:restrict(own, []),
+    All = [n1, n11 | [list_to_atom("m" ++ integer_to_list(I) ++ "@host") || I <- lists:seq(1, 30)]],
+    [begin
+         Up = [Member || Member <- All, rand:uniform() < Share],
+         put_ring(Up, Format),
+         [begin
+              Own = [Member || Member <- Up, rand:uniform() < OwnShare],
+              supervisorring_ring:restrict(own, Own),
+              Owner = case Own of
+                          [] -> fun(_Id) -> undecided end;
+                          _ -> fun(Id) -> owner_in(own, Own, Id, Format) end
+                      end,
+              [?assertEqual(Owner(Id), supervisorring_ring:owner(own, Id)) || Id <- ids(100)]
+          end || OwnShare <- [0.2, 0.0, 0.6, 1.0]],
+         same_owners(Up, Format, 100)
+     end || {Share, Format} <- [{0.2, 25}, {0.9, 25}, {0.1, 26}, {1.0, 26}, {0.4, 25}]],
+    %% The format changes under it.
+    put_ring(All, 25),
+    supervisorring_ring:restrict(own, [n1, n11]),
+    put_ring(All, 26),
+    [?assertEqual(owner_in(own, [n1, n11], Id, 26), supervisorring_ring:owner(own, Id)) || Id <- ids(100)],
+    supervisorring_ring:restrict(own, all),
+    [?assertEqual(owner_in(own, All, Id, 26), supervisorring_ring:owner(own, Id)) || Id <- ids(100)],
+    supervisorring_ring:restrict(own, [n1]),
+    supervisorring_ring:clear(),
+    ?assertEqual(undecided, supervisorring_ring:owner(own, c1)).
+
+owner_in(Sup, Members, Id, Format) ->
+    owner_by_search(points(Members), supervisorring_ring:digest({Sup, Id}, Format)).
+
+a_change_of_its_members_replaces_no_persistent_term(_Config) ->
+    supervisorring_ring:new(),
+    put_ring([n1, n2, n3], 25),
+    supervisorring_ring:restrict(own, [n1, n2]),
+    Before = lists:sort(persistent_term:get()),
+    supervisorring_ring:restrict(own, [n2]),
+    put_ring([n1, n2], 25),
+    supervisorring_ring:restrict(own, []),
+    supervisorring_ring:restrict(own, [n1, n2]),
+    ?assertEqual(Before, lists:sort(persistent_term:get())),
+    supervisorring_ring:restrict(own, all),
+    supervisorring_ring:restrict(own, all),
+    ?assertEqual([], [Key || {Key, {_, _, _, _}} <- persistent_term:get(), Key =:= supervisorring_ring]).
 
 %% Elixir's modules
 

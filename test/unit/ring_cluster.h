@@ -80,6 +80,8 @@ class RingCluster : public ::testing::Test {
     std::istringstream names(join);
     for (std::string one; names >> one;) config.join.push_back(atom(one));
     config.format = format;
+    config.forget_after = forget_after;
+    if (forget_after) hooks.all_ours = [this] { return all_ours; };
     auto& files = net.files(name);
     if (files.contains(kRingFileName)) config.ring_file = *read_ring_file(files[kRingFileName]);
     if (files.contains(kRingFactsFileName)) config.facts = *read_ring_facts(files[kRingFactsFileName]);
@@ -145,6 +147,9 @@ class RingCluster : public ::testing::Test {
     net.refuse(a, b, apart), net.refuse(b, a, apart);
     if (apart) net.close_connections(a, b);
   }
+
+  std::optional<std::chrono::seconds> forget_after;  // of members that are started from then on
+  bool all_ours = true;
 
   using milliseconds = std::chrono::milliseconds;
   using seconds = std::chrono::seconds;

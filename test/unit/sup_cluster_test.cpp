@@ -77,6 +77,23 @@ TEST_F(SupCluster, AMemberWhoseChildrenNobodyElseRunsLeavesAfterAFewTries) {
   EXPECT_TRUE(net.logged("a@h", "leaving without having handed over 5 children"));
 }
 
+// What was left was a number in the log only.
+TEST_F(SupCluster, AMemberWhoseTimeForLeavingIsOverNamesTwentyOfTheChildrenThatItHasLeft) {
+  add_with("a@h", counters(25));
+  add("b@h");
+  ring({"a@h"});
+  ring(kTwo);
+  members.at("a@h")->supervision->state()->leave_timeout = std::chrono::seconds(1);
+  bool left = false;
+  set_ring("a@h", {"b@h"}, true, true);
+  net.run("a@h", [&](ProcessContext& context) { members.at("a@h")->supervision->prepare_leave(context, [&](ProcessContext&) { left = true; }); });
+  EXPECT_FALSE(eventually([&] { return left; }, std::chrono::milliseconds(900)));
+  EXPECT_TRUE(eventually([&] { return left; }, std::chrono::milliseconds(200)));
+  EXPECT_TRUE(net.logged("a@h", "leaving without having handed over 25 children in time"));
+  EXPECT_TRUE(net.logged("a@h", "not handed over: child c0 of 'Elixir.S': 'b@h' does not run the supervisor"));
+  EXPECT_TRUE(net.logged("a@h", "not handed over: 5 more"));
+}
+
 // Every first offer to a member that joined was refused, told in a line a child, and tried again 200 ms later.
 TEST_F(SupCluster, AMemberThatIsSettledIsOfferedItsChildrenAtOnceWithoutALine) {
   const auto specs = counters(40);

@@ -29,7 +29,10 @@ TEST(PeerMessages, WhatIsEncodedIsDecodedAgain) {
 
 TEST(PeerMessages, WhatDoesNotFollowTheGrammarIsRefusedWithWhatCame) {
   const char* bodies[] = {"x", "{hello, 0, #{}}", "{hello, 1, #{}}", "{hello, 1, []}", "{hello, 1, #{kind => cnode, format => 25, supervisors => [1]}}",
-                          "{hello, 1, #{kind => cnode, format => 24}}", "{ask, \"S\", []}", "{ask, s, [a|b]}", "{answer, s, [], x}", "{move, offer, s, -1, {}}",
+                          "{hello, 1, #{kind => cnode, format => 24}}",
+                          "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], drained => [{a, 0, true}]}}",
+                          "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], drained => [{a, 1, yes}]}}",
+                          "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], drained => [{a, 1, true} | b]}}", "{ask, \"S\", []}", "{ask, s, [a|b]}", "{answer, s, [], x}", "{move, offer, s, -1, {}}",
                           "{move, jump, s, 1, []}", "{move, taken, s, 1, not_a_pid}", "{move, state, s, 1, 5}", "{move, offer, \"s\", 1, {}}", "{leaving, now}"};
   for (const char* body : bodies) {
     const auto decoded = decode_peer_message(message(body));

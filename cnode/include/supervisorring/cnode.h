@@ -42,6 +42,9 @@ struct cnode_options {
   bool quorum = false;                   // a side with fewer than half of the members runs nothing; else every side of a partition runs everything
   std::chrono::seconds tick_time{60};    // a node from which nothing comes for so long is given up; the same on every node (net_ticktime)
   std::chrono::milliseconds migrate_timeout{10000};  // of a child's migrate when it moves; one that takes longer stays, and is tried again later
+  std::chrono::milliseconds leave_timeout{30000};  // for handing children over when this node leaves; what is left then ends with it
+  // Names that are no members and were not used for so long are forgotten while all members are ours; 0: never.
+  std::chrono::seconds forget_names_after{30 * 24 * 3600};
   // A supervisor that ended here is started again; more than so many ends within so many seconds, and the node leaves and run() returns 11.
   unsigned max_concurrent_starts = 256;  // of one supervisor: children that start at once; the others wait their turn
   int top_restarts = 3;                  // negative: none is started again until other members run it again
@@ -71,7 +74,7 @@ class cnode {
   worker_registry& workers();
   // Adds those of a shared object (SUPERVISORRING_WORKERS); its path, or why not.
   Result<std::string> load_workers(const std::string& path);
-  // A supervisor of the cluster: `flags` and `specs` as Module:init/1 returns them. Every member defines it with the same specs.
+  // A supervisor of the cluster: `flags` and `specs` as Module:init/1 returns them; a flag map may say by `members` which members own its children. Every member defines it with the same specs.
   // What is malformed makes run() refuse, with OTP's own term for it.
   void define_supervisor(const Term& name, const Term& flags, std::vector<Term> specs);
   // One whose definition is asked for over erpc: Module:init(Argument) at `node`, until it answers.

@@ -1,0 +1,15 @@
+// supervisorring:drain/0,1 and uncordon/0: this member hands its children over and owns none, until it is told otherwise (draining.h).
+//
+// drain([{rate, MovesASecond}]) answers ok at once, or {error, Why}, Why as Draining::drain says; a second call changes the rate. uncordon() answers ok.
+#pragma once
+
+#include <memory>
+
+#include "node/node.h"
+#include "node/sup_shared.h"
+
+namespace supervisorring {
+
+void define_drain(Node&, std::shared_ptr<SupervisionState>);
+
+}  // namespace supervisorring

@@ -1,0 +1,144 @@
+#include "node/draining.h"
+
+#include <algorithm>
+
+#include "node/port_beam.h"
+#include "node/sup_shared.h"
+
+namespace supervisorring {
+
+namespace {
+
+const Term& estate_key() { static const Term key = atom("drained"); return key; }
+bool by_name(const Term& a, const Term& b) { return compare(a, b) < 0; }
+
+std::string names(const std::vector<Term>& nodes) {
+  std::string text;
+  for (const Term& node : nodes) text += (text.empty() ? "" : ", ") + to_text(node, 100);
+  return text;
+}
+
+Term error(Term why) { return tuple(atom("error"), std::move(why)); }
+
+std::shared_ptr<const Ring> without(std::shared_ptr<const Ring> ring, const std::vector<Term>& excluded) {
+  const auto with = ring;
+  for (const Term& node : excluded)
+    if (ring->has(node)) ring = ring->without(node);
+  return ring->empty() ? with : ring;
+}
+
+}  // namespace
+
+Draining::Draining(SupervisionState& all) : all_(all), drains_(all.ring.self()) {}
+
+// ---- asking --------------------------------------------------------------------------------------------
+
+std::shared_ptr<const Ring> Draining::placed(const std::shared_ptr<const Ring>& ring) {
+  if (excluded_.empty()) return ring;
+  const auto known = std::ranges::find(rings_, ring, &std::pair<std::shared_ptr<const Ring>, std::shared_ptr<const Ring>>::first);
+  if (known != rings_.end()) return known->second;
+  std::erase_if(rings_, [](const auto& each) { return each.first.use_count() <= (each.first == each.second ? 2 : 1); });
+  if (rings_.size() >= kMaxDrainedRings) rings_.erase(rings_.begin());
+  return rings_.emplace_back(ring, without(ring, excluded_)).second;
+}
+
+std::shared_ptr<const Ring> Draining::would_be(const std::shared_ptr<const Ring>& ring) const { return without(ring, excluded_); }
+
+bool Draining::excludes(const Term& node) const { return std::ranges::binary_search(excluded_, node, by_name); }
+
+bool Draining::knows_drains(const PeerHello& hello) const { return std::ranges::count(hello.features, atom("drain")) > 0; }
+
+bool Draining::blocks(const Term& node, Instant now) const {
+  const PeerInfo* const peer = all_.peer(node);
+  if (peer == nullptr) return false;  // its connection is being opened
+  if (peer->hello) return !knows_drains(*peer->hello);
+  return peer->legacy && (peer->has_no_such_process || now - peer->since >= kSilentIsLegacy);
+}
+
+// ---- telling -------------------------------------------------------------------------------------------
+
+void Draining::started(ProcessContext& context) {
+  const Term* const kept = all_.beam ? all_.beam->kept(estate_key()) : nullptr;
+  if (kept == nullptr || !kept->is_tuple(3)) return;
+  const auto number = (*kept)[0].as_int64();
+  if (!number || *number < 0) return;
+  drains_.resume(static_cast<std::uint64_t>(*number), (*kept)[1].is_atom("true"));
+  if (drains_.self_drained()) all_.move_rate.limit((*kept)[2].as_int64(), context.time().now);
+}
+
+void Draining::heard(ProcessContext& context, const Term& node, const PeerHello& hello) {
+  if (drains_.heard(node, hello.drained)) changed(context);
+}
+
+bool Draining::look(ProcessContext& context) {
+  drains_.forget_if([this](const Term& node) { return !std::ranges::binary_search(all_.ring.nodes(), node, by_name) && !all_.peers.contains(node); });
+  std::vector<Term> blockers, now;
+  for (const Term& node : all_.ring.up()) {
+    if (node != all_.ring.self() && blocks(node, context.time().now)) blockers.push_back(node);
+    if (drains_.drained(node)) now.push_back(node);
+  }
+  if (!blockers.empty() && drains_.set_self(false)) {
+    note_ = "not drained any more: " + names(blockers) + " places children by all members";
+    all_.move_rate.limit(std::nullopt, context.time().now);
+    context.log(LogLevel::warning, note_);
+    changed(context);
+  }
+  if (!blockers.empty() || now.size() == all_.ring.up().size()) now.clear();
+  std::ranges::sort(now, by_name);
+  if (now == excluded_) return false;
+  for (const Term& node : now)
+    if (!excludes(node)) context.log(LogLevel::notice, to_text(node, 100) + " is drained: it owns no children");
+  for (const Term& node : excluded_)
+    if (!std::ranges::binary_search(now, node, by_name) && all_.ring.is_up(node))
+      context.log(LogLevel::notice, to_text(node, 100) + " owns children again" + (blockers.empty() ? "" : ": " + names(blockers) + " places them by all members"));
+  excluded_ = std::move(now);
+  rings_.clear();
+  return true;
+}
+
+// Tells the others, which also has this member look, and a successor in drop-in.
+void Draining::changed(ProcessContext& context) {
+  const DrainWord& own = drains_.own();
+  const auto rate = all_.move_rate.a_second();
+  if (all_.beam) all_.beam->keep(estate_key(), tuple(Term::unsigned_integer(own.number), Term::boolean(own.drained), rate ? integer(*rate) : atom("none")));
+  context.send(peer_name(), atom("$announce"));
+}
+
+Term Draining::refusal(ProcessContext& context) const {
+  std::vector<Term> legacy, older, silent;
+  std::size_t others = 0;
+  for (const Term& node : all_.ring.up()) {
+    if (node == context.node_name()) continue;
+    const PeerInfo* const peer = all_.peer(node);
+    if (peer && peer->hello && !knows_drains(*peer->hello)) older.push_back(node);
+    else if (peer && peer->legacy) legacy.push_back(node);
+    else if (!peer || !peer->hello) silent.push_back(node);
+    others += drains_.drained(node) ? 0 : 1;
+  }
+  if (!all_.ring.settled() || all_.ring.leaving() || !all_.ring.is_up(context.node_name())) return atom("not_up");
+  if (!legacy.empty()) return tuple(atom("legacy_members"), Term::list(std::move(legacy)));
+  if (!older.empty()) return tuple(atom("older_members"), Term::list(std::move(older)));
+  if (!silent.empty()) return tuple(atom("not_heard_yet"), Term::list(std::move(silent)));
+  return others == 0 ? atom("no_other_member") : Term::nil();
+}
+
+Term Draining::drain(ProcessContext& context, std::optional<std::int64_t> moves_a_second) {
+  if (Term why = drains_.self_drained() ? Term::nil() : refusal(context); !why.is_nil()) return error(std::move(why));
+  note_.clear();
+  all_.move_rate.limit(moves_a_second, context.time().now);
+  drains_.set_self(true);
+  context.log(LogLevel::notice, "asked to be drained" + (moves_a_second ? ", " + std::to_string(*moves_a_second) + " moves a second" : std::string()));
+  changed(context);
+  return atom("ok");
+}
+
+Term Draining::undrain(ProcessContext& context) {
+  note_.clear();
+  all_.move_rate.limit(std::nullopt, context.time().now);
+  if (!drains_.set_self(false)) return atom("ok");
+  context.log(LogLevel::notice, "asked to own children again");
+  changed(context);
+  return atom("ok");
+}
+
+}  // namespace supervisorring

@@ -20,7 +20,7 @@
 -export([drain/0, drain/1, uncordon/0, uncordon/1]).
 -export([whereis_name/1, register_name/2, unregister_name/1, send/2]).
 %% Asked of members by clients.
--export([whereis/2]).
+-export([whereis/2, place/2]).
 
 -export_type([sup/0, id/0, child_spec/0, child_name/0, members/0, flags/0, counts/0, explained/0, plan/0]).
 
@@ -33,7 +33,7 @@
 -type members() :: all | native | beam | [node(), ...].
 %% OTP's flag map, and `members'.
 -type flags() :: #{strategy => supervisor:strategy(), intensity => non_neg_integer(),
-                   period => pos_integer(), auto_shutdown => supervisor:auto_shutdown(),
+                   period => pos_integer(), auto_shutdown => never | any_significant | all_significant,
                    members => members()}.
 -type counts() :: #{specs := non_neg_integer(), active := non_neg_integer(),
                     supervisors := non_neg_integer(), workers := non_neg_integer()}.
@@ -236,6 +236,11 @@ whereis_name({Sup, Id}) ->
 -spec whereis(sup(), id()) -> pid() | undefined.
 whereis(Sup, Id) ->
     whereis_name({Sup, Id}).
+
+%% @private
+-spec place(sup(), id()) -> supervisorring_call:place().
+place(Sup, Id) ->
+    supervisorring_call:place(Sup, Id).
 
 %% @doc Refused: a child has its name by being started by its supervisor.
 -spec register_name(child_name(), pid()) -> no.

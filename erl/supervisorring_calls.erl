@@ -2,8 +2,12 @@
 %% waits for an answer. The answer comes to the owner as {called, Generation, Id, Result}.
 -module(supervisorring_calls).
 
--export([call/5, erpc/5, run/5, connect/2, forget/1]).
--export([run_once/3]).
+-export([call/5, erpc/5, run/6, connect/2, forget/1]).
+-export([run_once/4]).
+
+%% For how long a function waits for a child that moves.
+-define(WAIT_FOR_MOVE_MS, 30000).
+-define(PAUSE_MS, 10).
 
 -type id() :: {Generation :: pos_integer(), Id :: term()}.
 -export_type([id/0]).
@@ -41,15 +45,15 @@ outcome(Call) ->
         Class:Reason -> {error, {Class, Reason}}
     end.
 
-%% Fun() in a process of its own on this node. A Fun that has been run under the same tag,
-%% or is being run, is not run again: its result is the answer.
--spec run(pid(), id(), fun(() -> term()), timeout(), Tag :: term() | none) -> pid().
-run(Owner, Id, Fun, Timeout, none) ->
-    answering(Owner, Id, fun() -> outcome(fun() -> erpc:call(node(), Fun, Timeout) end) end);
-run(Owner, Id, Fun, Timeout, Tag) ->
+%% Fun() in a process of its own on this node, for the child Key, which stays while it runs. A Fun that
+%% has been run under the same tag, or is being run, is not run again: its result is the answer.
+-spec run(pid(), id(), fun(() -> term()), timeout(), Tag :: term() | none, supervisorring_tickets:key()) -> pid().
+run(Owner, Id, Fun, Timeout, none, Key) ->
+    answering(Owner, Id, fun() -> with_child(Key, Fun, Timeout, until(?WAIT_FOR_MOVE_MS)) end);
+run(Owner, Id, Fun, Timeout, Tag, Key) ->
     case supervisorring_estate:get({run, Tag}, none) of
         none ->
-            Runner = spawn(?MODULE, run_once, [Fun, Timeout, Tag]),
+            Runner = spawn(?MODULE, run_once, [Fun, Timeout, Tag, Key]),
             supervisorring_estate:set({run, Tag}, {running, Runner}),
             answering(Owner, Id, fun() -> await(Runner, Tag) end);
         {running, Runner} ->
@@ -59,11 +63,40 @@ run(Owner, Id, Fun, Timeout, Tag) ->
     end.
 
 %% Runs in the process of the function: not before somebody waits for it.
--spec run_once(fun(() -> term()), timeout(), Tag :: term()) -> no_return().
-run_once(Fun, Timeout, Tag) ->
+-spec run_once(fun(() -> term()), timeout(), Tag :: term(), supervisorring_tickets:key()) -> no_return().
+run_once(Fun, Timeout, Tag, Key) ->
     receive go -> ok end,
-    Result = outcome(fun() -> erpc:call(node(), Fun, Timeout) end),
+    Result = with_child(Key, Fun, Timeout, until(?WAIT_FOR_MOVE_MS)),
     exit({done, supervisorring_estate:finish_run(Tag, Result)}).
+
+%% With a ticket, as a call. A child that is moving is waited for: one that has gone takes the
+%% function along.
+with_child({Sup, Id} = Key, Fun, Timeout, Until) ->
+    case supervisorring_tickets:enter(Key) of
+        {ok, _Pid, Ticket} ->
+            Result = run_here(Fun, Timeout),
+            supervisorring_tickets:leave(Key, Ticket),
+            Result;
+        none ->
+            run_here(Fun, Timeout);
+        shut ->
+            Late = erlang:monotonic_time(millisecond) >= Until,
+            case supervisorring_ring:owner(Sup, Id) of
+                Other when Other =/= node(), Other =/= undecided ->
+                    outcome(fun() -> supervisorring:exec(Sup, Id, Fun, Timeout, 1) end);
+                _ when Late ->
+                    run_here(Fun, Timeout);
+                _ ->
+                    timer:sleep(?PAUSE_MS),
+                    with_child(Key, Fun, Timeout, Until)
+            end
+    end.
+
+run_here(Fun, Timeout) ->
+    outcome(fun() -> erpc:call(node(), Fun, Timeout) end).
+
+until(Milliseconds) ->
+    erlang:monotonic_time(millisecond) + Milliseconds.
 
 await(Runner, Tag) ->
     Monitor = erlang:monitor(process, Runner),

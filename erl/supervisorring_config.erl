@@ -12,6 +12,7 @@
 %%   leave_timeout_ms  how long handing children over may take when this member leaves
 %%   forget_names_after_days  names that are no members and were not used for so long are
 %%              forgotten while all members are ours; 0: never
+%%   max_concurrent_starts  how many children of one supervisor may be starting at once
 %%   partitions  keep_all or quorum: what a partition does, the same on every member
 %%   lease_ms   how long children run on without a program
 -module(supervisorring_config).
@@ -44,6 +45,7 @@ program_args() ->
     Workers = [["--workers", Path] || Path <- application:get_env(?APP, workers, [])],
     Level = application:get_env(?APP, log_level, info),
     Migrate = application:get_env(?APP, migrate_timeout_ms, 10000),
+    Starts = application:get_env(?APP, max_concurrent_starts, 256),
     Partitions = case application:get_env(?APP, partitions, keep_all) of
                      quorum -> ["--partitions", "quorum"];
                      keep_all -> []
@@ -51,6 +53,7 @@ program_args() ->
     ["port" | lists:append(Workers)] ++ Partitions
         ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--leave-timeout", integer_to_list(leave_timeout_ms()) ++ "ms",
             "--forget-names-after", integer_to_list(application:get_env(?APP, forget_names_after_days, 30)) ++ "d",
+            "--max-concurrent-starts", integer_to_list(Starts),
             "--log-level", atom_to_list(Level)].
 
 %% The folder of the ring file, relative to the BEAM's working directory.

@@ -150,7 +150,7 @@ forget_children(Sup) ->
     true = ets:match_delete(?VALUES, {{kept, {child, Sup, '_'}}, '_'}),
     true = ets:match_delete(?VALUES, {{kept, {history, Sup}}, '_'}),
     true = ets:match_delete(?VALUES, {{kept, {ending, Sup}}, '_'}),
-    ok.
+    supervisorring_gate:supervisor_gone(Sup).
 
 %% Children
 
@@ -163,7 +163,7 @@ add_child(Child) ->
 -spec started(key(), pid()) -> ok.
 started(Key, Pid) ->
     case ets:update_element(?CHILDREN, Key, [{#child.pid, Pid}, {#child.state, running}]) of
-        true -> true = ets:insert(?PIDS, {Pid, Key}), ok;
+        true -> true = ets:insert(?PIDS, {Pid, Key}), supervisorring_gate:started(Key);
         false -> ok
     end.
 

@@ -27,6 +27,7 @@ next_life(Generation, #orders{monitors = Monitors, calls = Calls, lanes = Lanes}
     [erlang:demonitor(Monitor, [flush]) || Monitor <- maps:keys(Monitors)],
     [supervisorring_calls:forget(Pid) || Pid <- maps:values(Calls)],
     [kill_proxy(Child) || #child{kind = proxy} = Child <- supervisorring_estate:children()],
+    supervisorring_gate:program_gone(),
     #orders{generation = Generation, lanes = Lanes}.
 
 kill_proxy(#child{key = Key, keeper = Proxy}) ->
@@ -61,8 +62,8 @@ perform({erpc, Id, Node, Module, Function, Args, Timeout}, Orders) ->
     erpc(Id, Node, {Module, Function, Args}, Timeout, Orders);
 perform({migrate, Id, Module, Child, Old, New, Timeout}, Orders) ->
     erpc(Id, node(), {Module, migrate, [Child, Old, New]}, Timeout, Orders);
-perform({run, Id, Fun, Timeout, Tag}, Orders) ->
-    calling(Id, supervisorring_calls:run(self(), call_id(Id, Orders), Fun, Timeout, Tag), Orders);
+perform({run, Id, Fun, Timeout, Tag, Key}, Orders) ->
+    calling(Id, supervisorring_calls:run(self(), call_id(Id, Orders), Fun, Timeout, Tag, Key), Orders);
 perform({cancel, Id}, Orders) ->
     cancel(Id, Orders);
 perform({connect, Node}, Orders) ->

@@ -22,7 +22,8 @@ init(client) ->
 init(member) ->
     {ok, {#{strategy => rest_for_one, intensity => 3, period => 5},
           [#{id => estate, start => {supervisorring_estate, start_link, []}},
-           events('Elixir.NanoRing.Events'),
+           #{id => gate, start => {supervisorring_gate, start_link, []}},
+          events('Elixir.NanoRing.Events'),
            events('Elixir.Supervisorring.Events'),
            #{id => relays, start => {?MODULE, start_link, [relays]}, type => supervisor},
            #{id => port, start => {supervisorring_port, start_link, []}}]}};

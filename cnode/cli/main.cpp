@@ -23,6 +23,10 @@ void add_admin_flags(CLI::App& command, AdminOptions& options) {
   command.add_option("--timeout", options.timeout, "how long it may take to answer")->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
 }
 
+void add_max_concurrent_starts(CLI::App& command, unsigned& most) {
+  command.add_option("--max-concurrent-starts", most, "how many children of a supervisor may be starting at once (default: 256)")->check(CLI::Range(1, 1'000'000));
+}
+
 void add_migrate_timeout(CLI::App& command, std::chrono::milliseconds& timeout) {
   command.add_option("--migrate-timeout", timeout, "how long the migrate of a child that moves may take, 1s to 600s (default: 10s)")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}, CLI::AsNumberWithUnit::UNIT_REQUIRED))->check(CLI::Range(1000, 600'000));
@@ -65,9 +69,8 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
   add_migrate_timeout(*run, node.migrate_timeout);
   add_leave_timeout(*run, node.leave_timeout);
   add_forget_names(*run, node.forget_names_after);
+  add_max_concurrent_starts(*run, node.max_concurrent_starts);
   add_partitions(*run, node.quorum);
-  run->add_option("--max-concurrent-starts", node.max_concurrent_starts, "how many children of a supervisor may be starting at once (default: 256)")
-      ->check(CLI::Range(1, 1'000'000));
   run->add_option("--top-intensity", options.top_intensity, "RESTARTS/SECONDS: a supervisor that ended here is started again; more ends in that time and the node leaves, with status 11; or never (default: 3/5)");
   run->add_flag("--published", node.published, "be visible in nodes(); otherwise hidden");
   run->add_option("--epmd-port", node.epmd_port, "else $ERL_EPMD_PORT, else 4369")->check(CLI::Range(1, 65535));
@@ -82,6 +85,7 @@ CLI::App* add_port(CLI::App& app, PortOptions& options) {
   add_migrate_timeout(*port, options.migrate_timeout);
   add_leave_timeout(*port, options.leave_timeout);
   add_forget_names(*port, options.forget_names_after);
+  add_max_concurrent_starts(*port, options.max_concurrent_starts);
   add_partitions(*port, options.quorum);
   port->add_option("--log-level", options.log_level, "debug, info, notice, warning or error (default: info)")->check(CLI::IsMember({"debug", "info", "notice", "warning", "error"}));
   return port;

@@ -142,7 +142,9 @@ Baton::Loop Driver::Impl::loop() {
     } else {
       arm_timer(next);
     }
+    if (pool != nullptr) pool->hand_over();
     run_batch(!due);
+    if (pool != nullptr) pool->hand_over();
     if (!run_quick_children()) return Baton::Loop::lost;
     flush();
   }

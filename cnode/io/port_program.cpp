@@ -134,6 +134,7 @@ ExitStatus run_node(std::shared_ptr<const PortAttach> attach, const PortOptions&
     composition_config.port = attach;
     composition_config.migrate_timeout = options.migrate_timeout;
     composition_config.leave_timeout = options.leave_timeout;
+    composition_config.max_concurrent_starts = options.max_concurrent_starts;
     Composition composition(*node, registry, runtime, std::move(composition_config));
     driver.use_port(STDIN_FILENO, STDOUT_FILENO, std::move(rest), [](const std::string&) { std::_Exit(0); });
     status = driver.run(*node, &*files, &pool);

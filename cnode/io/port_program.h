@@ -19,6 +19,7 @@ struct PortOptions {
   std::chrono::milliseconds migrate_timeout{10000};
   std::chrono::milliseconds leave_timeout{30000};
   std::chrono::seconds forget_names_after{30 * 24 * 3600};  // 0: never
+  unsigned max_concurrent_starts = 256;  // of one supervisor
   bool quorum = false;
   unsigned threads = 0;              // that run native children; 0: one less than the machine has processors, at least one
 };

@@ -115,6 +115,27 @@ Term pid_in(const Term& children, const Term& id) {
   return atom("undefined");
 }
 
+// The first pid of the child that an up member names; members of ours look for it, of others the list is taken.
+void ask_where(ProcessContext& context, const State& state, const Term& sup, const Term& id, ApiAnswer then) {
+  struct Search { std::size_t open; Term found = atom("undefined"); };
+  const std::vector<Term> up = state->ring.up();
+  if (up.empty()) return then(context, atom("undefined"));
+  const auto search = std::make_shared<Search>(Search{up.size()});
+  for (const Term& node : up) {
+    const PeerInfo* const peer = state->peer(node);
+    const bool ours = node == context.node_name() || (peer && peer->hello);
+    const Term to = tuple(ours ? name_of_child_manager(sup) : sup, node);
+    context.call(to, ours ? tuple(atom("whereis"), id) : atom("which_children"), CallOptions{kListTimeout}, [search, ours, id, then](ProcessContext& ctx, CallResult answer) {
+      const Term pid = !answer.ok ? Term() : ours ? answer.value : pid_in(answer.value, id);
+      if (pid.is_pid() && !search->found.is_pid()) {
+        search->found = pid;
+        then(ctx, pid);
+      }
+      if (--search->open == 0 && !search->found.is_pid()) then(ctx, search->found);
+    });
+  }
+}
+
 void api_whereis(ProcessContext& context, const State& state, const Term& sup, const Term& id, ApiAnswer then) {
   auto owner = owner_of(*state, sup, id);
   if (no_member_up(owner)) return then(context, atom("undefined"));
@@ -122,14 +143,24 @@ void api_whereis(ProcessContext& context, const State& state, const Term& sup, c
   const Term node = std::get<Term>(owner);
   const PeerInfo* peer = state->peer(node);
   const bool ours = node == context.node_name() || (peer && peer->hello);
-  const auto everybody = [state, sup, id, then](ProcessContext& ctx) {
-    ask_everybody(ctx, state, sup, atom("which_children"), [id, then](ProcessContext& in, std::vector<Term> lists) { then(in, pid_in(concatenated(lists), id)); });
-  };
+  const auto everybody = [state, sup, id, then](ProcessContext& ctx) { ask_where(ctx, state, sup, id, then); };
   if (!ours) return everybody(context);
   context.call(tuple(name_of_child_manager(sup), node), tuple(atom("whereis"), id), CallOptions{kListTimeout},
                [then, everybody](ProcessContext& ctx, CallResult answer) {
     if (answer.ok && answer.value.is_pid()) return then(ctx, answer.value);
     everybody(ctx);  // it is on its way there, perhaps
+  });
+}
+
+// Where requests for the child go (supervisorring_call:place/2): {gate, Node}, {pid, Pid}, {unknown, Pid} or undefined.
+void api_place(ProcessContext& context, const State& state, const Term& sup, const Term& id, ApiAnswer then) {
+  api_whereis(context, state, sup, id, [state, then](ProcessContext& ctx, std::variant<Term, RpcError> found) {
+    const Term* const pid = std::get_if<Term>(&found);
+    if (!pid || !pid->is_pid()) return then(ctx, std::move(found));
+    const PeerInfo* const peer = state->peer(pid->node());
+    if (peer && peer->has_gate()) return then(ctx, tuple(atom("gate"), pid->node()));
+    const bool known = pid->node() == ctx.node_name() || (peer && (peer->hello || peer->legacy));
+    then(ctx, tuple(atom(known ? "pid" : "unknown"), *pid));
   });
 }
 
@@ -141,6 +172,7 @@ void define_supervisorring(Node& node, const State& state) {
   const auto define = [&](const char* name, std::size_t arity, RpcFunction function) { node.define_function("supervisorring", name, arity, std::move(function)); };
   define("find", 2, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) { api_find(ctx, *state, a[0], a[1], to_done(std::move(done))); });
   define("whereis", 2, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) { api_whereis(ctx, state, a[0], a[1], to_done(std::move(done))); });
+  define("place", 2, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) { api_place(ctx, state, a[0], a[1], to_done(std::move(done))); });
   define("start_child", 2, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) { api_start_child(ctx, state, a[0], a[1], to_done(std::move(done))); });
   define("delete_child", 2, [state](ProcessContext& ctx, std::vector<Term> a, RpcDone done) { api_delete_child(ctx, state, a[0], a[1], to_done(std::move(done))); });
   for (const char* name : {"terminate_child", "restart_child"}) {

@@ -1,11 +1,13 @@
 // What a child's strand does with each event, and the services that keep something on the strand.
 #include <cxxabi.h>
 
+#include <array>
 #include <cstdlib>
 #include <stdexcept>
 #include <typeinfo>
 
 #include "node/child_strand.h"
+#include "node/identity.h"
 
 namespace supervisorring {
 namespace {
@@ -16,14 +18,7 @@ using Action = ChildAction::Kind;
 const Term kGenCall = atom("$gen_call");
 const Term kGenCast = atom("$gen_cast");
 const Term kDown = atom("DOWN");
-
-std::string class_name(const gen_server& object) {
-  int status = 0;
-  char* text = abi::__cxa_demangle(typeid(object).name(), nullptr, nullptr, &status);
-  std::string name = status == 0 && text ? text : typeid(object).name();
-  std::free(text);
-  return name;
-}
+const Term kOk = atom("ok");
 
 Term cpp_exception(const char* what) { return tuple(atom("cpp_exception"), binary(what)); }
 
@@ -33,6 +28,14 @@ std::vector<std::uint32_t> words_of(const Term& reference) {
 }
 
 }  // namespace
+
+std::string ChildStrand::class_name() const {
+  int status = 0;
+  char* text = abi::__cxa_demangle(class_->name(), nullptr, nullptr, &status);
+  std::string name = status == 0 && text ? text : class_->name();
+  std::free(text);
+  return name;
+}
 
 // Runs user code; an exception is the child's exit reason.
 template <class Callback>
@@ -54,7 +57,6 @@ void ChildStrand::dispatch(ChildEvent& event) {
     case Event::timer_fired: return handle_timer(event.number);
     case Event::answer_ok: return handle_answer(event.number, true, event.term);
     case Event::answer_error: return handle_answer(event.number, false, event.term);
-    case Event::init: return handle_init();
     case Event::stop: return handle_stop(event.term);
     case Event::freeze: return handle_freeze(event.number);
     case Event::unfreeze: return handle_unfreeze();
@@ -68,7 +70,7 @@ void ChildStrand::handle_init() {
     end(std::move(reason), CallTerminate::no);
   };
   try {
-    object_ = worker_.make();
+    object_ = (*worker_.make)();
     if (!object_) return failed(cpp_exception("the factory gave no object"));
     object_->strand_ = this;
     gen_server::InitResult result = object_->init(worker_.argument);
@@ -78,7 +80,8 @@ void ChildStrand::handle_init() {
       return end(atom("normal"), CallTerminate::no);
     }
     state_ = identity_.held ? State::held : State::running;
-    act({Action::init_done, binary(class_name(*object_)), atom("ok")});
+    class_ = &typeid(*object_);
+    act({Action::init_done, {}, kOk});
   } catch (const gen_server::Exit& exit) {
     failed(exit.reason);
   } catch (const std::exception& exception) {
@@ -126,7 +129,7 @@ void ChildStrand::handle_message(const Term& message) {
     const std::size_t arity = message.size();
     if (arity == 3 && message[0] == kGenCall && message[1].is_tuple(2)) return handle_call(message);
     if (arity == 2 && message[0] == kGenCast) return guarded([&] { react(object_->handle_cast(message[1])); });
-    if (arity == 5 && message[0] == kDown && message[1].is_reference() && monitors_.erase(words_of(message[1])) == 0) {
+    if (arity == 5 && message[0] == kDown && message[1].is_reference() && work().monitors.erase(words_of(message[1])) == 0) {
       return;  // demonitored
     }
   }
@@ -153,19 +156,19 @@ void ChildStrand::react(gen_server::Reaction reaction) {
 }
 
 void ChildStrand::handle_timer(std::uint64_t number) {
-  const auto timer = timers_.find(number);
-  if (timer == timers_.end()) return;  // cancelled
+  const auto timer = work().timers.find(number);
+  if (timer == work().timers.end()) return;  // cancelled
   const PendingTimer fired = std::move(timer->second);
-  timers_.erase(timer);
+  work().timers.erase(timer);
   if (fired.to) return act({Action::send, *fired.to, fired.message});
   guarded([&] { react(object_->handle_info(fired.message)); });
 }
 
 void ChildStrand::handle_answer(std::uint64_t number, bool ok, const Term& value) {
-  const auto found = continuations_.find(number);
-  if (found == continuations_.end()) return;
+  const auto found = work().continuations.find(number);
+  if (found == work().continuations.end()) return;
   const gen_server::Continuation then = std::move(found->second);
-  continuations_.erase(found);
+  work().continuations.erase(found);
   guarded([&] { then({ok, value}); });
 }
 
@@ -193,43 +196,40 @@ void ChildStrand::end(Term reason, CallTerminate call_terminate, std::optional<C
 
 // The words of a reference that the node made for this child, and a count: five words, which no node's own references have.
 Term ChildStrand::make_ref() {
-  const Term& stem = identity_.reference;
-  std::vector<std::uint32_t> words = words_of(stem);
-  words.resize(3);
-  words.push_back(static_cast<std::uint32_t>(next_reference_));
-  words.push_back(static_cast<std::uint32_t>(next_reference_ >> 32) + 1);
-  ++next_reference_;
-  return Term::reference(stem.node(), stem.creation(), words);
+  const auto low = [](std::uint64_t number) { return static_cast<std::uint32_t>(number); };
+  const std::uint64_t stem = identity_.reference, count = next_reference_++;
+  const std::array<std::uint32_t, 5> words{static_cast<std::uint32_t>(RefKind::plain), low(stem), low(stem >> 32), low(count), low(count >> 32) + 1};
+  return Term::reference(home_->node, identity_.pid.creation(), words);
 }
 
 void ChildStrand::request(ChildAction action, gen_server::Continuation then) {
   action.number = next_number_++;
-  continuations_.emplace(action.number, std::move(then));
+  work().continuations.emplace(action.number, std::move(then));
   act(std::move(action));
 }
 
 gen_server::Timer ChildStrand::start_timer(Duration delay, std::optional<Term> to, Term message) {
   const std::uint64_t number = next_number_++;
-  timers_.emplace(number, PendingTimer{std::move(to), std::move(message)});
+  work().timers.emplace(number, PendingTimer{std::move(to), std::move(message)});
   act({Action::start_timer, {}, {}, number, delay});
   return {number};
 }
 
 bool ChildStrand::cancel_timer(gen_server::Timer timer) {
-  if (timers_.erase(timer.id) == 0) return false;
+  if (work().timers.erase(timer.id) == 0) return false;
   act({Action::cancel_timer, {}, {}, timer.id});
   return true;
 }
 
 Term ChildStrand::monitor(const Term& target) {
   Term reference = make_ref();
-  monitors_.insert(words_of(reference));
+  work().monitors.insert(words_of(reference));
   act({Action::monitor, target, reference});
   return reference;
 }
 
 void ChildStrand::demonitor(const Term& reference) {
-  if (!reference.is_reference() || monitors_.erase(words_of(reference)) == 0) return;
+  if (!reference.is_reference() || work().monitors.erase(words_of(reference)) == 0) return;
   act({Action::demonitor, {}, reference});
 }
 

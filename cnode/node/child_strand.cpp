@@ -42,17 +42,19 @@ std::size_t approximate_size(const Term& term) {
   return bytes;
 }
 
-ChildStrand::ChildStrand(StrandPool& pool, Worker worker, Identity identity, std::shared_ptr<ReleasedChildren> released)
-    : pool_(pool), worker_(std::move(worker)), identity_(std::move(identity)), released_children_(std::move(released)) {}
+ChildStrand::ChildStrand(std::shared_ptr<StrandHome> home, Worker worker, Identity identity)
+    : home_(std::move(home)), worker_(std::move(worker)), identity_(std::move(identity)) {}
 
 // ---- the node's thread -----------------------------------------------------------------------------------
 
-void ChildStrand::wake(std::unique_lock<std::mutex> lock) {
+void ChildStrand::wake(std::unique_lock<SmallMutex> lock) {
   const bool idle = !scheduled_;
   scheduled_ = true;
   lock.unlock();
-  if (idle) pool_.schedule(shared_from_this());
+  if (idle) home_->pool.schedule(shared_from_this());
 }
+
+void ChildStrand::begin() { wake(std::unique_lock(mutex_)); }
 
 bool ChildStrand::push(ChildEvent&& event) {
   event.size = static_cast<std::uint32_t>(std::min<std::size_t>(approximate_size(event.term), kMaxMailboxBytes));
@@ -96,20 +98,15 @@ std::vector<ChildEvent> ChildStrand::take_mailbox() {
 Strand::Next ChildStrand::run_turn() {
   int handled = 0;
   if (!dead_.load(std::memory_order_acquire)) {
-    handle_urgent();
+    if (state_ == State::fresh) handle_init();
+    if (urgent_pending_.load(std::memory_order_acquire)) handle_urgent();
     handled = handle_mailbox();
   }
-  {
-    std::lock_guard lock(mutex_);
-    mailbox_count_ -= std::min<std::size_t>(mailbox_count_, static_cast<std::size_t>(handled));
-    mailbox_bytes_ -= std::min(mailbox_bytes_, handled_bytes_);
-  }
-  handled_bytes_ = 0;
   if (state_ == State::ended && object_) {
     object_.reset();  // outside of its callbacks, and before the node hears of the end
     released_.store(true, std::memory_order_release);
   }
-  return finish_turn();
+  return finish_turn(handled);
 }
 
 int ChildStrand::handle_mailbox() {
@@ -119,20 +116,28 @@ int ChildStrand::handle_mailbox() {
       handle_urgent();
       continue;
     }
-    if (batch_next_ == batch_.size()) {
-      batch_.clear();
-      if (batch_.capacity() > kKeptEvents) batch_ = {};
-      batch_next_ = 0;
-      std::lock_guard lock(mutex_);
-      if (mailbox_.empty()) break;
-      batch_.swap(mailbox_);
+    if (!work_ || work_->batch_next == work_->batch.size()) {
+      if (!take_batch()) break;
     }
-    ChildEvent event = std::move(batch_[batch_next_++]);
-    handled_bytes_ += event.size;
+    ChildEvent event = std::move(work_->batch[work_->batch_next++]);
+    work_->handled_bytes += event.size;
     ++handled;
     dispatch(event);
   }
   return handled;
+}
+
+// False: nothing waits.
+bool ChildStrand::take_batch() {
+  if (work_) {
+    work_->batch.clear();
+    if (work_->batch.capacity() > kKeptEvents) work_->batch = {};
+    work_->batch_next = 0;
+  }
+  std::lock_guard lock(mutex_);
+  if (mailbox_.empty()) return false;
+  work().batch.swap(mailbox_);
+  return true;
 }
 
 void ChildStrand::handle_urgent() {
@@ -150,38 +155,45 @@ void ChildStrand::handle_urgent() {
 
 // What is left of the batch goes before what came since.
 void ChildStrand::put_back_batch() {
+  if (!work_) return;
   std::lock_guard lock(mutex_);
-  mailbox_.insert(mailbox_.begin(), std::make_move_iterator(batch_.begin() + static_cast<std::ptrdiff_t>(batch_next_)),
-                  std::make_move_iterator(batch_.end()));
-  batch_.clear();
-  batch_next_ = 0;
+  mailbox_.insert(mailbox_.begin(), std::make_move_iterator(work_->batch.begin() + static_cast<std::ptrdiff_t>(work_->batch_next)),
+                  std::make_move_iterator(work_->batch.end()));
+  work_->batch.clear();
+  work_->batch_next = 0;
 }
 
 // Hands over what the turn wants done, and says whether there is more to handle.
-Strand::Next ChildStrand::finish_turn() {
+Strand::Next ChildStrand::finish_turn(int handled) {
   bool was_empty = false;
   bool more = false;
   bool dead = false;
   std::vector<ChildEvent> dropped;
+  std::unique_ptr<Work> unused;
   {
     std::lock_guard lock(mutex_);
     dead = dead_.load(std::memory_order_acquire);  // set under this mutex: a kill() from here on schedules another turn
     if (!dead) {
-      was_empty = outbox_.empty() && !actions_.empty();
-      if (outbox_.empty()) outbox_.swap(actions_);
-      else outbox_.insert(outbox_.end(), std::make_move_iterator(actions_.begin()), std::make_move_iterator(actions_.end()));
-      actions_.clear();  // here: once scheduled_ is false another thread may have the next turn
+      if (work_) {
+        auto& actions = work_->actions;
+        mailbox_count_ -= std::min(mailbox_count_, static_cast<std::uint32_t>(handled));
+        mailbox_bytes_ -= std::min(mailbox_bytes_, std::exchange(work_->handled_bytes, 0));
+        was_empty = outbox_.empty() && !actions.empty();
+        if (outbox_.empty()) outbox_.swap(actions);
+        else outbox_.insert(outbox_.end(), std::make_move_iterator(actions.begin()), std::make_move_iterator(actions.end()));
+        actions.clear();  // here: once scheduled_ is false another thread may have the next turn
+        if (handled == 0 && work_->idle()) unused = std::move(work_);
+      }
       if (state_ == State::ended) dropped.swap(mailbox_);
-      else more = !urgent_.empty() || (state_ == State::running && (batch_next_ < batch_.size() || !mailbox_.empty()));
+      else more = !urgent_.empty() || (state_ == State::running && ((work_ && work_->batch_next < work_->batch.size()) || !mailbox_.empty()));
       scheduled_ = more;
     }
   }
   if (dead) {
-    actions_.clear();
     clean_up();  // the last turn: scheduled_ stays true
     return Next::idle;
   }
-  if (was_empty) pool_.add_ready(identity_.pid);
+  if (was_empty) home_->pool.add_ready(identity_.pid);
   return more ? Next::again : Next::idle;
 }
 
@@ -190,10 +202,7 @@ void ChildStrand::clean_up() {
   std::vector<ChildEvent> dropped_urgent;
   std::vector<ChildAction> dropped_actions;
   object_.reset();
-  batch_.clear();
-  batch_next_ = 0;
-  timers_.clear();
-  continuations_.clear();
+  work_.reset();
   state_ = State::ended;
   {
     std::lock_guard lock(mutex_);
@@ -204,11 +213,11 @@ void ChildStrand::clean_up() {
   released_.store(true, std::memory_order_release);
   bool first;
   {
-    std::lock_guard lock(released_children_->mutex);
-    first = released_children_->pids.empty();
-    released_children_->pids.push_back(identity_.pid);
+    std::lock_guard lock(home_->released.mutex);
+    first = home_->released.pids.empty();
+    home_->released.pids.push_back(identity_.pid);
   }
-  if (first) pool_.add_ready(identity_.janitor);
+  if (first) home_->pool.add_ready(home_->janitor);
 }
 
 }  // namespace supervisorring

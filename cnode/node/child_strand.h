@@ -15,8 +15,10 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
+#include "node/small_mutex.h"
 #include "node/strand_pool.h"
 #include "supervisorring/factory.h"
 #include "supervisorring/gen_server.h"
@@ -37,7 +39,6 @@ struct ChildEvent {
     answer_ok,     // number, term: the reply
     answer_error,  // number, term: the reason
     // urgent:
-    init,
     stop,          // term: the reason. Ordered by the parent
     freeze,        // number: the request; migrate()
     unfreeze,
@@ -65,7 +66,7 @@ struct ChildAction {
     trap_exit,    // number: 0 or 1
     exit_signal,  // to, term
     log,          // term: text as a binary, number: gen_server::Severity
-    init_done,    // term: ok | ignore | {error, Reason}; to: the class name as a binary
+    init_done,    // term: ok | ignore | {error, Reason}
     frozen,       // term: {State} or [], number: the request; what waits stays in the mailbox
     released,
     end,          // term: the exit reason
@@ -83,20 +84,26 @@ struct ReleasedChildren {
   std::vector<Term> pids;
 };
 
+// What all strands of a node share. Threads that are left behind may still use it.
+struct StrandHome {
+  StrandPool& pool;
+  Term node = {};           // its name. This and the next: set before the first strand begins, not changed afterwards
+  Term janitor = {};        // whom to make ready when a killed child's code has returned
+  ReleasedChildren released = {};
+};
+
 class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStrand> {
  public:
   struct Identity {
     Term pid;
-    Term node;
-    Term parent;              // a pid or []
-    Term reference;           // make_ref() of this child: the stem of its own references
-    Term janitor;             // whom to make ready when a killed child's code has returned
+    std::uint64_t reference = 0;  // the counter of a make_ref() of this child: the stem of its own references
     bool held = false;
   };
 
-  ChildStrand(StrandPool& pool, Worker worker, Identity identity, std::shared_ptr<ReleasedChildren> released);
+  ChildStrand(std::shared_ptr<StrandHome> home, Worker worker, Identity identity);
 
   // ---- the node's thread ---------------------------------------------------------------------------
+  void begin();  // makes the object. Once, before the next ones
   // False: the mailbox is full and the event was not taken (nor moved from).
   bool push(ChildEvent&& event);
   void push_urgent(ChildEvent event);
@@ -105,6 +112,8 @@ class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStra
   std::vector<ChildAction> take_actions(std::vector<ChildAction> room = {});
   // What waits, oldest first. REQUIRES: a `frozen` was taken and no unfreeze pushed.
   std::vector<ChildEvent> take_mailbox();
+  const Worker& worker() const { return worker_; }
+  std::string class_name() const;  // REQUIRES: an init_done with `ok` was taken
   // The callback that was running at kill() has returned and the object is gone.
   bool is_released() const { return released_.load(std::memory_order_acquire); }
 
@@ -113,9 +122,10 @@ class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStra
   bool wants_own_thread() const override { return worker_.options.own_thread; }
 
   // Services of gen_server.
-  const Identity& identity() const { return identity_; }
+  const Term& pid() const { return identity_.pid; }
+  const Term& node() const { return home_->node; }
   Term make_ref();
-  void act(ChildAction action) { actions_.push_back(std::move(action)); }
+  void act(ChildAction action) { work().actions.push_back(std::move(action)); }
   void request(ChildAction action, gen_server::Continuation then);
   gen_server::Timer start_timer(Duration delay, std::optional<Term> to, Term message);
   bool cancel_timer(gen_server::Timer timer);
@@ -126,8 +136,24 @@ class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStra
  private:
   enum class State : std::uint8_t { fresh, held, running, frozen, ended };
   struct PendingTimer { std::optional<Term> to; Term message; };
+  // What a child that has something to do needs; one that is idle since its start has none.
+  struct Work {
+    std::vector<ChildEvent> batch;      // taken from the mailbox, handled up to batch_next
+    std::size_t batch_next = 0;
+    std::size_t handled_bytes = 0;      // in this turn
+    std::vector<ChildAction> actions;   // of this turn
+    std::map<std::uint64_t, PendingTimer> timers;
+    std::map<std::uint64_t, gen_server::Continuation> continuations;
+    std::set<std::vector<std::uint32_t>> monitors;  // words of the references of live monitors
 
-  void wake(std::unique_lock<std::mutex> lock);
+    bool idle() const { return batch_next == batch.size() && actions.empty() && timers.empty() && continuations.empty() && monitors.empty(); }
+  };
+  Work& work() {
+    if (!work_) work_ = std::make_unique<Work>();
+    return *work_;
+  }
+
+  void wake(std::unique_lock<SmallMutex> lock);
   int handle_mailbox();
   void handle_urgent();
   void dispatch(ChildEvent& event);
@@ -145,38 +171,33 @@ class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStra
   enum class CallTerminate : bool { no, yes };
   void end(Term reason, CallTerminate, std::optional<ChildAction> last_reply = std::nullopt);
   void put_back_batch();
-  Next finish_turn();
+  bool take_batch();
+  Next finish_turn(int handled);
   void clean_up();
 
-  StrandPool& pool_;
-  const Worker worker_;
-  const Identity identity_;
-  const std::shared_ptr<ReleasedChildren> released_children_;
   std::atomic<bool> dead_{false};      // set by the node's thread
   std::atomic<bool> released_{false};  // set by the strand
   std::atomic<bool> urgent_pending_{false};
-
-  std::mutex mutex_;                   // guards the next block
+  bool trapping_ = false;              // the strand only
+  State state_ = State::fresh;         // the strand only
+  bool scheduled_ = false;             // guarded by mutex_
+  SmallMutex mutex_;                   // guards the next block
+  std::uint32_t mailbox_count_ = 0;    // of mailbox_ and what is left of the batch
+  std::size_t mailbox_bytes_ = 0;      // the same
   std::vector<ChildEvent> mailbox_;
   std::vector<ChildEvent> urgent_;
-  std::size_t mailbox_bytes_ = 0;      // of mailbox_ and what is left of batch_
-  std::size_t mailbox_count_ = 0;
-  bool scheduled_ = false;
   std::vector<ChildAction> outbox_;
+
+  const std::shared_ptr<StrandHome> home_;
+  const Worker worker_;
+  const Identity identity_;
 
   // The strand only.
   std::unique_ptr<gen_server> object_;
-  State state_ = State::fresh;
-  std::vector<ChildEvent> batch_;      // taken from the mailbox, handled up to batch_next_
-  std::size_t batch_next_ = 0;
-  std::vector<ChildAction> actions_;   // of this turn
-  std::map<std::uint64_t, PendingTimer> timers_;
-  std::map<std::uint64_t, gen_server::Continuation> continuations_;
-  std::set<std::vector<std::uint32_t>> monitors_;  // words of the references of live monitors
+  const std::type_info* class_ = nullptr;  // of the object; also read by the node's thread, once it runs
+  std::unique_ptr<Work> work_;
   std::uint64_t next_number_ = 1;
   std::uint64_t next_reference_ = 1;
-  bool trapping_ = false;
-  std::size_t handled_bytes_ = 0;      // in this turn
 };
 
 }  // namespace supervisorring

@@ -32,6 +32,10 @@ void Context::erpc(const Term& node, const Term& module, const Term& function, s
   kernel_.calls.erpc(self_, node, module, function, std::move(arguments), timeout, std::move(then));
 }
 
+void Context::run_in(const Term& pid, ProcessWork work) {
+  if (const auto number = kernel_.processes.number_of(pid)) kernel_.queue.work(*number, std::move(work));
+}
+
 Term Context::send_after(Duration delay, const Term& to, const Term& message) {
   const Term ref = make_ref();
   const Instant at = kernel_.time.now + std::clamp(delay, Duration::zero(), kLongestDelay);

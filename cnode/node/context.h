@@ -21,6 +21,7 @@ class Context final : public ProcessContext {
   void call(const Term& to, const Term& request, CallOptions options, CallContinuation then) override;
   void erpc(const Term& node, const Term& module, const Term& function, std::vector<Term> arguments, Duration timeout,
             CallContinuation then) override;
+  void run_in(const Term& pid, ProcessWork work) override;
 
   Term send_after(Duration delay, const Term& to, const Term& message) override;
   bool cancel_timer(const Term& timer) override;

@@ -29,11 +29,11 @@ bool take_name(const Term& given, Term& name) {
 }  // namespace
 
 void worker_registry::add(std::string_view module, GenServerFactory make, WorkerOptions options) {
-  modules_.insert_or_assign(std::string(module), Entry{std::move(make), options});
+  modules_.insert_or_assign(std::string(module), Entry{std::make_shared<const GenServerFactory>(std::move(make)), options});
 }
 
 void worker_registry::add(std::string_view module, std::string_view function, GenServerFactory make, WorkerOptions options) {
-  functions_.insert_or_assign({std::string(module), std::string(function)}, Entry{std::move(make), options});
+  functions_.insert_or_assign({std::string(module), std::string(function)}, Entry{std::make_shared<const GenServerFactory>(std::move(make)), options});
 }
 
 std::vector<std::string> worker_registry::names() const {
@@ -57,7 +57,7 @@ Result<Worker> worker_registry::resolve(const Term& start) const {
   }
   const bool is_start_link = start[1].is_atom("start_link") || start[1].is_atom("start");
   const std::string module(start[0].atom_name());
-  const auto exact = functions_.find({module, std::string(start[1].atom_name())});
+  const auto exact = functions_.empty() ? functions_.end() : functions_.find({module, std::string(start[1].atom_name())});
   if (exact != functions_.end()) return with_arguments(start[0], exact->second, start[2].elements());
   if (is_start_link && module == "gen_server") return resolve_gen_server(start[2]);
   if (is_start_link && module == "Elixir.GenServer") return resolve_elixir_gen_server(start[2]);
@@ -90,15 +90,15 @@ Result<Worker> worker_registry::resolve_elixir_gen_server(const Term& arguments)
 
 Result<Worker> worker_registry::with_arguments(const Term& module, const Entry& entry, std::span<const Term> arguments) const {
   Term name;
-  const Term all = Term::list(std::vector<Term>(arguments.begin(), arguments.end()));
+  const auto all = [given = arguments] { return Term::list(std::vector<Term>(given.begin(), given.end())); };
   if (!arguments.empty()) {
     const Term* option = name_option(arguments.back());
     const bool local_first = arguments.front().is_tagged("local", 2);
     if (local_first || arguments.front().is_tagged("global", 2) || arguments.front().is_tagged("via", 3)) {
-      if (!local_first || !take_name(arguments.front(), name)) return refused(all);
+      if (!local_first || !take_name(arguments.front(), name)) return refused(all());
       arguments = arguments.subspan(1);
     } else if (option) {
-      if (!take_name(*option, name)) return refused(all);
+      if (!take_name(*option, name)) return refused(all());
       if (arguments.size() > 1) arguments = arguments.first(arguments.size() - 1);
     }
   }

@@ -30,8 +30,8 @@ gen_server::Reaction gen_server::handle_info(const Term& message) {
   return noreply();
 }
 
-const Term& gen_server::self() const { return strand().identity().pid; }
-const Term& gen_server::node_name() const { return strand().identity().node; }
+const Term& gen_server::self() const { return strand().pid(); }
+const Term& gen_server::node_name() const { return strand().node(); }
 Term gen_server::make_ref() { return strand().make_ref(); }
 
 void gen_server::reply(const From& from, Term value) { strand().act({Kind::reply, from.term, std::move(value)}); }

@@ -69,8 +69,9 @@ void JoinGuard::ask_all(ProcessContext& context) {
 std::vector<ChildSpec> JoinGuard::known_children(const Term& supervisor) const {
   const SupervisorState* sup = all_->find(supervisor);
   if (!sup) return {};
-  std::vector<ChildSpec> children = sup->static_children;
-  children.insert(children.end(), sup->dynamic_children.begin(), sup->dynamic_children.end());
+  std::vector<ChildSpec> children;
+  for (const SharedSpec& spec : sup->static_children) children.push_back(*spec);
+  for (const SharedSpec& spec : sup->dynamic_children) children.push_back(*spec);
   return children;
 }
 

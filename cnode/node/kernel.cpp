@@ -127,6 +127,7 @@ void Kernel::send(const Term& from, const Term& to, const Term& message, Connect
 
 void Kernel::perform(Signal& signal) {
   ProcessEntry* const self = processes.find(signal.to);
+  const ProcessWork work = signal.kind == SignalKind::work ? queue.take_work() : ProcessWork();
   if (self == nullptr || self->ending) return;
   switch (signal.kind) {
     case SignalKind::start:
@@ -134,6 +135,7 @@ void Kernel::perform(Signal& signal) {
     case SignalKind::message:
       if (!calls.take_reply(*self, signal.body)) deliver(*self, std::move(signal.body));
       return;
+    case SignalKind::work: return enter(*self, work);
     case SignalKind::link_exit: return signals.perform_exit(*self, signal.from, signal.body, true);
     case SignalKind::exit: return signals.perform_exit(*self, signal.from, signal.body, false);
     case SignalKind::down: return signals.perform_down(*self, signal.key, signal.from, signal.body);

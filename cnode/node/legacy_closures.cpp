@@ -79,7 +79,7 @@ void LegacyClosures::run(ProcessContext& context, const Term& request) {
 }
 
 void LegacyClosures::run_on_beam(ProcessContext& context, const Term& request) {
-  context.erpc(context.node_name(), atom("$beam"), atom("run"), {request[3], request[2][1]}, Duration::max(),
+  context.erpc(context.node_name(), atom("$beam"), atom("run"), {request[3], request[2][1], tuple(sup_, request[1])}, Duration::max(),
                [from = request[2]](ProcessContext& ctx, CallResult answer) { executed(ctx, from, answer.ok ? answer.value : error(answer.value)); });
 }
 

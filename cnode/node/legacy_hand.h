@@ -4,6 +4,12 @@
 // 'Elixir.Supervisor':start_child(Sup, Spec) there (to one of ours the call that it makes: it need not have Elixir); then, while the old copy still answers, Module:migrate({Id, Type, Modules}, Old, New)
 // of the supervisor's callback module. The original runs migrate/3 on the old owner, and so does a BEAM's program; a node without a BEAM has the new owner run it.
 // Does not stop the old copy: the child manager does, when it hears that the new one runs.
+//
+// From a BEAM the calls that are open there are waited for, and others held back, while migrate/3 runs; a target that has a gate is told before the new copy
+// starts that calls go to the old one until then (erl/supervisorring_gate.erl, whose functions these steps are). What was begun there is ended with gate_over().
+//
+// A migrate that fails: to a legacy member the child goes without its state, as with the original, since that member would start one of its own; of a member of ours the new
+// copy is ended, and the old one goes on. A module without migrate/3 has no state to move.
 #pragma once
 
 #include <functional>
@@ -14,15 +20,22 @@
 
 namespace supervisorring {
 
+inline constexpr Duration kGateTimeout = std::chrono::seconds(6);  // an answer of this BEAM's gate, which may ask the target's
+
 struct HandTo {
   Term node;
   bool ours;       // a member of ours
+  bool has_gate;
   bool from_beam;  // the old owner is a BEAM
   Duration migrate_timeout;
 };
-// `then`: what start_child returned there, or why it was not called. A migrate that fails is a line in the log: the child runs there.
+// `then`: what start_child returned there; Error: it was not called, or the new copy has been ended again.
 using HandedToLegacy = std::function<void(ProcessContext&, const Result<Term>& started)>;
 void hand_to_legacy(ProcessContext&, std::shared_ptr<SupervisorState>, const ChildSpec&, const HandTo&, HandedToLegacy then);
+
+// Drop-in: the new copy has the state, what is held goes there. Then, or when the child stays: the move is over.
+void gate_moved(ProcessContext&, const Term& supervisor, const Term& id, const Term& new_pid);
+void gate_over(ProcessContext&, const Term& supervisor, const Term& id);
 
 // The new child's pid in what start_child returned; [] for one that does not run.
 Term pid_of_started(const Term& result);

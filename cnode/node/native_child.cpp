@@ -41,20 +41,21 @@ void fail_call(ProcessContext& context, const Term& from, const Term& reason) {
 }
 
 void NativeChild::started(ProcessContext& context) {
-  self_ = context.self();
-  timer_token_ = context.make_ref();
   ++runtime_.running;
-  ChildStrand::Identity identity{self_, context.node_name(), start_.parent, context.make_ref(), runtime_.janitor,
-                                 start_.held == NativeHeld::yes};
-  strand_ = std::make_shared<ChildStrand>(runtime_.pool, start_.worker, std::move(identity), runtime_.released);
-  strand_->push_urgent({Event::init});
+  const auto words = context.make_ref();
+  const std::uint64_t stem = static_cast<std::uint64_t>(words.reference_words()[2]) << 32 | words.reference_words()[1];
+  NativeStart& start = starting_->start;
+  strand_ = std::make_shared<ChildStrand>(runtime_.home, std::move(start.worker), ChildStrand::Identity{context.self(), stem, start.held == NativeHeld::yes});
+  strand_->begin();
 }
 
 void NativeChild::ended(ProcessContext& context, const Term& reason) {
+  if (starting_) answer_start(context, NativeStartFailed{reason});
+  if (!strand_) return;
   --runtime_.running;
   if (strand_->is_released()) return;
-  runtime_.dying.insert_or_assign(
-      self_, StuckChild{self_, start_.worker.name, start_.worker.module, reason, context.time().now});
+  const Worker& worker = strand_->worker();
+  runtime_.dying.insert_or_assign(context.self(), StuckChild{context.self(), worker.name, worker.module, reason, context.time().now});
   strand_->kill();
 }
 
@@ -73,18 +74,18 @@ void NativeChild::take_message(ProcessContext& context, Term&& message) {
 void NativeChild::handle_message(ProcessContext& context, const Term& message) {
   if (message.is_tuple(2) && message[0] == runtime_.control) {
     if (message[1].is_atom("unfreeze")) return handle_control_unfreeze();
-    forward_limit_reached_ = true;
+    rare().forward_limit_reached = true;
     return finish_end(context);
   }
-  if (message.is_tuple(2) && message[0] == timer_token_) {
+  if (rare_ && message.is_tuple(2) && !rare_->timer_token.is_nil() && message[0] == rare_->timer_token) {
     const auto number = static_cast<std::uint64_t>(message[1].to_int64());
-    if (timers_.erase(number) > 0 && phase_ != Phase::forwarding) strand_->push({Event::timer_fired, 0, number, {}});
+    if (rare_->timers.erase(number) > 0 && phase_ != Phase::forwarding) strand_->push({Event::timer_fired, 0, number, {}});
     return;
   }
-  if (message.is_tagged("EXIT", 3) && !start_.parent.is_nil() && message[1] == start_.parent) {
+  if (message.is_tagged("EXIT", 3) && !parent_.is_nil() && message[1] == parent_) {
     return strand_->push_urgent({Event::stop, 0, 0, message[2]});
   }
-  if (message.is_tagged("DOWN", 5) && !monitors_by_node_.empty()) return handle_down(context, message);
+  if (rare_ && message.is_tagged("DOWN", 5) && !rare_->monitors_by_node.empty()) return handle_down(context, message);
   if (message.is_tagged("system", 3)) return handle_system(context, message[1], message[2]);
   deliver(context, message);
 }
@@ -96,39 +97,39 @@ void NativeChild::deliver(ProcessContext& context, Term message) {
 }
 
 void NativeChild::refuse(ProcessContext& context, const Term& message) {
-  ++dropped_;
-  if (is_call(message)) fail_call(context, message[1], tuple(atom("mailbox_full"), self_));
+  ++rare().dropped;
+  if (is_call(message)) fail_call(context, message[1], tuple(atom("mailbox_full"), context.self()));
   const Instant now = context.time().now;
-  if (now < next_full_warning_) return;
-  next_full_warning_ = now + kWarnEvery;
-  context.log(LogLevel::warning, describe() + ": mailbox full, " + std::to_string(dropped_) + " messages dropped so far");
+  if (now < rare_->next_full_warning) return;
+  rare_->next_full_warning = now + kWarnEvery;
+  context.log(LogLevel::warning, describe() + ": mailbox full, " + std::to_string(rare_->dropped) + " messages dropped so far");
 }
 
 void NativeChild::forward(ProcessContext& context, const Term& message) {
-  if (!is_call(message)) return context.send(new_pid_, message);
-  ++open_forwards_;
-  context.call(new_pid_, message[2], {kForwardLimit}, [this, from = message[1]](ProcessContext& own, CallResult result) {
+  if (!is_call(message)) return context.send(rare().new_pid, message);
+  ++rare().open_forwards;
+  context.call(rare_->new_pid, message[2], {kForwardLimit}, [this, from = message[1]](ProcessContext& own, CallResult result) {
     if (result.ok) answer_call(own, from, result.value);
     else fail_call(own, from, result.value);
-    --open_forwards_;
+    --rare_->open_forwards;
     finish_end(own);
   });
 }
 
 void NativeChild::handle_down(ProcessContext& context, const Term& message) {
-  const auto known = monitors_by_node_.find(message[1]);
-  if (known == monitors_by_node_.end()) return deliver(context, message);
+  const auto known = rare_->monitors_by_node.find(message[1]);
+  if (known == rare_->monitors_by_node.end()) return deliver(context, message);
   const Term reference = known->second;
-  monitors_.erase(reference);
-  monitors_by_node_.erase(known);
+  rare_->monitors.erase(reference);
+  rare_->monitors_by_node.erase(known);
   deliver(context, tuple(message[0], reference, message[2], message[3], message[4]));
 }
 
 void NativeChild::handle_system(ProcessContext& context, const Term& from, const Term& request) {
-  if (request.is_atom("get_state")) return answer_call(context, from, tuple(atom("cpp"), binary(class_name_)));
+  if (request.is_atom("get_state")) return answer_call(context, from, tuple(atom("cpp"), binary(class_name())));
   if (request.is_atom("get_status")) {
-    const Term data = list({tuple(Term::string("Class"), binary(class_name_))});
-    return answer_call(context, from, system_status(self_, start_.worker.module, start_.parent, data));
+    const Term data = list({tuple(Term::string("Class"), binary(class_name()))});
+    return answer_call(context, from, system_status(context.self(), strand_->worker().module, parent_, data));
   }
   if (request.is_tagged("terminate", 2)) {  // gen_server:stop/1 and proc_lib:stop/1
     answer_call(context, from, atom("ok"));
@@ -142,53 +143,47 @@ void NativeChild::handle_system(ProcessContext& context, const Term& from, const
 // `wait` is answered by the end of the process, `stop` too.
 void NativeChild::handle_control(ProcessContext& context, const Term& from, const Term& request) {
   const std::string_view what = request[1].atom_name();
-  if (what == "start") return handle_control_start(context, from);
   if (what == "stop") return strand_->push_urgent({Event::stop, 0, 0, atom("shutdown")});
   if (what == "freeze") return handle_control_freeze(from);
   if (what == "forward") return handle_control_forward(context, from, request[2]);
   if (what == "release") {
-    release_from_ = from;
+    rare().release_from = from;
     strand_->push_urgent({Event::release, 0, 0, request[2]});
   }
-}
-
-void NativeChild::handle_control_start(ProcessContext& context, const Term& from) {
-  start_from_ = from;
-  finish_start(context);
 }
 
 void NativeChild::handle_control_freeze(const Term& from) {
   if (phase_ != Phase::running) return;
   phase_ = Phase::freezing;
-  freeze_from_ = from;
-  strand_->push_urgent({Event::freeze, 0, ++freeze_request_, {}});
+  rare().freeze_from = from;
+  strand_->push_urgent({Event::freeze, 0, ++rare().freeze_request, {}});
 }
 
 void NativeChild::handle_control_unfreeze() {
   if (phase_ != Phase::freezing && phase_ != Phase::frozen) return;
   phase_ = Phase::running;
-  freeze_from_.reset();
+  rare().freeze_from.reset();
   strand_->push_urgent({Event::unfreeze});
 }
 
 void NativeChild::handle_control_forward(ProcessContext& context, const Term& from, const Term& new_pid) {
   if (phase_ != Phase::frozen) return fail_call(context, from, atom("not_frozen"));
   phase_ = Phase::forwarding;
-  new_pid_ = new_pid;
+  rare().new_pid = new_pid;
   for (const ChildEvent& event : strand_->take_mailbox()) {
     if (event.kind == Event::message) forward(context, event.term);
   }
   strand_->push_urgent({Event::stop, 0, 0, atom("shutdown")});
-  context.send_after(kForwardLimit, self_, tuple(runtime_.control, atom("forward_limit")));
+  context.send_after(kForwardLimit, context.self(), tuple(runtime_.control, atom("forward_limit")));
 }
 
 // ---- what the strand wants done --------------------------------------------------------------------------------
 
 void NativeChild::worker_ready(ProcessContext& context) {
-  std::vector<ChildAction> actions = strand_->take_actions(std::exchange(runtime_.actions, {}));
+  std::vector<ChildAction> actions = strand_->take_actions(starting_ ? std::vector<ChildAction>() : std::exchange(runtime_.actions, {}));
   for (ChildAction& action : actions) perform(context, action);
   actions.clear();
-  if (actions.capacity() <= kKeptActions) runtime_.actions = std::move(actions);
+  if (actions.capacity() <= kKeptActions && actions.capacity() >= runtime_.actions.capacity()) runtime_.actions = std::move(actions);
 }
 
 void NativeChild::perform(ProcessContext& context, ChildAction& action) {
@@ -209,14 +204,12 @@ void NativeChild::perform(ProcessContext& context, ChildAction& action) {
     case Action::log: return perform_log(context, action);
     case Action::frozen: return perform_frozen(context, action);
     case Action::init_done:
-      if (action.to.is_binary()) class_name_ = action.to.bytes();
-      init_result_ = action.term;
-      return finish_start(context);
+      return finish_start(context, action.term);
     case Action::released:
-      if (release_from_) answer_call(context, *release_from_, atom("ok"));
-      return release_from_.reset();
+      if (rare().release_from) answer_call(context, *rare_->release_from, atom("ok"));
+      return rare_->release_from.reset();
     case Action::end:
-      end_reason_ = action.term;
+      rare().end_reason = action.term;
       return finish_end(context);
   }
 }
@@ -233,28 +226,29 @@ void NativeChild::perform_request(ProcessContext& context, ChildAction& action) 
 
 void NativeChild::perform_timer(ProcessContext& context, ChildAction& action) {
   if (action.kind == Action::start_timer) {
-    const Term message = tuple(timer_token_, integer(static_cast<std::int64_t>(action.number)));
-    timers_.insert_or_assign(action.number, context.send_after(action.delay, self_, message));
+    if (rare().timer_token.is_nil()) rare().timer_token = context.make_ref();
+    const Term message = tuple(rare().timer_token, integer(static_cast<std::int64_t>(action.number)));
+    rare().timers.insert_or_assign(action.number, context.send_after(action.delay, context.self(), message));
     return;
   }
-  const auto timer = timers_.find(action.number);
-  if (timer == timers_.end()) return;
+  const auto timer = rare().timers.find(action.number);
+  if (timer == rare().timers.end()) return;
   context.cancel_timer(timer->second);
-  timers_.erase(timer);
+  rare().timers.erase(timer);
 }
 
 void NativeChild::perform_monitor(ProcessContext& context, ChildAction& action) {
   if (action.kind == Action::monitor) {
     const Term of_node = context.monitor(action.to);
-    monitors_.insert_or_assign(action.term, of_node);
-    monitors_by_node_.insert_or_assign(of_node, action.term);
+    rare().monitors.insert_or_assign(action.term, of_node);
+    rare().monitors_by_node.insert_or_assign(of_node, action.term);
     return;
   }
-  const auto known = monitors_.find(action.term);
-  if (known == monitors_.end()) return;
+  const auto known = rare().monitors.find(action.term);
+  if (known == rare().monitors.end()) return;
   context.demonitor(known->second);
-  monitors_by_node_.erase(known->second);
-  monitors_.erase(known);
+  rare().monitors_by_node.erase(known->second);
+  rare().monitors.erase(known);
 }
 
 void NativeChild::perform_log(ProcessContext& context, const ChildAction& action) {
@@ -263,37 +257,44 @@ void NativeChild::perform_log(ProcessContext& context, const ChildAction& action
 }
 
 void NativeChild::perform_frozen(ProcessContext& context, const ChildAction& action) {
-  if (phase_ != Phase::freezing || action.number != freeze_request_) return;  // unfrozen meanwhile
+  if (phase_ != Phase::freezing || action.number != rare().freeze_request) return;  // unfrozen meanwhile
   phase_ = Phase::frozen;
-  answer_call(context, *freeze_from_, action.term);
-  freeze_from_.reset();
+  answer_call(context, *rare().freeze_from, action.term);
+  rare().freeze_from.reset();
 }
 
-// The starter's request and init's result may come in either order.
-void NativeChild::finish_start(ProcessContext& context) {
-  if (!start_from_ || !init_result_ || phase_ != Phase::starting) return;
+// `result`: what init came to: ok | ignore | {error, Reason}.
+void NativeChild::finish_start(ProcessContext& context, const Term& result) {
   phase_ = Phase::running;
-  if (!init_result_->is_atom("ok") && !start_.parent.is_nil()) context.unlink(start_.parent);
-  answer_call(context, *start_from_, *init_result_);
-  finish_end(context);
+  began_ = result.is_atom("ok");
+  if (!began_ && !parent_.is_nil()) context.unlink(parent_);
+  if (began_) answer_start(context, NativeStarted{context.self()});
+  else if (result.is_atom("ignore")) answer_start(context, NativeIgnored{});
+  else answer_start(context, NativeStartFailed{result[1]});
+}
+
+void NativeChild::answer_start(ProcessContext& context, NativeStartResult result) {
+  const auto starting = std::move(starting_);
+  context.run_in(starting->asker, [then = std::move(starting->then), result = std::move(result)](ProcessContext& asker) { then(asker, result); });
 }
 
 void NativeChild::finish_end(ProcessContext& context) {
-  if (!end_reason_ || phase_ == Phase::starting) return;
-  if (phase_ == Phase::forwarding && open_forwards_ > 0 && !forward_limit_reached_) return;
-  const bool began = init_result_->is_atom("ok");
-  if (began && !is_quiet(*end_reason_)) {
-    context.log(LogLevel::error, describe() + " ended: " + to_text(*end_reason_, 500));
+  if (!rare_ || !rare_->end_reason || phase_ == Phase::starting) return;
+  if (phase_ == Phase::forwarding && rare_->open_forwards > 0 && !rare_->forward_limit_reached) return;
+  const Term& reason = *rare_->end_reason;
+  if (began_ && !is_quiet(reason)) {
+    context.log(LogLevel::error, describe() + " ended: " + to_text(reason, 500));
   }
   // Nothing that came is unanswered: whoever called too late for this copy may ask the new one.
-  const bool all_passed_on = phase_ == Phase::forwarding && open_forwards_ == 0;
-  context.exit(all_passed_on ? tuple(atom("shutdown"), tuple(atom("moved"), new_pid_)) : *end_reason_);
+  const bool all_passed_on = phase_ == Phase::forwarding && rare_->open_forwards == 0;
+  context.exit(all_passed_on ? tuple(atom("shutdown"), tuple(atom("moved"), rare_->new_pid)) : reason);
 }
 
 std::string NativeChild::describe() const {
-  std::string text = "native child " + to_text(self_);
-  if (!start_.worker.name.is_nil()) text += " " + to_text(start_.worker.name);
-  return text + " (" + to_text(start_.worker.module) + ")";
+  const Worker& worker = strand_->worker();
+  std::string text = "native child " + to_text(strand_->pid());
+  if (!worker.name.is_nil()) text += " " + to_text(worker.name);
+  return text + " (" + to_text(worker.module) + ")";
 }
 
 }  // namespace supervisorring

@@ -7,6 +7,7 @@
 // with its reason; others {error, {unknown_system_msg, Msg}}.
 #pragma once
 
+#include <memory>
 #include <unordered_map>
 
 #include "node/child_strand.h"
@@ -15,14 +16,12 @@
 namespace supervisorring {
 
 struct NativeRuntime::Impl {
-  explicit Impl(StrandPool& strands) : pool(strands), released(std::make_shared<ReleasedChildren>()) {}
+  explicit Impl(StrandPool& strands) : home(std::make_shared<StrandHome>(strands)) {}
   // The process that hears of released strands; spawned with the first child. False: no room for it.
   bool ensure_janitor(ProcessContext& context);
 
-  StrandPool& pool;
-  std::shared_ptr<ReleasedChildren> released;
+  const std::shared_ptr<StrandHome> home;  // its janitor: a pid, once there is one
   Term control;   // a reference, once there is a janitor
-  Term janitor;   // a pid
   std::size_t running = 0;
   std::vector<ChildAction> actions;  // of the child whose results are being performed; keeps its room
   std::unordered_map<Term, StuckChild> dying;                // by pid: ended, code not known to have returned
@@ -31,7 +30,9 @@ struct NativeRuntime::Impl {
 
 class NativeChild : public Process {
  public:
-  NativeChild(NativeRuntime::Impl& runtime, NativeStart start) : runtime_(runtime), start_(std::move(start)) {}
+  // `then` runs in the process `asker`, once.
+  NativeChild(NativeRuntime::Impl& runtime, NativeStart start, Term asker, NativeStartContinuation then)
+      : runtime_(runtime), starting_(std::make_unique<Starting>(std::move(start), std::move(asker), std::move(then))), parent_(starting_->start.parent) {}
 
   void started(ProcessContext&) override;
   void take_message(ProcessContext&, Term&& message) override;
@@ -44,7 +45,6 @@ class NativeChild : public Process {
   enum class Phase { starting, running, freezing, frozen, forwarding };
 
   void handle_control(ProcessContext&, const Term& from, const Term& request);
-  void handle_control_start(ProcessContext&, const Term& from);
   void handle_control_freeze(const Term& from);
   void handle_control_unfreeze();
   void handle_control_forward(ProcessContext&, const Term& from, const Term& new_pid);
@@ -60,31 +60,46 @@ class NativeChild : public Process {
   void perform_monitor(ProcessContext&, ChildAction& action);
   void perform_log(ProcessContext&, const ChildAction& action);
   void perform_frozen(ProcessContext&, const ChildAction& action);
-  void finish_start(ProcessContext&);
+  void finish_start(ProcessContext&, const Term& result);
+  void answer_start(ProcessContext&, NativeStartResult result);
   void finish_end(ProcessContext&);
+  std::string class_name() const { return phase_ == Phase::starting ? "" : strand_->class_name(); }
   std::string describe() const;
 
+  // Until the start has been answered.
+  struct Starting {
+    NativeStart start;
+    Term asker;
+    NativeStartContinuation then;
+  };
+  // What few children need, and those not always.
+  struct Rare {
+    Term timer_token;                  // first element of the timer messages to itself; [] before the first
+    std::optional<Term> release_from;
+    std::optional<Term> freeze_from;
+    std::uint64_t freeze_request = 0;
+    std::optional<Term> end_reason;    // what the strand ended with
+    Term new_pid;                      // where messages go, when forwarding
+    std::size_t open_forwards = 0;
+    bool forward_limit_reached = false;
+    std::unordered_map<std::uint64_t, Term> timers;     // the child's number -> the node's reference
+    std::unordered_map<Term, Term> monitors;            // the child's reference -> the node's
+    std::unordered_map<Term, Term> monitors_by_node;    // and back
+    Instant next_full_warning{};
+    std::uint64_t dropped = 0;
+  };
+  Rare& rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
+
   NativeRuntime::Impl& runtime_;
-  NativeStart start_;
+  std::unique_ptr<Starting> starting_;
   std::shared_ptr<ChildStrand> strand_;
-  Term self_;
-  Term timer_token_;                  // first element of the timer messages to itself
+  std::unique_ptr<Rare> rare_;
+  const Term parent_;
   Phase phase_ = Phase::starting;
-  std::string class_name_;
-  std::optional<Term> init_result_;   // ok | ignore | {error, Reason}
-  std::optional<Term> start_from_;    // who waits for the start
-  std::optional<Term> release_from_;
-  std::optional<Term> freeze_from_;
-  std::uint64_t freeze_request_ = 0;
-  std::optional<Term> end_reason_;    // what the strand ended with
-  Term new_pid_;                      // where messages go, when forwarding
-  std::size_t open_forwards_ = 0;
-  bool forward_limit_reached_ = false;
-  std::unordered_map<std::uint64_t, Term> timers_;     // the child's number -> the node's reference
-  std::unordered_map<Term, Term> monitors_;            // the child's reference -> the node's
-  std::unordered_map<Term, Term> monitors_by_node_;    // and back
-  Instant next_full_warning_{};
-  std::uint64_t dropped_ = 0;
+  bool began_ = false;                 // its init answered ok
 };
 
 // A reply to the caller `from`, and the end of its call with `reason` as if this process had ended of it.

@@ -21,8 +21,8 @@ class Janitor : public Process {
   void worker_ready(ProcessContext& context) override {
     std::vector<Term> released;
     {
-      std::lock_guard lock(runtime_.released->mutex);
-      released.swap(runtime_.released->pids);
+      std::lock_guard lock(runtime_.home->released.mutex);
+      released.swap(runtime_.home->released.pids);
     }
     for (const Term& pid : released) {
       runtime_.dying.erase(pid);
@@ -41,13 +41,6 @@ Term control(NativeRuntime& runtime, const char* what, Term argument) {
   return tuple(runtime.impl().control, atom(what), std::move(argument));
 }
 
-NativeStartResult start_result(const Term& pid, const CallResult& result) {
-  if (!result.ok) return NativeStartFailed{result.value};
-  if (result.value.is_atom("ok")) return NativeStarted{pid};
-  if (result.value.is_atom("ignore")) return NativeIgnored{};
-  return NativeStartFailed{result.value[1]};
-}
-
 void kill_native(ProcessContext& context, NativeRuntime& runtime, const Term& pid, NativeStopContinuation then) {
   context.exit_signal(pid, atom("kill"));
   context.call(pid, control(runtime, "wait"), {kForever},
@@ -57,10 +50,11 @@ void kill_native(ProcessContext& context, NativeRuntime& runtime, const Term& pi
 }  // namespace
 
 bool NativeRuntime::Impl::ensure_janitor(ProcessContext& context) {
-  if (!janitor.is_nil()) return true;
+  if (!home->janitor.is_nil()) return true;
   control = context.make_ref();
+  home->node = context.node_name();
   const auto pid = context.spawn(std::make_unique<Janitor>(*this), {});
-  if (pid) janitor = *pid;
+  if (pid) home->janitor = *pid;
   return pid.has_value();
 }
 
@@ -92,10 +86,7 @@ void start_native(ProcessContext& context, NativeRuntime& runtime, NativeStart s
   }
   if (!runtime.impl().ensure_janitor(context)) return then(context, NativeStartFailed{atom("system_limit")});
   const SpawnOptions options{name, TrapExit::no, start.parent, start.proxy};
-  const auto pid = context.spawn(std::make_unique<NativeChild>(runtime.impl(), std::move(start)), options);
-  if (!pid) return then(context, NativeStartFailed{atom("system_limit")});
-  context.call(*pid, control(runtime, "start"), {kForever},
-               [pid = *pid, then = std::move(then)](ProcessContext& own, CallResult result) { then(own, start_result(pid, result)); });
+  if (!context.spawn(std::make_unique<NativeChild>(runtime.impl(), std::move(start), context.self(), then), options)) then(context, NativeStartFailed{atom("system_limit")});
 }
 
 void stop_native(ProcessContext& context, NativeRuntime& runtime, const Term& pid, NativeShutdown how, NativeStopContinuation then) {
@@ -110,7 +101,7 @@ void stop_native(ProcessContext& context, NativeRuntime& runtime, const Term& pi
 
 void when_released(ProcessContext& context, NativeRuntime& runtime, const Term& pid, std::function<void(ProcessContext&)> then) {
   if (!runtime.stuck(pid)) return then(context);
-  context.call(runtime.impl().janitor, control(runtime, "released", pid), {kForever},
+  context.call(runtime.impl().home->janitor, control(runtime, "released", pid), {kForever},
                [then = std::move(then)](ProcessContext& own, CallResult) { then(own); });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/join_guard.h"
+#include "node/port_beam.h"
 
 namespace supervisorring {
 
@@ -54,6 +55,7 @@ void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
 void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   all_->peers.erase(node);
   all_->draining.gone(node);
+  if (all_->beam) all_->beam->unkeep(tuple(atom("gate"), node));
   std::erase_if(early_asks_, [&](const auto& early) { return early.first == node; });
   for (const auto& [name, sup] : all_->supervisors) {
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_gone(node, ctx.time().now); });
@@ -66,8 +68,14 @@ void PeerProcess::handle_down(ProcessContext& context, const Term& monitor, cons
   for (auto& [node, peer] : all_->peers) {
     if (peer.monitor != monitor || peer.hello || peer.legacy) continue;
     peer.legacy = peer.has_no_such_process = true;
+    tell_gate(node);
     return became_legacy(context, node);
   }
+}
+
+// Callers on this BEAM send what is for a child to its member's gate, when that has announced one.
+void PeerProcess::tell_gate(const Term& node) {
+  if (all_->beam) all_->beam->keep(tuple(atom("gate"), node), atom(all_->peers.at(node).has_gate() ? "true" : "false"));
 }
 
 void PeerProcess::sweep(ProcessContext& context) {
@@ -75,6 +83,7 @@ void PeerProcess::sweep(ProcessContext& context) {
   for (auto& [node, peer] : all_->peers) {
     if (peer.hello || peer.legacy || now - peer.since < kHelloTimeout) continue;
     peer.legacy = true;
+    tell_gate(node);
     became_legacy(context, node);
   }
   for (const Term& node : all_->ring.up())
@@ -131,8 +140,8 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   }
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
-  nudge_at_ = context.time().now + kNudgeAfter;
   all_->who_owns.look(context);
+  nudge_at_ = context.time().now + kNudgeAfter;
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   for (const auto& [name, sup] : all_->supervisors)
@@ -153,7 +162,8 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   hello.drained = all_->draining.words();
   hello.otp = otp_of_hash_format(all_->ring.format());
   hello.partitions = atom(name_of(all_->partitions));
-  hello.features = all_->beam ? std::vector<Term>{atom("ask"), atom("members"), atom("drain")} : std::vector<Term>{atom("move"), atom("ask"), atom("members"), atom("drain")};
+  hello.features = {atom("ask"), atom("members"), atom("drain")};
+  hello.features.push_back(all_->beam ? gate_feature() : atom("move"));
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
   if (told_leaving_) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), PeerLeaving{}}));
@@ -227,6 +237,7 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
                                      std::to_string(otp_of_hash_format(all_->ring.format())) + ": they disagree about owners");
   peer.hello = hello;
   peer.legacy = false;
+  tell_gate(node);
   if (!hello.answer) send_hello(context, node, true);
   all_->who_owns.heard(node, hello);
   all_->draining.heard(context, node, hello);

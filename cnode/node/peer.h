@@ -48,6 +48,7 @@ class PeerProcess : public Process {
   void answer_early_asks(ProcessContext&);
   void pass_on(ProcessContext&, const Term& node, const Term& supervisor, const PeerBody&);
   void tell_managers(ProcessContext&, const Term& node);
+  void tell_gate(const Term& node);
 
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<const Ring> last_ring_;

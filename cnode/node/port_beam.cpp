@@ -35,7 +35,7 @@ std::vector<Beam::KeptChild> Beam::kept_children(const Term& supervisor) const {
   return children;
 }
 
-void Beam::forget(const Term& supervisor) { forget(supervisor, {"child", "history", "ending", "handler"}); }
+void Beam::forget(const Term& supervisor) { forget(supervisor, {"child", "history", "ending", "handler", "owners"}); }
 
 void Beam::forget_children(const Term& supervisor) { forget(supervisor, {"child", "history", "ending"}); }
 

@@ -10,6 +10,8 @@
 //   {ending, Sup}         gave_up | auto_shutdown: the local supervisor ends its children and then itself
 //   {handler, Sup, Mod}   the children that Mod:get_all() named last
 //   drained               {Number, Drained, MovesASecond | none}: what this member has said of itself last (draining.h)
+//   {gate, Node}          true | false: whether that member has a gate for calls (supervisorring_gate); its callers read it
+//   {owners, Sup}         the up members that its children are placed by, or all: of a supervisor with a set of members (who_owns.h)
 //   {sent, Tag}           the member to which a change was sent on behalf of this request
 //
 // On the node's thread only. Unkeeping what is not kept, and keeping what is kept already, is no order.

@@ -64,8 +64,8 @@ void PortLink::call(RefKey key, const Term& to, const Term& request, Duration ti
 
 void PortLink::erpc(RefKey key, const Term& node, const Term& module, const Term& function, std::vector<Term> arguments, Duration timeout) {
   calls_.insert(key);
-  if (module.is_atom("$beam") && arguments.size() == 2)
-    return order(tuple(atom("run"), number(key), arguments[0], milliseconds(timeout), arguments[1]));
+  if (module.is_atom("$beam") && arguments.size() == 3)
+    return order(tuple(atom("run"), number(key), arguments[0], milliseconds(timeout), arguments[1], arguments[2]));
   order(tuple(atom("erpc"), number(key), node, module, function, Term::list(std::move(arguments)), milliseconds(timeout)));
 }
 

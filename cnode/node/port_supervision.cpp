@@ -17,6 +17,12 @@ Result<LwwSet> read_set(const Term& term) {
   return received ? member_set(*received) : Result<LwwSet>(Error{received.error()});
 }
 
+std::vector<Term> sorted(const Term& list) {
+  std::vector<Term> terms(list.elements().begin(), list.elements().end());
+  std::ranges::sort(terms, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  return terms;
+}
+
 std::vector<Term> ascending(const LwwSet& set) {
   std::vector<Term> members = set.members();
   std::reverse(members.begin(), members.end());
@@ -99,7 +105,10 @@ void PortSupervision::define(ProcessContext& context, PortSupervisor given, bool
   sup->static_children = std::move(good->children);
   sup->handlers = std::move(good->handlers);
   sup->takeover = std::move(given.children);
-  if (taken_over) sup->owners.told_kind = OwnersDecided::Told::unknown;  // what the predecessor has told the BEAM
+  if (taken_over) {
+    sup->owners.told_kind = OwnersDecided::Told::unknown;  // what the predecessor has told the BEAM
+    if (const Term* const kept = beam_.kept(tuple(atom("owners"), name))) sup->owners.previous = kept->is_atom("all") ? OwnerSet{} : OwnerSet{OwnerSet::Kind::listed, sorted(*kept)};
+  }
   state->supervisors.insert_or_assign(std::string(name.atom_name()), sup);
   beam_.stand_in(name_of_global_sup(name), given.global);
   beam_.stand_in(name, given.local);

@@ -61,6 +61,7 @@ struct CallResult {
   Term value;  // the reply, or the reason
 };
 using CallContinuation = std::function<void(ProcessContext&, CallResult)>;
+using ProcessWork = std::function<void(ProcessContext&)>;
 
 // The node as one of its processes sees it. Valid only during the callback that it is passed to.
 class ProcessContext {
@@ -87,6 +88,9 @@ class ProcessContext {
   // {exception, R, Stack} | {exit, R} | {throw, T} | {erpc, noconnection | timeout | notsup}. To the own node as well.
   virtual void erpc(const Term& node, const Term& module, const Term& function, std::vector<Term> arguments,
                     Duration timeout, CallContinuation then) = 0;
+
+  // Runs `work` in the local process `pid`, in its context, in order with the messages sent to it from here. Never, when it has ended by then.
+  virtual void run_in(const Term& pid, ProcessWork work) = 0;
 
   // ---- timers -----------------------------------------------------------------------------------
   virtual Term send_after(Duration delay, const Term& to, const Term& message) = 0;  // a reference

@@ -6,12 +6,20 @@
 
 namespace supervisorring {
 
+ProcessTable::~ProcessTable() {
+  std::vector<std::uint32_t> places;
+  numbers_.for_each([&](std::uint32_t place) { places.push_back(place); });
+  for (const std::uint32_t place : places) entries_.remove(place);
+}
+
 ProcessEntry* ProcessTable::add(std::unique_ptr<Process> process, const Term& name, const Term& proxy) {
   if (entries_.size() >= kMaxProcesses) return nullptr;
   if (name.is_atom() && (find_name(name) != nullptr || name.is_atom("undefined"))) return nullptr;
-  while (next_ == 0 || entries_.contains(next_)) next_ = (next_ + 1) & ((1u << kPidNumberBits) - 1);
-  auto entry = std::make_unique<ProcessEntry>();
+  while (next_ == 0 || find(next_) != nullptr) next_ = (next_ + 1) & ((1u << kPidNumberBits) - 1);
+  const std::uint32_t place = entries_.add();
+  ProcessEntry* const entry = &entries_[place];
   entry->number = next_;
+  entry->place = place;
   entry->pid = identity_.pid(next_);
   entry->process = std::move(process);
   const auto stand_in = proxy.is_pid() || !name.is_atom() ? stand_ins_.end() : stand_ins_.find(name);
@@ -20,11 +28,10 @@ ProcessEntry* ProcessTable::add(std::unique_ptr<Process> process, const Term& na
     entry->bound = proxy.is_pid() ? ProcessEntry::Bound::proxy : ProcessEntry::Bound::relay;
     bound_.insert_or_assign(entry->pid, next_);
   }
-  ProcessEntry* const added = entry.get();
-  entries_.emplace(next_, std::move(entry));
+  numbers_.add(next_, place);
   next_ = (next_ + 1) & ((1u << kPidNumberBits) - 1);
-  if (name.is_atom()) register_name(*added, name);
-  return added;
+  if (name.is_atom()) register_name(*entry, name);
+  return entry;
 }
 
 void ProcessTable::remove(ProcessEntry& entry) {
@@ -32,7 +39,9 @@ void ProcessTable::remove(ProcessEntry& entry) {
   // A relay's next process may have been bound to the same pid meanwhile.
   const auto bound = entry.bound == ProcessEntry::Bound::no ? bound_.end() : bound_.find(entry.pid);
   if (bound != bound_.end() && bound->second == entry.number) bound_.erase(bound);
-  entries_.erase(entry.number);
+  const auto ended = std::move(entry.process);  // its destructor may look at the table
+  numbers_.remove(entry.number, entry.place);
+  entries_.remove(entry.place);
 }
 
 bool ProcessTable::register_name(ProcessEntry& entry, const Term& name) {
@@ -51,7 +60,7 @@ void ProcessTable::unregister_name(ProcessEntry& entry) {
 std::vector<ProcessEntry*> ProcessTable::in_order() {
   std::vector<ProcessEntry*> all;
   all.reserve(entries_.size());
-  for (const auto& [number, entry] : entries_) all.push_back(entry.get());
+  for_each([&](ProcessEntry& entry) { all.push_back(&entry); });
   std::sort(all.begin(), all.end(), [](const ProcessEntry* a, const ProcessEntry* b) { return a->number < b->number; });
   return all;
 }

@@ -12,6 +12,8 @@
 
 #include "node/identity.h"
 #include "node/process.h"
+#include "node/small_table.h"
+#include "sup/slab.h"
 
 namespace supervisorring {
 
@@ -43,6 +45,7 @@ struct Watcher {
 
 struct ProcessEntry {
   PidNumber number = 0;
+  std::uint32_t place = 0;  // in the table
   Term pid;
   Term name;  // [] for none
   std::unique_ptr<Process> process;
@@ -52,14 +55,15 @@ struct ProcessEntry {
   enum class Bound : std::uint8_t { no, relay, proxy } bound = Bound::no;  // drop-in: `pid` is a BEAM process's that stands for this one
   bool ending = false;  // ended() is running or has run
   std::optional<Term> exit_reason;  // set by ProcessContext::exit during a callback
-  std::unordered_map<Term, LinkState> links;
-  std::unordered_map<RefKey, Watch> watching;
-  std::unordered_map<Term, Watcher> watchers;
+  SmallTable<Term, LinkState> links;
+  SmallTable<RefKey, Watch> watching;
+  SmallTable<Term, Watcher> watchers;
 };
 
 class ProcessTable {
  public:
   explicit ProcessTable(Identity& identity) : identity_(identity) {}
+  ~ProcessTable();
 
   // A new entry under a new pid; nullptr when the name is taken or there are kMaxProcesses. The pointer lives until remove().
   // Its pid is `proxy` where that is one, else the name's stand-in.
@@ -68,8 +72,8 @@ class ProcessTable {
 
   // nullptr: no such process.
   ProcessEntry* find(PidNumber number) {
-    const auto found = entries_.find(number);
-    return found == entries_.end() ? nullptr : found->second.get();
+    const auto place = numbers_.find(number, [&](std::uint32_t one) { return entries_[one].number == number; });
+    return place == HashIndex::kNone ? nullptr : &entries_[place];
   }
   // Of a process of this table, living or not; nullopt for every other pid.
   std::optional<PidNumber> number_of(const Term& pid) const {
@@ -96,12 +100,16 @@ class ProcessTable {
 
   std::size_t size() const { return entries_.size(); }
   std::vector<ProcessEntry*> in_order();  // by number: the same in every run
+  // In no order. `visit` adds and removes none.
+  template <class Visit>
+  void for_each(Visit&& visit) { numbers_.for_each([&](std::uint32_t place) { visit(entries_[place]); }); }
   std::vector<Term> names() const;        // in the order of terms
 
  private:
   Identity& identity_;
   PidNumber next_ = 1;
-  std::unordered_map<PidNumber, std::unique_ptr<ProcessEntry>> entries_;
+  Slab<ProcessEntry> entries_;
+  HashIndex numbers_;  // of entries_
   std::unordered_map<Term, ProcessEntry*> names_;
   std::unordered_map<Term, Term> stand_ins_;
   std::unordered_map<Term, PidNumber> bound_;  // by the pid of the BEAM process

@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "node/identity.h"
+#include "node/process.h"
 
 namespace supervisorring {
 
@@ -15,6 +16,7 @@ enum class SignalKind : std::uint8_t {
   message,    // body
   link_exit,  // the process `from`, linked, ended for `body`
   exit,       // exit(Pid, Reason): from, body
+  work,       // take_work()
   down,       // the monitor `key` ended: from = the object of the 'DOWN', body = the reason
 };
 
@@ -30,6 +32,16 @@ class RunQueue {
  public:
   void push(Signal signal) { signals_.push_back(std::move(signal)); }
   void message(PidNumber to, Term body) { signals_.push_back({SignalKind::message, to, 0, Term(), std::move(body)}); }
+  void work(PidNumber to, ProcessWork work) {
+    works_.push_back(std::move(work));
+    signals_.push_back({SignalKind::work, to});
+  }
+  // Of the first `work` popped whose work has not been taken: each is taken, in their order.
+  ProcessWork take_work() {
+    ProcessWork first = std::move(works_.front());
+    works_.pop_front();
+    return first;
+  }
   bool empty() const { return signals_.empty(); }
   std::size_t size() const { return signals_.size(); }
   Signal pop() {
@@ -40,6 +52,7 @@ class RunQueue {
 
  private:
   std::deque<Signal> signals_;
+  std::deque<ProcessWork> works_;  // invariant: one for each `work` of signals_
 };
 
 }  // namespace supervisorring

@@ -301,12 +301,12 @@ void Signals::node_down(const Term& node) {
     for (const auto* item : in_order_of_creation(self->links, linked_there)) {
       kernel_.queue.push({SignalKind::link_exit, self->number, 0, item->first, atom("noconnection")});
     }
-    std::erase_if(self->links, [&](const auto& item) { return item.first.node() == node && !item.second.active(); });
+    erase_if(self->links, [&](const auto& item) { return item.first.node() == node && !item.second.active(); });
     const auto watched_there = [&](const auto& item) { return node_of(item.second.target) == node; };
     for (const auto* item : in_order_of_creation(self->watching, watched_there)) {
       kernel_.queue.push({SignalKind::down, self->number, item->first, item->second.target, atom("noconnection")});
     }
-    std::erase_if(self->watchers, [&](const auto& item) { return item.second.pid.node() == node; });
+    erase_if(self->watchers, [&](const auto& item) { return item.second.pid.node() == node; });
     if (self->monitors_nodes) kernel_.queue.message(self->number, tuple(atom("nodedown"), node));
   }
 }

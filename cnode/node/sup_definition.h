@@ -29,7 +29,7 @@ class ChildHandler {
 
 struct LocalDefinition {
   SupervisorFlags flags;
-  std::vector<ChildSpec> children;
+  SharedSpecs children;
   std::shared_ptr<ChildHandler> handler;  // may be null
 };
 

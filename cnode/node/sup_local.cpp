@@ -100,6 +100,24 @@ void LocalSup::call(ProcessContext& context, const Term& request, Answer then) {
   perform(context);
 }
 
+void LocalSup::start_children(ProcessContext& context, const std::vector<MgrStart>& starts) {
+  const Instant now = context.time().now;
+  for (const MgrStart& start : starts) {
+    const CallId id = next_call_++;
+    starts_.emplace(id, start.spec->id);
+    if (start.is_there) sup_->local->call(id, tuple(atom("restart_child"), start.spec->id), now);
+    else if (start.spec->significant) sup_->local->call(id, tuple(atom("start_child"), to_wire(*start.spec)), now);  // whether it may be is for this supervisor to say
+    else sup_->local->start_child(id, start.spec, now);
+  }
+  perform(context);
+}
+
+void LocalSup::tell_starts_done(ProcessContext& context) {
+  to_manager(context, [done = std::exchange(starts_done_, {})](ChildManager& manager, Instant now) {
+    for (const StartDone& each : done) manager.start_done(each.id, each.result, now);
+  });
+}
+
 // ---- effects ------------------------------------------------------------------------------------------
 
 void LocalSup::perform(ProcessContext& context) {
@@ -114,6 +132,7 @@ void LocalSup::perform(ProcessContext& context) {
     }
   }
   if (all_->beam) keep_changes(context);
+  if (!starts_done_.empty()) tell_starts_done(context);
   set_timer(context);
 }
 
@@ -126,12 +145,12 @@ void LocalSup::set_timer(ProcessContext& context) {
 
 void LocalSup::start(ProcessContext& context, const SupStart& start) {
   if (all_->beam && all_->workers.empty()) return start_on_beam(context, start);
-  auto worker = all_->workers.resolve(start.spec.start);
+  auto worker = all_->workers.resolve(start.spec->start);
   if (!worker && all_->beam) return start_on_beam(context, start);
   const Instant now = context.time().now;
   if (!worker) {
-    context.log(LogLevel::error, "child " + to_text(start.spec.id, 200) + " of " + to_text(sup_->name) + ": " + worker.error());
-    return sup_->local->start_failed(start.token, undefined_start(start.spec), now);
+    context.log(LogLevel::error, "child " + to_text(start.spec->id, 200) + " of " + to_text(sup_->name) + ": " + worker.error());
+    return sup_->local->start_failed(start.token, undefined_start(*start.spec), now);
   }
   NativeStart native{std::move(*worker), context.self(), NativeHeld::no, start.replaces};
   if (start.hold.is_tuple(2)) {
@@ -199,7 +218,10 @@ void LocalSup::exit_child(ProcessContext& context, const SupExitChild& exit) {
 
 void LocalSup::answer(ProcessContext& context, CallId call, const Term& value) {
   if (all_->beam) tags_.erase(call);
-  if (const auto caller = callers_.find(call); caller != callers_.end()) {
+  if (const auto start = starts_.find(call); start != starts_.end()) {
+    starts_done_.push_back({std::move(start->second), value});
+    starts_.erase(start);
+  } else if (const auto caller = callers_.find(call); caller != callers_.end()) {
     context.reply(caller->second, value);
     callers_.erase(caller);
   } else if (const auto it = answers_.find(call); it != answers_.end()) {
@@ -221,7 +243,7 @@ std::optional<StartToken> LocalSup::token_of(const MoveKey& move) const {
   return std::nullopt;
 }
 
-void LocalSup::hold(ProcessContext& context, const MoveKey& move, const ChildSpec& spec) {
+void LocalSup::hold(ProcessContext& context, const MoveKey& move, const SharedSpec& spec) {
   const CallId id = next_call_++;
   // Success is told when the copy is held, not when it is released.
   answers_[id] = [this, move](ProcessContext& ctx, const Term& result) {

@@ -36,7 +36,8 @@ class LocalSup : public Process {
 
   // For the child manager, in this process's context. The answers come in this process's context too.
   void call(ProcessContext&, const Term& request, Answer then);
-  void hold(ProcessContext&, const MoveKey&, const ChildSpec&);
+  void start_children(ProcessContext&, const std::vector<MgrStart>&);  // each answered by the manager's start_done()
+  void hold(ProcessContext&, const MoveKey&, const SharedSpec&);
   void release(ProcessContext&, const MoveKey&, std::optional<Term> state);
   void drop(ProcessContext&, const MoveKey&);
   void freeze(ProcessContext&, const Term& id, const Term& pid);
@@ -54,6 +55,7 @@ class LocalSup : public Process {
   void abandon(ProcessContext&, StartToken);
   void exit_child(ProcessContext&, const SupExitChild&);
   void answer(ProcessContext&, CallId, const Term& value);
+  void tell_starts_done(ProcessContext&);
   void set_timer(ProcessContext&);
   void to_manager(ProcessContext&, std::function<void(ChildManager&, Instant)>);
   std::optional<StartToken> token_of(const MoveKey&) const;
@@ -65,6 +67,9 @@ class LocalSup : public Process {
   std::unordered_map<CallId, Term> callers_;      // From
   std::unordered_map<CallId, Answer> answers_;
   std::unordered_map<CallId, Term> tags_;         // of request()s
+  std::unordered_map<CallId, Term> starts_;       // of start_children(): the child's id
+  struct StartDone { Term id, result; };
+  std::vector<StartDone> starts_done_;            // since the manager was told last
   std::unordered_map<StartToken, Held> held_;
   std::unordered_map<Term, StartToken> releasing_; // pids of copies that are given their state
   std::unordered_set<Term> stopping_;             // pids

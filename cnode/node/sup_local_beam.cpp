@@ -139,7 +139,7 @@ Term LocalSup::request_of(const SupStart& start) const {
 
 void LocalSup::start_on_beam(ProcessContext& context, const SupStart& start) {
   if (start.hold.is_tuple(2)) return sup_->local->start_failed(start.token, atom("beam_child"), context.time().now);
-  all_->beam->order(tuple(atom("start_child"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, to_wire(start.spec), request_of(start),
+  all_->beam->order(tuple(atom("start_child"), sup_->name, Term::unsigned_integer(start.token), start.spec->id, to_wire(*start.spec), request_of(start),
                           Term::unsigned_integer(start.place)));
 }
 
@@ -169,7 +169,7 @@ void LocalSup::beam_exited(ProcessContext& context, const Term& pid, const Term&
 void LocalSup::start_proxy(ProcessContext& context, const SupStart& start, NativeStart native) {
   const Term name = native.worker.name;
   awaiting_proxy_.emplace(start.token, std::move(native));
-  const Term order = tuple(atom("start_proxy"), sup_->name, Term::unsigned_integer(start.token), start.spec.id, name, request_of(start), Term::unsigned_integer(start.place));
+  const Term order = tuple(atom("start_proxy"), sup_->name, Term::unsigned_integer(start.token), start.spec->id, name, request_of(start), Term::unsigned_integer(start.place));
   const auto last = name.is_atom() ? proxies_.find(name) : proxies_.end();
   if (last == proxies_.end() || context.is_alive(last->second)) return all_->beam->order(order);
   proxy_waits_.emplace(context.monitor(last->second), ProxyWait{name, order});

@@ -12,17 +12,43 @@ namespace supervisorring {
 namespace {
 
 const Term& tick() { static const Term message = atom("$manager_timeout"); return message; }
-// The children that a handler's list names. With one that is malformed (`fault`) nobody knows what the list leaves out: it adds only.
-void take_list(std::vector<ChildSpec>& children, const Term& list, std::string& fault) {
-  std::vector<ChildSpec> named;
-  std::unordered_set<Term> ids;
-  for (const Term& each : list.elements()) {
-    auto checked = check_child_spec(each, std::nullopt);
-    if (auto* spec = std::get_if<ChildSpec>(&checked)) ids.insert(spec->id), named.push_back(std::move(*spec));
-    else if (fault.empty()) fault = to_text(each, 200) + " is no child spec: " + to_text(std::get<Term>(checked), 200);
+// Whether checking `written` gives `spec`; false where it is not known without doing so.
+bool is_written(const ChildSpec& spec, const Term& written) {
+  return written.is_tuple(6) && written[0] == spec.id && written[1] == spec.start && written[3] == spec.shutdown_term && written[5] == spec.modules &&
+         written[2] == to_term(spec.restart) && written[4] == to_term(spec.type) && !spec.significant;
+}
+
+// The children that a handler's list names; those that are as they were keep their SharedSpec. With one that is malformed (`fault`) nobody knows what the list leaves
+// out: it adds only. False: they are what they were.
+bool take_list(SharedSpecs& children, const Term& list, std::string& fault) {
+  const auto given = list.elements();
+  std::size_t begin = 0, end = children.size(), given_end = given.size();
+  while (begin < end && begin < given_end && is_written(*children[begin], given[begin])) ++begin;
+  while (end > begin && given_end > begin && is_written(*children[end - 1], given[given_end - 1])) --end, --given_end;
+  if (begin == end && begin == given_end) return false;
+  std::unordered_map<Term, SharedSpec> before;
+  for (std::size_t at = begin; at < end; ++at) before.emplace(children[at]->id, children[at]);
+  SharedSpecs named;
+  named.reserve(given.size());
+  named.insert(named.end(), children.begin(), children.begin() + static_cast<std::ptrdiff_t>(begin));
+  for (std::size_t at = begin; at < given_end; ++at) {
+    auto checked = check_child_spec(given[at], std::nullopt);
+    if (auto* spec = std::get_if<ChildSpec>(&checked)) {
+      const auto known = before.find(spec->id);
+      if (known != before.end() && *known->second == *spec) named.push_back(known->second);
+      else named.emplace_back(std::move(*spec));
+    } else if (fault.empty()) {
+      fault = to_text(given[at], 200) + " is no child spec: " + to_text(std::get<Term>(checked), 200);
+    }
   }
-  if (!fault.empty()) std::ranges::copy_if(children, std::back_inserter(named), [&ids](const ChildSpec& last) { return !ids.contains(last.id); });
+  named.insert(named.end(), children.begin() + static_cast<std::ptrdiff_t>(end), children.end());
+  if (!fault.empty()) {
+    std::unordered_set<Term> ids;
+    for (const SharedSpec& spec : named) ids.insert(spec->id);
+    std::ranges::copy_if(children, std::back_inserter(named), [&ids](const SharedSpec& last) { return !ids.contains(last->id); });
+  }
   children = std::move(named);
+  return true;
 }
 
 const Term& refresh() { static const Term message = atom("$refresh_handlers"); return message; }
@@ -123,7 +149,7 @@ void ManagerProcess::handle_get_handler(ProcessContext& context, const Term& id,
 
 Term ManagerProcess::state_for_sys() const {
   std::vector<Term> specs;
-  for (const ChildSpec& spec : sup_->static_children) specs.push_back(to_tuple(spec));
+  for (const SharedSpec& spec : sup_->static_children) specs.push_back(to_tuple(*spec));
   for (const Term& module : sup_->handlers) specs.push_back(tuple(atom("dyn_child_handler"), module));
   return Term::map({{atom("__struct__"), atom("Elixir.Supervisorring.GlobalSup.ChildManager.State")},
                     {atom("sup_ref"), sup_->name},
@@ -151,7 +177,11 @@ void ManagerProcess::handle_ring(ProcessContext& context) {
 
 void ManagerProcess::refresh_handlers(ProcessContext& context) {
   if (const auto* local = std::get_if<LocalDefinition>(&sup_->definition.source)) {
-    if (local->handler) sup_->handler_lists[""] = local->handler->get_all();
+    if (local->handler) {
+      const auto all = local->handler->get_all();
+      SharedSpecs& last = sup_->handler_lists[""];
+      if (!std::ranges::equal(all, last, [](const ChildSpec& spec, const SharedSpec& before) { return spec == *before; })) last = all, lists_changed_ = true;
+    }
     return handlers_answered(context);
   }
   if (sup_->handlers.empty()) return handlers_answered(context);
@@ -175,14 +205,14 @@ void ManagerProcess::refresh_handlers(ProcessContext& context) {
 void ManagerProcess::handler_answered(ProcessContext& context, const Term& module, const CallResult& answer) {
   const std::string name(module.atom_name());
   const auto [list, first] = sup_->handler_lists.try_emplace(name);
-  if (first) list->second = kept_list(module);
+  if (first) list->second = kept_list(module), lists_changed_ = true;
   std::string fault;
   if (!answer.ok) {
     fault = to_text(answer.value, 200);
   } else if (!answer.value.is_proper_list()) {
     fault = "expected a list of child specs, got " + to_text(answer.value, 200);
   } else {
-    take_list(list->second, answer.value, fault);
+    lists_changed_ = take_list(list->second, answer.value, fault) || lists_changed_;
     if (all_->beam && fault.empty()) all_->beam->keep(tuple(atom("handler"), sup_->name, module), answer.value);
   }
   const std::string before = std::exchange(handler_faults_[name], fault);
@@ -194,8 +224,8 @@ void ManagerProcess::handler_answered(ProcessContext& context, const Term& modul
 
 // What the handler told this program's predecessor: its last list, until it gives one. Not before it was asked: such a list may name what has been deleted
 // since, and would start it again.
-std::vector<ChildSpec> ManagerProcess::kept_list(const Term& module) const {
-  std::vector<ChildSpec> children;
+SharedSpecs ManagerProcess::kept_list(const Term& module) const {
+  SharedSpecs children;
   std::string fault;  // was told of when the list came
   const Term* const kept = all_->beam ? all_->beam->kept(tuple(atom("handler"), sup_->name, module)) : nullptr;
   if (kept != nullptr) take_list(children, *kept, fault);
@@ -203,12 +233,18 @@ std::vector<ChildSpec> ManagerProcess::kept_list(const Term& module) const {
 }
 
 void ManagerProcess::handlers_answered(ProcessContext& context) {
+  const Instant now = context.time().now;
+  if (std::exchange(lists_changed_, false)) take_up_lists(now);
+  else sup_->manager->same_children(now);
+  if (all_handlers_answered()) sup_->manager->all_are_named(now);
+}
+
+void ManagerProcess::take_up_lists(Instant now) {
   sup_->dynamic_children.clear();
   for (const auto& [module, children] : sup_->handler_lists) sup_->dynamic_children.insert(sup_->dynamic_children.end(), children.begin(), children.end());
-  std::vector<ChildSpec> all = sup_->static_children;
+  SharedSpecs all = sup_->static_children;
   all.insert(all.end(), sup_->dynamic_children.begin(), sup_->dynamic_children.end());
-  sup_->manager->set_children(std::move(all), context.time().now);
-  if (all_handlers_answered()) sup_->manager->all_are_named(context.time().now);
+  sup_->manager->set_children(all, now);
 }
 
 bool ManagerProcess::all_handlers_answered() const {
@@ -242,8 +278,18 @@ void find_handler(ProcessContext& context, const SupervisorState& sup, const Ter
 // ---- effects ----------------------------------------------------------------------------------------------------
 
 void ManagerProcess::perform(ProcessContext& context) {
-  for (auto effects = sup_->manager->take_effects(); !effects.empty(); effects = sup_->manager->take_effects())
-    for (const MgrEffect& effect : effects) perform_one(context, effect);
+  for (auto effects = sup_->manager->take_effects(); !effects.empty(); effects = sup_->manager->take_effects()) {
+    std::vector<MgrStart> starts;  // that follow each other are handed over together
+    for (MgrEffect& effect : effects) {
+      if (auto* e = std::get_if<MgrStart>(&effect)) {
+        starts.push_back(std::move(*e));
+        continue;
+      }
+      if (!starts.empty()) start(context, std::exchange(starts, {}));
+      perform_one(context, effect);
+    }
+    if (!starts.empty()) start(context, std::move(starts));
+  }
   if (const auto line = sup_->progress.look(sup_->manager->status().all(), context.time().now))
     context.log(LogLevel::notice, to_text(sup_->name, 200) + ": " + *line);
   if (sup_->up_until) tell_up(context);
@@ -259,7 +305,7 @@ void ManagerProcess::set_timer(ProcessContext& context) {
 
 void ManagerProcess::tell_up(ProcessContext& context) {
   const ChildManager::Status status = sup_->manager->status();
-  const bool busy = handlers_asked_ > 0 || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
+  const bool busy = handlers_asked_ > 0 || !all_->who_owns.settled(*sup_) || status.waiting_to_start > 0 || status.starting > 0 || status.asked_for > 0;
   if (busy && all_->ring.settled() && context.time().now < *sup_->up_until) return;
   sup_->up_until.reset();
   all_->beam->order(tuple(atom("supervisor_up"), sup_->name));
@@ -270,9 +316,10 @@ void ManagerProcess::in_local(ProcessContext& context, std::function<void(LocalS
 }
 
 void ManagerProcess::perform_one(ProcessContext& context, const MgrEffect& effect) {
-  if (auto* e = std::get_if<MgrStart>(&effect)) return start(context, *e);
   if (auto* e = std::get_if<MgrStop>(&effect)) return stop(context, e->id);
   if (auto* e = std::get_if<MgrHand>(&effect)) return hand(context, *e);
+  if (auto* e = std::get_if<MgrHanded>(&effect)) return all_->beam && e->new_pid.is_pid() ? gate_moved(context, sup_->name, e->id, e->new_pid) : void();
+  if (auto* e = std::get_if<MgrHandOver>(&effect)) return all_->beam ? gate_over(context, sup_->name, e->id) : void();
   if (auto* e = std::get_if<MgrDelete>(&effect))
     return in_local(context, [id = e->id](LocalSup& local, ProcessContext& ctx) { local.call(ctx, tuple(atom("delete_child"), id), [](ProcessContext&, const Term&) {}); });
   if (auto* e = std::get_if<MgrFreeze>(&effect))
@@ -293,14 +340,8 @@ void ManagerProcess::perform_one(ProcessContext& context, const MgrEffect& effec
     return context.log(e->level == SupReport::Level::error ? LogLevel::error : LogLevel::notice, e->text);
 }
 
-void ManagerProcess::start(ProcessContext& context, const MgrStart& start) {
-  const Term id = start.spec.id;
-  const Term request = start.is_there ? tuple(atom("restart_child"), id) : tuple(atom("start_child"), to_wire(start.spec));
-  in_local(context, [sup = sup_, id, request](LocalSup& local, ProcessContext& ctx) {
-    local.call(ctx, request, [sup, id](ProcessContext& in, const Term& result) {
-      sup->manager_box.put(in, [sup, id, result](ProcessContext& mine) { sup->manager->start_done(id, result, mine.time().now); });
-    });
-  });
+void ManagerProcess::start(ProcessContext& context, std::vector<MgrStart> starts) {
+  in_local(context, [starts = std::move(starts)](LocalSup& local, ProcessContext& ctx) { local.start_children(ctx, starts); });
 }
 
 void ManagerProcess::stop(ProcessContext& context, const Term& id) {
@@ -314,9 +355,9 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
   const PeerInfo* const peer = all_->peer(hand.node);
-  const HandTo to{hand.node, peer && peer->hello.has_value(), all_->beam != nullptr, all_->migrate_timeout};
-  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id](ProcessContext& ctx, const Result<Term>& started) {
-    sup_->manager->handed(id, started, ctx.time().now);
+  const HandTo to{hand.node, peer && peer->hello.has_value(), peer && peer->has_gate(), all_->beam != nullptr, all_->migrate_timeout};
+  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id, move = hand.move](ProcessContext& ctx, const Result<Term>& started) {
+    sup_->manager->handed(id, move, started, ctx.time().now);
     perform(ctx);
   });
 }

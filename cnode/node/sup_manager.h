@@ -44,12 +44,13 @@ class ManagerProcess : public Process {
   void look_at_peers(ProcessContext&);
   void refresh_handlers(ProcessContext&);
   void handler_answered(ProcessContext&, const Term& module, const CallResult& answer);
-  std::vector<ChildSpec> kept_list(const Term& module) const;
+  SharedSpecs kept_list(const Term& module) const;
   void handlers_answered(ProcessContext&);
+  void take_up_lists(Instant now);
   bool all_handlers_answered() const;
   void perform(ProcessContext&);
   void perform_one(ProcessContext&, const MgrEffect&);
-  void start(ProcessContext&, const MgrStart&);
+  void start(ProcessContext&, std::vector<MgrStart>);
   void stop(ProcessContext&, const Term& id);
   void hand(ProcessContext&, const MgrHand&);
   void in_local(ProcessContext&, std::function<void(LocalSup&, ProcessContext&)>);
@@ -67,6 +68,7 @@ class ManagerProcess : public Process {
   std::map<std::string, std::string> handler_faults_;            // by module: why its last list holds
   std::size_t handlers_asked_ = 0;                               // answers still to come
   bool refresh_again_ = false;
+  bool lists_changed_ = true;                                    // since the manager got them
   std::optional<Instant> timer_at_;
 };
 

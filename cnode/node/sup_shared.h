@@ -29,6 +29,8 @@ namespace supervisorring {
 inline Term name_of_global_sup(const Term& sup) { return atom(std::string(sup.atom_name()) + ".GlobalSup"); }
 inline Term name_of_child_manager(const Term& sup) { return atom(std::string(sup.atom_name()) + ".ChildManager"); }
 inline const Term& super_sup_name() { static const Term name = atom("Elixir.Supervisorring.App.Sup.SuperSup"); return name; }
+// Announced by members beside a BEAM: calls and casts by {Sup, Id} are held there while the child moves (erl/supervisorring_gate.erl).
+inline const Term& gate_feature() { static const Term name = atom("calls"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
 
 // For handing over: a move takes milliseconds, a `migrate` of the user's and one more try may take 30 s.
@@ -48,7 +50,7 @@ struct SupervisorState {
   SupervisorPhase phase = SupervisorPhase::reading;
   std::string why;                          // reading: what the last attempt said; down: what ended it
   SupervisorFlags flags;
-  std::vector<ChildSpec> static_children;
+  SharedSpecs static_children;
   std::vector<Term> handlers;               // modules on the definition's node
   bool ended_by_intensity = false;
   SupEndCause local_end = SupEndCause::stopped;  // the local supervisor's process writes: why the last one ended
@@ -63,8 +65,8 @@ struct SupervisorState {
   std::unique_ptr<ChildManager> manager;    // from the first start on; lives on while the local supervisor restarts
   PostBox manager_box;
   Progress progress;                        // of its starts and moves
-  std::map<std::string, std::vector<ChildSpec>> handler_lists;  // by module: what each handler said last
-  std::vector<ChildSpec> dynamic_children;  // all of them
+  std::map<std::string, SharedSpecs> handler_lists;  // by module: what each handler said last
+  SharedSpecs dynamic_children;  // all of them
 
   OwnersDecided owners;                     // by whom the children are owned now (who_owns.h)
 
@@ -85,6 +87,7 @@ struct PeerInfo {
   Term monitor;           // of its supervisorring_peer
   bool has_no_such_process = false;  // as that monitor says
 
+  bool has_gate() const { return hello && std::ranges::count(hello->features, gate_feature()) > 0; }
   // REQUIRES: hello or legacy
   PeerKind kind_for(const Term& supervisor) const {
     if (!hello) return PeerKind::legacy;

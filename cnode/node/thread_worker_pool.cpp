@@ -3,7 +3,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <map>
+#include <span>
 #include <utility>
 
 namespace supervisorring {
@@ -29,16 +31,18 @@ struct ThreadWorkerPool::Queue {
   unsigned in_turn = 0;           // threads that run one, or are held by it
   unsigned stand_ins = 0;         // threads beyond those that there should be
 
-  void push(std::shared_ptr<Strand> strand) {
+  void push(std::shared_ptr<Strand> strand) { push(std::span(&strand, 1)); }
+  void push(std::span<std::shared_ptr<Strand>> more) {
     bool wake, wake_lookout;
     {
       std::lock_guard lock(mutex);
-      strands.push_back(std::move(strand));
+      strands.insert(strands.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
       size.store(strands.size(), std::memory_order_release);
       wake = sleeping > 0;
       wake_lookout = std::exchange(lookout_sleeps, false);
     }
-    if (wake) work_or_stop.notify_one();
+    if (wake && more.size() > 1) work_or_stop.notify_all();
+    else if (wake) work_or_stop.notify_one();
     if (wake_lookout) filled_or_stop.notify_one();
   }
 };
@@ -93,8 +97,11 @@ void ThreadWorkerPool::look_out() {
 
 void ThreadWorkerPool::schedule(std::shared_ptr<Strand> strand) {
   if (!strand->wants_own_thread()) {
-    if (keeps_quick_ && strand->is_quick()) return quick_.push_back(std::move(strand));
-    return common_->push(std::move(strand));
+    if (!keeps_quick_) return common_->push(std::move(strand));
+    if (strand->is_quick()) return quick_.push_back(std::move(strand));
+    scheduled_.push_back(std::move(strand));
+    if (scheduled_.size() >= kHandedOver) hand_over();
+    return;
   }
   std::shared_ptr<Queue> queue;
   bool fresh = false;
@@ -151,6 +158,12 @@ void ThreadWorkerPool::work(const std::shared_ptr<Shared>& shared, const std::sh
   if (const auto known = shared->own_queues.find(queue->key); known != shared->own_queues.end() && known->second.lock() == queue) {
     shared->own_queues.erase(known);
   }
+}
+
+void ThreadWorkerPool::hand_over() {
+  if (scheduled_.empty()) return;
+  common_->push(std::span(scheduled_));
+  scheduled_.clear();
 }
 
 std::shared_ptr<Strand> ThreadWorkerPool::take_quick() {

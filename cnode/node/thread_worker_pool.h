@@ -17,6 +17,7 @@
 #include <deque>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "node/strand_pool.h"
 #include "node/thread_crew.h"
@@ -24,6 +25,7 @@
 namespace supervisorring {
 
 inline constexpr std::chrono::milliseconds kPatience{100};
+inline constexpr std::size_t kHandedOver = 32;   // strands at once, at most: the threads begin while the node still schedules others
 inline constexpr unsigned kMaxStandIns = 256;  // each has a stack, and is held by a child that is stuck
 
 class ThreadWorkerPool : public StrandPool {
@@ -35,7 +37,10 @@ class ThreadWorkerPool : public StrandPool {
   void schedule(std::shared_ptr<Strand> strand) override;
 
   // ---- quick strands, on the node's thread ----------------------------------------------------------
+  // The driver also calls hand_over() whenever the node has done a step.
   void keep_quick() { keeps_quick_ = true; }
+  // Strands that were scheduled go to the threads, together.
+  void hand_over();
   // The one that has waited longest; null: none waits.
   std::shared_ptr<Strand> take_quick();
   // One turn. Touches nothing that belongs to the node's thread, since the caller may not be that any more when the turn ends. Returns when it ended.
@@ -60,7 +65,8 @@ class ThreadWorkerPool : public StrandPool {
   ThreadCrew crew_;
   std::thread lookout_;  // starts those that stand in
   bool keeps_quick_ = false;
-  std::deque<std::shared_ptr<Strand>> quick_;  // the node's thread only
+  std::deque<std::shared_ptr<Strand>> quick_;  // this and the next: the node's thread only
+  std::vector<std::shared_ptr<Strand>> scheduled_;
 };
 
 }  // namespace supervisorring

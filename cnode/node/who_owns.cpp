@@ -41,14 +41,28 @@ std::string OwnersDecided::note(const OwnerSet& defined) const {
 
 // ---- asking --------------------------------------------------------------------------------------------
 
-std::shared_ptr<const Ring> WhoOwns::ring_of(const SupervisorState& sup) { return all_.draining.placed(rings_.ring_of(sup.owners.set, all_.ring.ring())); }
+bool WhoOwns::is_placed(const OwnersDecided& owners) { return owners.set.is_all() || owners.surveyed || owners.previous; }
 
-bool WhoOwns::settled(const SupervisorState& sup) { return all_.ring.settled() && rings_.complete(sup.owners.set, all_.ring.ring()); }
+std::shared_ptr<const Ring> WhoOwns::ring_of(const SupervisorState& sup) {
+  static const auto kNone = Ring::make({});
+  const OwnersDecided& owners = sup.owners;
+  if (!is_placed(owners)) return kNone;
+  return all_.draining.placed(rings_.ring_of(owners.previous ? *owners.previous : owners.set, all_.ring.ring()));
+}
+
+bool WhoOwns::settled(const SupervisorState& sup) { return all_.ring.settled() && is_placed(sup.owners); }
+
+bool WhoOwns::everybody_is_known(const Term& supervisor) const {
+  return std::ranges::all_of(all_.ring.up(), [&](const Term& node) {
+    return node == all_.ring.self() || said_.contains(node) || legacy_runs_.contains({key_of(supervisor), key_of(node)});
+  });
+}
 
 std::shared_ptr<const Ring> WhoOwns::would_be(const SupervisorState& sup, const std::shared_ptr<const Ring>& up) const { return all_.draining.would_be(rings_.would_be(sup.owners.set, up)); }
 
 WhoOwns::Owner WhoOwns::owner_of(const SupervisorState& sup, const Term& id) {
   const auto ring = ring_of(sup);
+  if (!is_placed(sup.owners)) return {std::nullopt, Term::binary("the members have not all said yet who they are")};
   if (ring->empty() && !all_.ring.ring()->empty()) return {std::nullopt, tuple(atom("no_member_up"), to_term(sup.owners.set))};
   const auto owner = ring->owner_of(sup.name, id, all_.ring.format());
   if (!owner) return {std::nullopt, Term::binary(owner.error())};
@@ -60,7 +74,8 @@ std::vector<Term> WhoOwns::without_sets(const Term& supervisor) const {
   for (const Term& node : all_.ring.up()) {
     const auto said = said_.find(node);
     const bool older = said != said_.end() && !said->second.knows_sets && std::ranges::count(said->second.supervisors, supervisor) > 0;
-    if (older || legacy_runs_.contains({key_of(supervisor), key_of(node)})) out.push_back(node);
+    const auto legacy = legacy_runs_.find({key_of(supervisor), key_of(node)});
+    if (older || (legacy != legacy_runs_.end() && legacy->second)) out.push_back(node);
   }
   return out;
 }
@@ -99,7 +114,7 @@ void WhoOwns::heard(const Term& node, const PeerHello& hello) {
   forget_said(node);
   said_.insert_or_assign(node, Said{std::ranges::count(hello.features, atom("members")) > 0, hello.supervisors, hello.members});
   announce_sets_ += hello.members.empty() ? 0 : 1;
-  std::erase_if(legacy_runs_, [name = key_of(node)](const auto& each) { return each.second == name; });
+  std::erase_if(legacy_runs_, [name = key_of(node)](const auto& each) { return each.first.second == name; });
 }
 
 void WhoOwns::is_legacy(const Term& node) {
@@ -121,7 +136,7 @@ void WhoOwns::forget_strangers() {
     return !member && !all_.peers.contains(node) && node != all_.ring.self();
   };
   for (const Term& node : rings_.forget_if(stranger)) forget_said(node);
-  std::erase_if(legacy_runs_, [this](const auto& each) { return !all_.ring.is_up(atom(each.second)); });
+  std::erase_if(legacy_runs_, [this](const auto& each) { return !all_.ring.is_up(atom(each.first.second)); });
 }
 
 void WhoOwns::look(ProcessContext& context) {
@@ -138,7 +153,7 @@ void WhoOwns::look(ProcessContext& context) {
 
 void WhoOwns::decide(ProcessContext& context, SupervisorState& sup) {
   const bool plain = announce_sets_ == 0 && sup.flags.members.is_all() && all_.draining.excluded().empty();
-  if (plain && sup.owners.set.is_all() && sup.owners.note({}).empty() && sup.owners.told_kind == OwnersDecided::Told::all) return;
+  if (plain && sup.owners.set.is_all() && !sup.owners.previous && sup.owners.note({}).empty() && sup.owners.told_kind == OwnersDecided::Told::all) return;
   const OwnersDecided before = sup.owners;
   OwnersDecided& now = sup.owners;
   auto all_runners = runners(sup);
@@ -148,7 +163,9 @@ void WhoOwns::decide(ProcessContext& context, SupervisorState& sup) {
   now.without_sets = sets ? without_sets(sup.name) : std::vector<Term>{};
   now.set = !sets || !now.without_sets.empty() ? OwnerSet{} : all_runners.front().second;
   now.disagree = differ ? std::move(all_runners) : std::vector<std::pair<Term, OwnerSet>>{};
-  now.nobody = !now.set.is_all() && all_.ring.settled() && ring_of(sup)->empty();
+  now.surveyed = now.surveyed || (all_.ring.settled() && everybody_is_known(sup.name));
+  if (now.surveyed || plain) now.previous.reset();
+  now.nobody = !now.set.is_all() && settled(sup) && ring_of(sup)->empty();
   report(context, sup, before);
   tell_beam(sup);
 }
@@ -165,8 +182,11 @@ void WhoOwns::tell_beam(SupervisorState& sup) {
   using Told = OwnersDecided::Told;
   if (!all_.beam) return;
   OwnersDecided& owners = sup.owners;
+  if (owners.previous) return;  // it knows them
+  const Term key = tuple(atom("owners"), sup.name);
   if (owners.set.is_all() && ring_of(sup) == all_.ring.ring()) {
     if (owners.told_kind != Told::all) all_.beam->order(tuple(atom("owners"), sup.name, atom("all")));
+    any_set(sup) ? all_.beam->keep(key, atom("all")) : all_.beam->unkeep(key);
     owners.told_kind = Told::all;
     return owners.told.clear();
   }
@@ -175,11 +195,11 @@ void WhoOwns::tell_beam(SupervisorState& sup) {
   owners.told_kind = Told::listed;
   owners.told = std::move(members);
   all_.beam->order(tuple(atom("owners"), sup.name, Term::list(owners.told)));
+  all_.beam->keep(key, Term::list(owners.told));
 }
 
 void WhoOwns::ended(SupervisorState& sup) {
-  sup.owners.set = OwnerSet{};
-  tell_beam(sup);
+  if (sup.owners.told_kind != OwnersDecided::Told::all) all_.beam->order(tuple(atom("owners"), sup.name, atom("all")));
   sup.owners = OwnersDecided{};
 }
 
@@ -195,9 +215,10 @@ void WhoOwns::ask_legacy(ProcessContext& context) {
       if (node == context.node_name() || rings_.kind_of(node) != MemberKind::foreign) continue;
       context.erpc(node, atom("erlang"), atom("whereis"), {name_of_child_manager(sup->name)}, kLegacyAnswer,
                    [this, supervisor = sup->name, node](ProcessContext& later, CallResult answer) {
-        const std::pair key{key_of(supervisor), key_of(node)};
-        if (!answer.ok || rings_.kind_of(node) != MemberKind::foreign || !all_.ring.is_up(node)) return;
-        if (answer.value.is_pid() ? legacy_runs_.insert(key).second : legacy_runs_.erase(key) > 0) look(later);
+        if (rings_.kind_of(node) != MemberKind::foreign || !all_.ring.is_up(node)) return;
+        const auto [known, first] = legacy_runs_.try_emplace({key_of(supervisor), key_of(node)}, false);
+        const bool runs = answer.ok ? answer.value.is_pid() : known->second;  // no answer: as before
+        if (std::exchange(known->second, runs) != runs || first) look(later);
       });
     }
   }

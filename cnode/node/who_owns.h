@@ -8,12 +8,15 @@
 // A legacy member is asked every kAskLegacy whether it runs a supervisor of which any member has announced a set. What a member has announced counts
 // while it is a member or connected, so that a broken connection changes nothing.
 //
+// Before a supervisor with a set is placed for the first time every up member has said hello, or what it runs: until then its children wait, and there is no answer to who
+// owns them. In drop-in a successor of the program goes by its predecessor's ring until then, which the estate keeps.
+//
 // The peer process calls heard(), is_legacy() and look(), on the node's thread as all of supervision. For `all`, the default, the ring is the view's own and nothing is kept.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -37,6 +40,8 @@ struct OwnersDecided {
   std::vector<Term> without_sets;                     // up members that run it and know no sets: the reason for all
   std::vector<std::pair<Term, OwnerSet>> disagree;    // what each up member that runs it says, when they differ
   bool nobody = false;                                // no member of the set is up
+  bool surveyed = false;                              // each up member had said hello or what it runs, once
+  std::optional<OwnerSet> previous;                   // drop-in: those that the predecessor placed by, until then
   std::vector<Term> told;                             // drop-in: the members of the ring that the BEAM looks up by
   enum class Told : std::uint8_t { all, listed, unknown } told_kind = Told::all;
 
@@ -49,9 +54,9 @@ class WhoOwns {
   explicit WhoOwns(SupervisionState& all) : all_(all) {}
 
   // ---- asking -----------------------------------------------------------------------------------------
-  // Never null; empty when no member of the set is up.
+  // Never null; empty when no member of the set is up, and before the supervisor is placed for the first time.
   std::shared_ptr<const Ring> ring_of(const SupervisorState&);
-  // Children may run: not while this node knows too little of the others, either.
+  // Children may run.
   bool settled(const SupervisorState&);
   // The member, or why there is none: {no_member_up, Set}, or a text as a binary.
   struct Owner { std::optional<Term> node; Term why; };
@@ -87,6 +92,8 @@ class WhoOwns {
   };
   std::vector<std::pair<Term, OwnerSet>> runners(const SupervisorState&) const;
   bool any_set(const SupervisorState&) const;
+  static bool is_placed(const OwnersDecided&);
+  bool everybody_is_known(const Term& supervisor) const;
   void forget_said(const Term& node);
   void forget_strangers();
   void report(ProcessContext&, const SupervisorState&, const OwnersDecided& before) const;
@@ -96,7 +103,7 @@ class WhoOwns {
   OwnerRings rings_;
   std::unordered_map<Term, Said> said_;                        // by node
   std::size_t announce_sets_ = 0;                              // of said_: nodes that announce any set but all
-  std::set<std::pair<std::string, std::string>> legacy_runs_;  // supervisor, node
+  std::map<std::pair<std::string, std::string>, bool> legacy_runs_;  // by supervisor and node that was asked
   std::optional<Instant> asked_at_;
 };
 

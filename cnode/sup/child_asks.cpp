@@ -56,9 +56,9 @@ void ChildManager::handle_ask(const Term& node, const PeerAsk& ask, Instant now)
   PeerAnswer answer{supervisor_, {}, {}};
   for (const Term& id : ask.ids) {
     const auto entry = entries_.find(id);
-    const auto went = entry == entries_.end() ? std::nullopt : entry->second.went;
+    const Went* const went = entry == entries_.end() ? nullptr : entry->second.went.get();
     const bool went_just_now = went && now - went->at < kMovedJustNow && went->to != node && full_ring_ && full_ring_->has(went->to);
-    const bool here = went_just_now || busy_here(id) || out_.contains(id) || in_by_id_.contains(id) || starting_.contains(id) || queued_to_start_.contains(id);
+    const bool here = went_just_now || busy_here(id) || out_.contains(id) || in_by_id_.contains(id) || starting_.contains(id) || queued_to_start(id);
     (here ? answer.here : answer.not_here).push_back(id);
     const auto retry = retries_.find(id);
     if (retry == retries_.end() || !retry->second.when_asked || entry == entries_.end() || entry->second.owner != node || out_.contains(id)) continue;

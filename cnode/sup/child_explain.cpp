@@ -23,7 +23,7 @@ std::string ChildManager::doing(const Term& id) const {
     return ask->second.from.empty() ? "asking once more who runs it" : "asking who runs it: " + names(ask->second.from);
   if (starting_.contains(id)) return "starting";
   if (const auto retry = retries_.find(id); retry != retries_.end()) return retry->second.why;
-  if (queued_to_start_.contains(id)) return "waiting to start";
+  if (queued_to_start(id)) return "waiting to start";
   if (queued_to_move_.contains(id)) return "waiting to move";
   return "";
 }

@@ -16,6 +16,7 @@ constexpr Duration kSweep = std::chrono::milliseconds(50);
 void ChildManager::attach(const Supervisor* local, Instant now) {
   local_ = local;
   planned_ring_.reset();
+  look_unnamed_all_ = true;
   if (!local) {
     starting_.clear();
     while (!out_.empty()) abandon_move(out_.begin()->first, "the supervisor is being restarted", now);
@@ -27,42 +28,54 @@ void ChildManager::attach(const Supervisor* local, Instant now) {
   replan(now, true);
 }
 
-void ChildManager::set_children(std::vector<ChildSpec> children, Instant now) {
-  ++naming_;
-  for (ChildSpec& spec : children) {
-    if (was_just_deleted(spec.id, now)) continue;
-    Entry& entry = entry_for(spec);
-    if (std::exchange(entry.named_in, naming_) == naming_) continue;  // the first that names an id wins
-    entry.spec = std::move(spec);
-    entry.wanted = true;
-  }
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    if (it->second.named_in != naming_) it->second.wanted = false;
-    const bool gone = !it->second.wanted && !running_here(it->first) && !in_by_id_.contains(it->first);
-    it = gone ? forget_entry(it) : std::next(it);
-  }
-  replan(now, false);
+void ChildManager::set_children(const SharedSpecs& children, Instant now) {
+  const bool few = name_changed(children, now);
+  named_ = children;
+  if (!few) name_all(now);
+}
+
+void ChildManager::same_children(Instant now) {
+  if (!name_changed(named_, now)) name_all(now);
 }
 
 void ChildManager::all_are_named(Instant now) {
   if (!local_ || leaving_ || !settled_) return;
-  std::vector<Supervisor::View> ended;
+  std::vector<Supervisor::View> views, ended;
+  if (!changed_since_naming(views)) {
+    views.clear();
+    local_->for_each([&](const Supervisor::View& view) { views.push_back(view); });
+  }
   std::unordered_map<Term, Unnamed> unnamed;
-  local_->for_each([&](const Supervisor::View& view) {
+  for (const Supervisor::View& view : views) {
     const Term& id = view.spec.id;
     const auto entry = entries_.find(id);
-    if (entry != entries_.end() && entry->second.wanted) return;
+    if (entry != entries_.end() && entry->second.wanted) continue;
     const auto known = unnamed_.find(id);
     Unnamed one = known == unnamed_.end() ? Unnamed{now, false} : known->second;
     one.unwanted = one.unwanted || ring_changed_;
     unnamed.emplace(id, one);
     const bool at_rest = view.state == Supervisor::ChildState::running || view.state == Supervisor::ChildState::down;
     if (one.unwanted && at_rest && now - one.since >= kUnnamedGrace && !out_.contains(id) && !in_by_id_.contains(id)) ended.push_back(view);
-  });
+  }
   unnamed_ = std::move(unnamed);
   ring_changed_ = false;
+  look_unnamed_.clear();
+  look_unnamed_all_ = false;
+  named_until_ = local_->recent_changes().count();
   for (const Supervisor::View& view : ended) end_unnamed(view);
   pump(now);
+}
+
+// Those of the local supervisor that may have begun or ceased to be unnamed since the last all_are_named(), the newest first. False: it takes a look at all to know.
+bool ChildManager::changed_since_naming(std::vector<Supervisor::View>& views) const {
+  std::vector<Term> ids = look_unnamed_;
+  if (look_unnamed_all_ || !local_->recent_changes().since(named_until_, ids)) return false;
+  for (const auto& [id, one] : unnamed_) ids.push_back(id);
+  std::map<std::uint64_t, Supervisor::View, std::greater<>> by_place;
+  for (const Term& id : ids)
+    if (const auto view = local_->find(id)) by_place.emplace(view->place, *view);
+  for (const auto& [place, view] : by_place) views.push_back(view);
+  return true;
 }
 
 void ChildManager::end_unnamed(const Supervisor::View& view) {
@@ -195,14 +208,17 @@ std::optional<Instant> ChildManager::next_timeout() const {
 // ---- starts -----------------------------------------------------------------------------------------------
 
 void ChildManager::queue_start(const Term& id) {
-  if (!starting_.contains(id) && queued_to_start_.insert(id).second) to_start_.push_back(id);
+  const auto it = entries_.find(id);
+  if (it != entries_.end() && !starting_.contains(id) && !std::exchange(it->second.queued_to_start, true)) to_start_.push_back(id);
 }
 
 void ChildManager::end_requested(const Term& id) {
   // What was about to start and is not in the table leaves no trace there: the next change of the ring starts it all the same.
-  if (asks_.erase(id) + retries_.erase(id) + queued_to_start_.erase(id) > 0) look_again_.push_back(id);
+  const auto it = entries_.find(id);
+  const bool was_queued = it != entries_.end() && std::exchange(it->second.queued_to_start, false);
+  if (asks_.erase(id) + retries_.erase(id) > 0 || was_queued) look_again_.push_back(id);
   if (look_again_.size() > kMaxRecentChanges) look_again_.clear(), planned_ring_.reset();
-  if (const auto it = entries_.find(id); it != entries_.end()) it->second.seen_here = true;
+  if (it != entries_.end()) it->second.seen_here = true;
 }
 
 void ChildManager::delete_requested(const Term& id, Instant now) {
@@ -210,6 +226,12 @@ void ChildManager::delete_requested(const Term& id, Instant now) {
   if (const auto known = deleted_.find(id); known != deleted_.end()) deleted_.erase(known);
   deleted_.try_emplace(id, now);
   if (const auto entry = entries_.find(id); entry != entries_.end()) entry->second.wanted = false;
+  names_in_doubt_ = true;
+}
+
+bool ChildManager::queued_to_start(const Term& id) const {
+  const auto it = entries_.find(id);
+  return it != entries_.end() && it->second.queued_to_start;
 }
 
 bool ChildManager::was_just_deleted(const Term& id, Instant now) {
@@ -222,6 +244,7 @@ bool ChildManager::was_just_deleted(const Term& id, Instant now) {
 
 void ChildManager::pump(Instant now) {
   if (stood_down_) return end_all();
+  absorb_changes();
   send_asks();
   pump_starts(now);
   pump_moves(now);
@@ -231,16 +254,16 @@ void ChildManager::pump_starts(Instant now) {
   while (local_ && settled_ && !leaving_ && !to_start_.empty() && starting_.size() < max_starts_) {
     const Term id = std::move(to_start_.front());
     to_start_.pop_front();
-    if (queued_to_start_.erase(id) == 0) continue;
     const auto it = entries_.find(id);
-    if (it == entries_.end() || !it->second.wanted || it->second.owner != self_) continue;
+    if (it == entries_.end() || !std::exchange(it->second.queued_to_start, false) || !it->second.wanted || it->second.owner != self_) continue;
     if (in_by_id_.contains(id)) continue;
-    if (busy_here(id)) {
-      if (!running_here(id)) retry_later(id, "an earlier copy of it is ending", now, Tell::late);
+    const auto view = local_->find(id);
+    if (view && view->state != Supervisor::ChildState::down) {
+      if (view->state != Supervisor::ChildState::running) retry_later(id, "an earlier copy of it is ending", now, Tell::late);
       continue;
     }
     starting_.insert(id);
-    effects_.push_back(MgrStart{it->second.spec, local_->find(id).has_value()});
+    effects_.push_back(MgrStart{it->second.spec, view.has_value()});
   }
 }
 

@@ -78,7 +78,7 @@ struct MoveKeyHash {
 };
 
 // Start a child here, as the supervisor's start_child (or restart_child when it is there and down): answered by start_done().
-struct MgrStart { ChildSpec spec; bool is_there; };
+struct MgrStart { SharedSpec spec; bool is_there; };
 // Forget a child that is down.
 struct MgrDelete { Term id; };
 // Terminate and forget a child (it runs elsewhere). Answered by stopped().
@@ -88,15 +88,18 @@ struct MgrFreeze { Term id; Term pid; };
 struct MgrUnfreeze { Term id; Term pid; };
 struct MgrForward { Term id; Term pid; Term new_pid; };
 // Target of a move: start a held copy (held()), give it its state and let it run (released()), or drop it.
-struct MgrHold { MoveKey move; ChildSpec spec; };
+struct MgrHold { MoveKey move; SharedSpec spec; };
 struct MgrRelease { MoveKey move; Term id; std::optional<Term> state; };
 struct MgrDrop { MoveKey move; Term id; };
 // Start the child on a legacy member: 'Elixir.Supervisor':start_child(Sup, Spec) there. Answered by handed().
-struct MgrHand { Term node; ChildSpec spec; };
+struct MgrHand { Term node; ChildSpec spec; std::uint64_t move; };
+// Of a child that was handed: the new copy has its state, and what is held for it at the old owner goes there (new_pid); then, or when it stays: that move is over.
+struct MgrHanded { Term id; Term new_pid; };
+struct MgrHandOver { Term id; };
 struct MgrSend { Term node; PeerBody body; };
 struct MgrReport { SupReport::Level level; std::string text; };
 
-using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrSend, MgrReport>;
+using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrHanded, MgrHandOver, MgrSend, MgrReport>;
 
 class ChildManager {
  public:
@@ -108,14 +111,16 @@ class ChildManager {
   // The local supervisor, or null while it is being restarted. Not owned. A new one starts with no children.
   void attach(const Supervisor* local, Instant now);
   // All children there should be: static ones and those of the handlers. Ids that were not known before are placed.
-  void set_children(std::vector<ChildSpec> children, Instant now);
+  void set_children(const SharedSpecs& children, Instant now);
+  // As set_children() with those given last. Costs what has changed in the local supervisor since.
+  void same_children(Instant now);
   // The children given last are all there are: every handler has answered. As the original's sync, the first of these after a change
   // of the ring ends what runs here and is named by nobody; what is not named for a moment only (kUnnamedGrace) by a later one.
   void all_are_named(Instant now);
   // Which children are native here, so that their state can be taken; the others go to every member by hand. Default: all.
   void set_native(std::function<bool(const ChildSpec&)> native) { native_ = std::move(native); }
   // How long the user's migrate may take.
-  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout; }
+  void set_migrate_timeout(Duration timeout) { step_with_migrate_ = kMoveStepTimeout + timeout, by_hand_ = 4 * kMoveStepTimeout + 2 * timeout; }
   // How many children may be starting at once. REQUIRES: > 0
   void limit_starts(std::size_t most) { max_starts_ = most; }
   // How many children may move away a second; not owned, may be shared with other supervisors'. None: as many as kMaxMovesInFlight allow.
@@ -141,7 +146,8 @@ class ChildManager {
   void delete_requested(const Term& id, Instant now);
   void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
   void forwarded(const Term& id, Instant now);
-  void handed(const Term& id, const Result<Term>& result, Instant now);  // what start_child returned there
+  // What start_child returned there; the new copy has the state, where that could be carried.
+  void handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now);
   void held(const MoveKey& move, const Result<Term>& pid, Instant now);
   void released(const MoveKey& move, const Result<Term>& pid, Instant now);
 
@@ -195,11 +201,12 @@ class ChildManager {
     bool wanted = false;            // static or named by a handler; else only seen running here
     bool seen_here = false;         // it has run, or was about to, since it became ours
     bool in_table = false;          // of the local supervisor, when it was placed last
+    bool queued_to_start = false;   // it is in to_start_
     std::optional<Term> owner;      // by the last settled ring; none before the first
     std::uint64_t number = 0;       // in the order in which they became known
     std::uint64_t named_in = 0;     // the last set_children() that named it
-    std::optional<Went> went;       // the last move of it to another member
-    ChildSpec spec;
+    std::unique_ptr<Went> went;     // the last move of it to another member; null: none
+    SharedSpec spec;
   };
   using Entries = OrderedTable<Term, Entry>;
   using EntryItem = std::pair<const Term, Entry>;
@@ -211,6 +218,7 @@ class ChildManager {
     Term pid;
     OutPhase phase;
     std::optional<Instant> deadline;
+    bool by_hand = false;
     Term state = {};                // as it was sent; sent again when the connection was lost meanwhile
   };
   enum class InPhase : std::uint8_t { starting, held, releasing };
@@ -239,12 +247,15 @@ class ChildManager {
   struct Retry { Duration delay{}; Instant at{}; Instant since{}; std::string why; Hope hope = Hope::some; bool when_asked = false; };
 
   // child_plan.cpp: what belongs where
-  Entry& entry_for(const ChildSpec& spec);
+  Entry& entry_for(const SharedSpec& spec);
   Entries::iterator forget_entry(Entries::iterator);
   void adopt_running();
   void replan(Instant now, bool ring_change);
   void replan_all(Instant now, bool ring_change);
   bool replan_changed(Instant now);
+  void name_all(Instant now);
+  bool name_changed(const SharedSpecs& children, Instant now);
+  void absorb_changes();
   enum class Table : std::uint8_t { unknown, absent };  // of the local supervisor: is it there?
   void place(const Term& id, Entry&, Instant now, bool ring_change, Table table = Table::unknown);
   void place_here(const Term& id, Entry&, const std::optional<Term>& owner_before, Instant now, bool ring_change, Table table = Table::unknown);
@@ -258,6 +269,8 @@ class ChildManager {
 
   // child_manager.cpp
   void end_unnamed(const Supervisor::View& view);
+  bool changed_since_naming(std::vector<Supervisor::View>& views) const;
+  bool queued_to_start(const Term& id) const;
   void queue_start(const Term& id);
   void pump(Instant now);
   void pump_starts(Instant now);
@@ -340,12 +353,17 @@ class ChildManager {
   std::shared_ptr<const Ring> planned_ring_;    // every entry's owner is by this one; null: they are to be placed all
   std::uint64_t planned_until_ = 0;             // of the local supervisor's recent changes
   std::vector<Term> look_again_;                // at the next change of the ring
-  std::deque<Term> to_start_;                   // ids
-  std::unordered_set<Term> queued_to_start_;    // the same
+  SharedSpecs named_;                           // the children given last
+  bool names_in_doubt_ = true;                  // the entries may not say of all of named_ that it is wanted: some are named twice, or were just deleted
+  std::vector<Term> look_unnamed_;              // at the next all_are_named()
+  bool look_unnamed_all_ = true;                // at everything in the supervisor's table
+  std::uint64_t named_until_ = 0;               // of the local supervisor's recent changes
+  std::deque<Term> to_start_;                   // ids; those whose entry says so wait
   std::unordered_set<Term> starting_;
   std::deque<Term> to_move_;
   std::unordered_set<Term> queued_to_move_;
   Duration step_with_migrate_ = kMoveStepTimeout + kMigrateTimeout;
+  Duration by_hand_ = 4 * kMoveStepTimeout + 2 * kMigrateTimeout;  // all of it: start, calls that are waited for, migrate, and the new copy's end where that failed
   OrderedTable<Term, MoveOut> out_;             // by id
   std::unordered_map<std::uint64_t, Term> out_ids_;
   OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;

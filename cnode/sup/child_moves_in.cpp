@@ -9,9 +9,10 @@ void ChildManager::handle_offer(const Term& node, const PeerMove& offer) {
   const auto refuse = [&](Term reason) { send_step(node, MoveStep::refused, offer.move, std::move(reason)); };
   auto checked = check_child_spec(offer.value, local_ ? local_->flags().auto_shutdown : AutoShutdown::never);
   if (auto* reason = std::get_if<Term>(&checked)) return refuse(*reason);
-  const ChildSpec& spec = std::get<ChildSpec>(checked);
+  const SharedSpec shared(std::move(std::get<ChildSpec>(checked)));
+  const ChildSpec& spec = *shared;
   if (!local_ || local_->stopping() || !settled_ || leaving_) return refuse(atom("not_ready"));
-  Entry& entry = entry_for(spec);
+  Entry& entry = entry_for(shared);
   const auto owner = effective_owner(entry);
   if (!owner || *owner != self_) return refuse(tuple(atom("not_owner"), owner ? *owner : atom("undefined")));
   if (!give_up_older({node, offer.move}, spec.id)) return;
@@ -32,7 +33,7 @@ void ChildManager::handle_offer(const Term& node, const PeerMove& offer) {
   in.phase = InPhase::starting;
   in_.try_emplace(key, in);
   in_by_id_.try_emplace(spec.id, key);
-  effects_.push_back(MgrHold{key, spec});
+  effects_.push_back(MgrHold{key, shared});
 }
 
 // The source offers again what it offered before: it has given the older move up and nobody could tell. True: look at the offer.

@@ -34,10 +34,10 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));
-  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + step_with_migrate_});
+  out_.try_emplace(id, MoveOut{number, target, view->pid, hand ? OutPhase::handing : OutPhase::offered, now + (hand ? by_hand_ : step_with_migrate_), hand});
   out_ids_.emplace(number, id);
   if (mutated(Mutation::stop_before_start)) out_.at(id).phase = OutPhase::stopping, effects_.push_back(MgrStop{id});
-  else if (hand) effects_.push_back(MgrHand{target, view->spec});
+  else if (hand) effects_.push_back(MgrHand{target, view->spec, number});
   else send_step(target, MoveStep::offer, number, to_wire(view->spec));
 }
 
@@ -91,9 +91,10 @@ void ChildManager::finish_move(const Term& id, Instant now) {
   out_ids_.erase(out.number);
   out_.erase(it);
   retries_.erase(id);
+  if (out.by_hand) effects_.push_back(MgrHandOver{id});
   if (kind_of(out.target) == PeerKind::runs_it) send_step(out.target, MoveStep::done, out.number, Term());
   const auto entry = entries_.find(id);
-  if (entry != entries_.end()) entry->second.went = Went{now, out.target};
+  if (entry != entries_.end()) entry->second.went = std::make_unique<Went>(now, out.target);
   if (entry != entries_.end() && !entry->second.wanted && !busy_here(id)) forget_entry(entry);
   else if (entry != entries_.end() && entry->second.owner == self_) place_here(id, entry->second, out.target, now, true);
   else if (entry != entries_.end() && busy_here(id)) retry_later(id, "it was restarted while it moved", now);
@@ -114,18 +115,27 @@ void ChildManager::stopped(const Term& id, Instant now) {
   pump(now);
 }
 
-void ChildManager::handed(const Term& id, const Result<Term>& result, Instant now) {
+void ChildManager::handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now) {
   const auto it = out_.find(id);
-  if (it == out_.end() || it->second.phase != OutPhase::handing) return;
+  if (it == out_.end()) return effects_.push_back(MgrHandOver{id});  // given up meanwhile
+  if (it->second.number != move || it->second.phase != OutPhase::handing) return;
   const Term value = result ? *result : Term();
-  const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || (value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2));
-  if (!runs) {
-    move_failed(id, to_text(it->second.target) + " could not start it: " + (result ? to_text(value, 200) : result.error()), now, Tell::now, Hope::none);
+  const bool there = value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2);
+  const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || there;
+  // One that cannot be reached any more may have taken the new copy, and its state, along.
+  const bool gone = runs && kind_of(it->second.target) == PeerKind::unknown;
+  if (!runs || gone) {
+    effects_.push_back(MgrHandOver{id});
+    // Not given away before its own state has come.
+    const bool arriving = value.is_tagged("error", 2) && value[1].is_tagged("arriving_from", 2);
+    const std::string why = gone ? "the connection went" : result ? "could not be started there: " + to_text(value, 200) : result.error();
+    move_failed(id, arriving ? "it is arriving from " + to_text(value[1][1]) : why, now, arriving ? Tell::late : Tell::now, gone || arriving ? Hope::some : Hope::none);
     return pump(now);
   }
   it->second.phase = OutPhase::stopping;
   it->second.deadline.reset();
   effects_.push_back(MgrStop{id});
+  effects_.push_back(MgrHanded{id, there ? value[1][1] : value[1]});
 }
 
 // Before the state has been sent nothing is lost by giving up: the old copy just goes on.

@@ -5,14 +5,14 @@
 
 namespace supervisorring {
 
-ChildManager::Entry& ChildManager::entry_for(const ChildSpec& spec) {
-  auto [it, fresh] = entries_.try_emplace(spec.id);
+ChildManager::Entry& ChildManager::entry_for(const SharedSpec& spec) {
+  auto [it, fresh] = entries_.try_emplace(spec->id);
   if (fresh) it->second.spec = spec, it->second.number = next_entry_++;
   Entry& entry = it->second;
   if (!entry.digest) {
-    auto digest = child_digest(supervisor_, spec.id, format_);
+    auto digest = child_digest(supervisor_, spec->id, format_);
     if (digest) entry.digest = *digest, places_.add(position_of(*digest), &*it);
-    else if (fresh) report(SupReport::Level::error, "child " + to_text(spec.id, 200) + " of " + to_text(supervisor_, 100) + " has no owner: " + digest.error());
+    else if (fresh) report(SupReport::Level::error, "child " + to_text(spec->id, 200) + " of " + to_text(supervisor_, 100) + " has no owner: " + digest.error());
   }
   return entry;
 }
@@ -25,8 +25,96 @@ ChildManager::Entries::iterator ChildManager::forget_entry(Entries::iterator it)
 void ChildManager::adopt_running() {
   if (!local_) return;
   local_->for_each([&](const Supervisor::View& view) {
-    if (!entries_.contains(view.spec.id)) entry_for(view.spec);
+    if (!entries_.contains(view.spec.id)) entry_for(view.shared_spec);
   });
+}
+
+// As the original's sync with a list of all that there are.
+void ChildManager::name_all(Instant now) {
+  ++naming_;
+  names_in_doubt_ = false;
+  look_unnamed_all_ = true;
+  for (const SharedSpec& spec : named_) {
+    if (was_just_deleted(spec->id, now)) {
+      names_in_doubt_ = true;
+      continue;
+    }
+    Entry& entry = entry_for(spec);
+    if (std::exchange(entry.named_in, naming_) == naming_) {  // the first that names an id wins
+      names_in_doubt_ = true;
+      continue;
+    }
+    entry.spec = spec;
+    entry.wanted = true;
+  }
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    if (it->second.named_in != naming_) it->second.wanted = false;
+    const bool gone = !it->second.wanted && !running_here(it->first) && !in_by_id_.contains(it->first);
+    it = gone ? forget_entry(it) : std::next(it);
+  }
+  replan(now, false);
+}
+
+// What name_all() comes to where this list and the one before differ in few places: those, and what has changed in the local supervisor, are looked at. False, and
+// nothing done: it takes more to know.
+bool ChildManager::name_changed(const SharedSpecs& children, Instant now) {
+  if (names_in_doubt_ || !local_ || !settled_ || !planned_ring_ || planned_ring_ != ring_) return false;
+  std::vector<Term> changed = look_again_;
+  if (!local_->recent_changes().since(planned_until_, changed)) return false;
+  std::size_t begin = 0, old_end = named_.size(), new_end = children.size();
+  while (begin < old_end && begin < new_end && named_[begin].is(children[begin])) ++begin;
+  while (old_end > begin && new_end > begin && named_[old_end - 1].is(children[new_end - 1])) --old_end, --new_end;
+  if (old_end - begin + new_end - begin > kMaxRecentChanges) return false;
+  std::unordered_set<Term> before, after;
+  for (std::size_t at = begin; at < old_end; ++at) before.insert(named_[at]->id);
+  for (std::size_t at = begin; at < new_end; ++at) {
+    const Term& id = children[at]->id;
+    const auto known = entries_.find(id);
+    const bool named_elsewhere = known != entries_.end() && known->second.wanted && !before.contains(id);
+    if (named_elsewhere || was_just_deleted(id, now) || !after.insert(id).second) return false;
+  }
+  for (std::size_t at = begin; at < old_end; ++at) {
+    const Term& id = named_[at]->id;
+    const auto entry = entries_.find(id);
+    if (after.contains(id) || entry == entries_.end()) continue;
+    entry->second.wanted = false;
+    look_unnamed_.push_back(id);
+    changed.push_back(id);
+  }
+  for (std::size_t at = begin; at < new_end; ++at) {
+    Entry& entry = entry_for(children[at]);
+    entry.spec = children[at];
+    entry.wanted = true;
+    changed.push_back(children[at]->id);
+  }
+  if (look_unnamed_.size() > kMaxRecentChanges) look_unnamed_.clear(), look_unnamed_all_ = true;
+  for (const Term& id : changed) {
+    auto it = entries_.find(id);
+    if (const auto view = it == entries_.end() ? local_->find(id) : std::nullopt) entry_for(view->shared_spec), it = entries_.find(id);
+    if (it == entries_.end()) continue;
+    place(id, it->second, now, false);
+    if (!it->second.wanted && !busy_here(id) && !in_by_id_.contains(id)) forget_entry(entries_.find(id));
+  }
+  look_again_.clear();
+  planned_until_ = local_->recent_changes().count();
+  pump(now);
+  return true;
+}
+
+// Takes up what has changed in the local supervisor before more has than it remembers. A child of ours that runs needs no look at the next change of the ring.
+void ChildManager::absorb_changes() {
+  if (!local_ || !planned_ring_ || local_->recent_changes().count() - planned_until_ < kMaxRecentChanges / 2) return;
+  std::vector<Term> changed;
+  const bool all_known = local_->recent_changes().since(planned_until_, changed);
+  planned_until_ = local_->recent_changes().count();
+  for (const Term& id : changed) {
+    const auto it = entries_.find(id);
+    const auto view = local_->find(id);
+    const bool ours = it != entries_.end() && it->second.wanted && it->second.owner == self_;
+    if (ours && view && view->state != Supervisor::ChildState::down) it->second.in_table = true;  // what becomes of one that starts is another change
+    else look_again_.push_back(id);
+  }
+  if (!all_known || look_again_.size() > kMaxRecentChanges) look_again_.clear(), planned_ring_.reset();
 }
 
 void ChildManager::note_ring_change(Instant now) {
@@ -47,7 +135,7 @@ std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
 
 void ChildManager::replan(Instant now, bool ring_change) {
   // Unsettled and on the ring: nothing is known of the others yet. Off the ring (leaving, standing aside) everything goes to the others.
-  if (!ring_ || ring_->empty() || (!settled_ && ring_->has(self_))) return pump(now);
+  if (!ring_ || ring_->empty() || (!settled_ && full_ring_->has(self_))) return pump(now);
   if (!ring_change || !planned_ring_ || !replan_changed(now)) replan_all(now, ring_change);
   planned_ring_ = ring_;
   look_again_.clear();
@@ -94,14 +182,13 @@ bool ChildManager::replan_changed(Instant now) {
   for (const Term& id : looked_for) {
     auto it = entries_.find(id);
     const auto view = it == entries_.end() && local_ ? local_->find(id) : std::nullopt;
-    if (view) entry_for(view->spec), it = entries_.find(id);
+    if (view) entry_for(view->shared_spec), it = entries_.find(id);
     if (it == entries_.end()) continue;
     it->second.in_table = true;
     concerned.push_back({it->second.number, &*it});
   }
   std::ranges::sort(concerned, {}, &Placed::number);
   concerned.erase(std::ranges::unique(concerned, {}, &Placed::number).begin(), concerned.end());
-  queued_to_start_.reserve(queued_to_start_.size() + concerned.size());
   for (const Placed& each : concerned) {
     const Term id = each.item->first;
     Entry& entry = each.item->second;

@@ -95,8 +95,8 @@ OrReason<ChildSpec> check_raw(const RawSpec& raw, std::optional<AutoShutdown> au
 
 // Specs up to the first fault; ids unique. Items for which `other` returns true are not child specs.
 template <class Other>
-OrReason<std::vector<ChildSpec>> check_list(const Term& specs, std::optional<AutoShutdown> auto_shutdown, Other other) {
-  std::vector<ChildSpec> children;
+OrReason<SharedSpecs> check_list(const Term& specs, std::optional<AutoShutdown> auto_shutdown, Other other) {
+  SharedSpecs children;
   std::unordered_set<Term> ids;
   children.reserve(specs.elements().size());
   ids.reserve(specs.elements().size());
@@ -106,7 +106,7 @@ OrReason<std::vector<ChildSpec>> check_list(const Term& specs, std::optional<Aut
     if (auto* reason = std::get_if<Term>(&checked)) return *reason;
     auto& spec = std::get<ChildSpec>(checked);
     if (!ids.insert(spec.id).second) return fault("duplicate_child_name", spec.id);
-    children.push_back(std::move(spec));
+    children.emplace_back(std::move(spec));
   }
   if (!specs.is_proper_list()) return fault("invalid_child_spec", specs.tail());
   return children;
@@ -223,7 +223,7 @@ OrReason<SupervisorInit> check_init(const Term& module, const Term& returned) {
   };
   auto children = check_list(specs, init.flags.auto_shutdown, is_handler);
   if (auto* reason = std::get_if<Term>(&children)) return fault("start_spec", *reason);
-  init.children = std::move(std::get<std::vector<ChildSpec>>(children));
+  init.children = std::move(std::get<SharedSpecs>(children));
   return init;
 }
 

@@ -11,7 +11,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -34,6 +36,34 @@ struct ChildSpec {
   Term shutdown_term;                           // as it was given
   ChildType type = ChildType::worker;
   Term modules;                                 // dynamic or a list of atoms
+  bool operator==(const ChildSpec&) const = default;
+};
+
+// One spec for all who keep it: the child manager, the supervisor, what they hand to each other. Never changed. Not counted by atomic operations: the node's thread only.
+class SharedSpec {
+ public:
+  SharedSpec() = default;
+  SharedSpec(ChildSpec spec) : held_(new Held{std::move(spec), 1}) {}
+  SharedSpec(const SharedSpec& other) : held_(other.held_) { if (held_) ++held_->count; }
+  SharedSpec(SharedSpec&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  SharedSpec& operator=(SharedSpec other) noexcept { std::swap(held_, other.held_); return *this; }
+  ~SharedSpec() { if (held_ && --held_->count == 0) delete held_; }
+
+  explicit operator bool() const { return held_ != nullptr; }
+  const ChildSpec& operator*() const { return held_->spec; }
+  const ChildSpec* operator->() const { return &held_->spec; }
+  bool is(const SharedSpec& other) const { return held_ == other.held_; }
+
+ private:
+  struct Held { const ChildSpec spec; std::uint32_t count; };
+  Held* held_ = nullptr;
+};
+
+class SharedSpecs : public std::vector<SharedSpec> {
+ public:
+  SharedSpecs() = default;
+  SharedSpecs(const std::vector<ChildSpec>& specs) : std::vector<SharedSpec>(specs.begin(), specs.end()) {}
+  SharedSpecs(std::initializer_list<ChildSpec> specs) : std::vector<SharedSpec>(specs.begin(), specs.end()) {}
 };
 
 // A value, or the term that OTP answers (the What of {error, What}).
@@ -76,7 +106,7 @@ Term to_term(AutoShutdown);
 // What init/1 returned, taken apart.
 struct SupervisorInit {
   SupervisorFlags flags;
-  std::vector<ChildSpec> children;  // in the order given, ids unique
+  SharedSpecs children;             // in the order given, ids unique
   std::vector<Term> handlers;       // modules, in the order given
 };
 // `returned`: {ok, {Flags, Specs}}. The reason is what OTP's supervisor stops with: {bad_return, {Module, init,

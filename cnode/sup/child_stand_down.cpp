@@ -10,8 +10,8 @@ void ChildManager::stand_down(bool down, Instant now) {
   if (!down) return;
   asks_.clear();
   asks_to_send_.clear();
-  to_start_.clear();
-  queued_to_start_.clear();
+  for (const Term& id : std::exchange(to_start_, {}))
+    if (const auto entry = entries_.find(id); entry != entries_.end()) entry->second.queued_to_start = false;
   to_move_.clear();
   queued_to_move_.clear();
   retries_.clear();

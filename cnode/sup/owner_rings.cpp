@@ -70,13 +70,10 @@ std::optional<bool> OwnerRings::in(const OwnerSet& set, const Term& node) const 
 
 void OwnerRings::make(Sub& sub, const std::shared_ptr<const Ring>& up) {
   std::vector<Term> members;
-  bool all_known = true;
   for (const Term& node : up->members()) {
     const auto belongs = in(sub.set, node);
-    all_known = all_known && belongs.has_value();
     if (belongs.value_or(sub.counted.contains(node))) members.push_back(node);
   }
-  sub.all_known = all_known;
   sub.up = up;
   sub.version = version_;
   const bool same = sub.ring && sub.counted.size() == members.size() && std::ranges::all_of(members, [&sub](const Term& node) { return sub.counted.contains(node); });
@@ -86,23 +83,15 @@ void OwnerRings::make(Sub& sub, const std::shared_ptr<const Ring>& up) {
   sub.counted = {members.begin(), members.end()};
 }
 
-OwnerRings::Sub& OwnerRings::sub_for(const OwnerSet& set, const std::shared_ptr<const Ring>& up) {
+std::shared_ptr<const Ring> OwnerRings::ring_of(const OwnerSet& set, const std::shared_ptr<const Ring>& up) {
+  if (set.is_all()) return up;
   auto it = std::ranges::find(subs_, set, &Sub::set);
   if (it == subs_.end()) {
     if (subs_.size() >= kMaxOwnerSets) subs_.erase(subs_.begin());
-    it = subs_.insert(subs_.end(), Sub{set, nullptr, {}, nullptr, 0, false, false});
+    it = subs_.insert(subs_.end(), Sub{set, nullptr, {}, nullptr, 0});
   }
   if (it->up != up || it->version != version_) make(*it, up);
-  return *it;
-}
-
-std::shared_ptr<const Ring> OwnerRings::ring_of(const OwnerSet& set, const std::shared_ptr<const Ring>& up) { return set.is_all() ? up : sub_for(set, up).ring; }
-
-bool OwnerRings::complete(const OwnerSet& set, const std::shared_ptr<const Ring>& up) {
-  if (set.is_all()) return true;
-  Sub& sub = sub_for(set, up);
-  sub.complete = sub.complete || (sub.all_known && !up->empty());
-  return sub.complete;
+  return it->ring;
 }
 
 std::shared_ptr<const Ring> OwnerRings::would_be(const OwnerSet& set, const std::shared_ptr<const Ring>& up) const {

@@ -4,8 +4,7 @@
 // of the set's members is the member of the first point at or after the key, on the ring of all, whose member is in the set. Rings of equal sets are one
 // ring, made anew when the up members or what is known of them changes; while the set's up members stay the same it is the same object.
 //
-// A member whose kind is not known (it has not announced itself) counts for native and beam as it did before: one that has just come does not, yet. A set's first
-// ring is not `complete` while there are such members: nobody may act on it. What stays unknown for kKindTimeout is in neither set.
+// A member whose kind is not known (it has not announced itself) counts for native and beam as it did before: one that has just come does not, yet. What stays unknown for kKindTimeout is in neither set.
 //
 // Pure: the caller passes the ring and the time. Who announced what: the node's who_owns.h.
 #pragma once
@@ -45,8 +44,6 @@ class OwnerRings {
 
   // REQUIRES: `up` is not null. Of `all` it is `up` itself.
   std::shared_ptr<const Ring> ring_of(const OwnerSet& set, const std::shared_ptr<const Ring>& up);
-  // Once true it stays so. REQUIRES: `up` is what the others see, too: this node is not about to join them.
-  bool complete(const OwnerSet& set, const std::shared_ptr<const Ring>& up);
   // As it would be if these were the up members: nothing is remembered. Members of unknown kind are left out.
   std::shared_ptr<const Ring> would_be(const OwnerSet& set, const std::shared_ptr<const Ring>& up) const;
 
@@ -57,11 +54,8 @@ class OwnerRings {
     std::unordered_set<Term> counted;  // its members
     std::shared_ptr<const Ring> up;    // from which it was made
     std::uint64_t version = 0;         // of the kinds
-    bool all_known = false;            // the kinds of all up members, when it was made
-    bool complete = false;
   };
   std::optional<bool> in(const OwnerSet& set, const Term& node) const;  // nullopt: not known
-  Sub& sub_for(const OwnerSet& set, const std::shared_ptr<const Ring>& up);
   void make(Sub& sub, const std::shared_ptr<const Ring>& up);
 
   std::unordered_map<Term, MemberKind> kinds_;

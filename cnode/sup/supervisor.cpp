@@ -22,7 +22,7 @@ void Supervisor::attempt(Seq seq, Child& child, StartKind kind, Term hold) {
   child.abandoned = false;
   child.held = !hold.is_nil();
   by_token_[child.token] = seq;
-  changed(child.spec.id);
+  changed(child.spec->id);
   effects_.push_back(SupStart{child.token, child.spec, std::move(hold), child.last_pid, child.answer ? child.call : 0, seq});
 }
 
@@ -37,21 +37,20 @@ void Supervisor::started(StartToken token, const Term& pid, Instant now, const s
   group_starts_.erase(seq);
   Child& child = children_.at(seq);
   child.token = 0;
-  const Term id = child.spec.id;
+  const Term id = child.spec->id;
   const bool answer = child.answer;
   const CallId call = child.call;
   child.answer = false;
   if (pid.is_pid()) {
     child.state = ChildState::running;
-    child.pid = pid;
-    by_pid_[pid] = seq;
+    give_pid(seq, child, pid);
   } else {
     child.state = ChildState::down;
   }
   changed(id);
   if (answer) reply(call, info ? tuple(atom("ok"), pid, *info) : tuple(atom("ok"), pid));
   if (stop_reason_) return continue_stop(now);
-  if (!pid.is_pid() && child.spec.restart == RestartType::temporary) return forget(seq, id, now);
+  if (!pid.is_pid() && child.spec->restart == RestartType::temporary) return forget(seq, id, now);
   run_waiting(id, now);
   go_on_with_group(now);
 }
@@ -63,11 +62,11 @@ void Supervisor::start_failed(StartToken token, const Term& reason, Instant now)
   by_token_.erase(it);
   Child& child = children_.at(seq);
   child.token = 0;
-  const Term id = child.spec.id;
+  const Term id = child.spec->id;
   const bool answer = std::exchange(child.answer, false);
   changed(id);
   if (child.start_kind == StartKind::first) {
-    if (answer) reply(child.call, tuple(atom("error"), tuple(reason, to_child_record(child.spec, atom("undefined")))));
+    if (answer) reply(child.call, tuple(atom("error"), tuple(reason, to_child_record(*child.spec, atom("undefined")))));
     return forget(seq, id, now);
   }
   if (child.start_kind == StartKind::on_call) {
@@ -85,40 +84,44 @@ void Supervisor::start_failed(StartToken token, const Term& reason, Instant now)
   others_stay_down(seq);
   // Requests that came in the meantime see the child as `restarting`, and may end that, before it is tried again.
   run_waiting(id, now);
-  const auto again = by_id_.find(id);
-  if (stop_reason_ || again == by_id_.end() || again->second != seq) return;
-  Child& still = children_.at(seq);
+  const auto again = find_item(id);
+  if (stop_reason_ || !again || again->first != seq) return;
+  Child& still = again->second;
   if (still.state == ChildState::restarting && still.token == 0) return restart(seq, still, now);
   go_on_with_group(now);
 }
 
 // ---- exits ----------------------------------------------------------------------------------------
 
-void Supervisor::forget_pid(Child& child) {
-  changed(child.spec.id);
-  by_pid_.erase(child.pid);
+void Supervisor::give_pid(Seq seq, Child& child, const Term& pid) {
+  child.pid = pid;
+  by_pid_.add(pid.hash(), children_.number_of(seq));
+}
+
+void Supervisor::forget_pid(Seq seq, Child& child) {
+  changed(child.spec->id);
+  by_pid_.remove(child.pid.hash(), children_.number_of(seq));
   child.last_pid = std::exchange(child.pid, Term());
 }
 
 void Supervisor::moved_away(const Term& id, Instant now) {
-  Child* child = find_child(id);
-  if (!child || child->state != ChildState::running) return;
-  forget_pid(*child);
-  child->state = ChildState::down;
-  forget(by_id_.at(id), id, now);
+  const auto item = find_item(id);
+  if (!item || item->second.state != ChildState::running) return;
+  forget_pid(item->first, item->second);
+  item->second.state = ChildState::down;
+  forget(item->first, id, now);
 }
 
 void Supervisor::exited(const Term& pid, const Term& reason, Instant now) {
-  const auto it = by_pid_.find(pid);
-  if (it == by_pid_.end()) return;
-  const Seq seq = it->second;
-  Child& child = children_.at(seq);
-  forget_pid(child);
+  const auto item = find_by_pid(pid);
+  if (!item) return;
+  auto& [seq, child] = *item;
+  forget_pid(seq, child);
   if (child.state == ChildState::stopping) return stopped(seq, child, reason, now);
   child.state = ChildState::down;
   if (stop_reason_) return continue_stop(now);
   if (group_stops_.contains(seq)) return ended_in_group(seq, child, reason, now);
-  const RestartType type = child.spec.restart;
+  const RestartType type = child.spec->restart;
   if (type == RestartType::permanent || (type == RestartType::transient && !is_quiet(reason))) {
     report_error("child_terminated", child, reason);
     return restart(seq, child, now);
@@ -141,7 +144,7 @@ void Supervisor::give_up(Child& child, Instant now) {
 }
 
 void Supervisor::child_ended_for_good(Seq seq, Child& child, Instant now) {
-  const bool significant = child.spec.significant;
+  const bool significant = child.spec->significant;
   clear(seq, child);
   check_auto_shutdown(significant, now);
 }
@@ -150,17 +153,16 @@ void Supervisor::check_auto_shutdown(bool significant, Instant now) {
   if (flags_.auto_shutdown == AutoShutdown::never || !significant) return;
   if (flags_.auto_shutdown == AutoShutdown::all_significant) {
     for (const auto& [seq, child] : children_)
-      if (child.spec.significant && child.state != ChildState::down && child.state != ChildState::stopping) return;
+      if (child.spec->significant && child.state != ChildState::down && child.state != ChildState::stopping) return;
   }
   end(atom("shutdown"), SupEndCause::auto_shutdown, now);
 }
 
 void Supervisor::clear(Seq seq, Child& child) {
   leave_group(seq);
-  changed(child.spec.id);
-  if (child.spec.restart == RestartType::temporary) {
-    by_id_.erase(child.spec.id);
-    children_.erase(seq);
+  changed(child.spec->id);
+  if (child.spec->restart == RestartType::temporary) {
+    erase_child(seq);
   } else {
     child.state = ChildState::down;
   }
@@ -169,9 +171,8 @@ void Supervisor::clear(Seq seq, Child& child) {
 void Supervisor::forget(Seq seq, const Term& id, Instant now) {
   leave_group(seq);
   changed(id);
-  auto waiting = std::move(children_.at(seq).waiting);
-  by_id_.erase(id);
-  children_.erase(seq);
+  auto waiting = take_waiting(children_.at(seq));
+  erase_child(seq);
   if (stop_reason_) return continue_stop(now);
   run_all(std::move(waiting), now);
   go_on_with_group(now);
@@ -181,14 +182,14 @@ void Supervisor::forget(Seq seq, const Term& id, Instant now) {
 
 void Supervisor::begin_stopping(Seq seq, Child& child, Instant now) {
   child.state = ChildState::stopping;
-  changed(child.spec.id);
-  if (child.spec.shutdown == ShutdownKind::brutal_kill) {
+  changed(child.spec->id);
+  if (child.spec->shutdown == ShutdownKind::brutal_kill) {
     effects_.push_back(SupExitChild{child.pid, atom("kill")});
     return;
   }
   effects_.push_back(SupExitChild{child.pid, atom("shutdown")});
-  if (child.spec.shutdown == ShutdownKind::infinity) return;
-  child.kill_at = now + child.spec.shutdown_ms;
+  if (child.spec->shutdown == ShutdownKind::infinity) return;
+  child.kill_at = now + child.spec->shutdown_ms;
   kill_times_.emplace(*child.kill_at, seq);
 }
 
@@ -212,9 +213,8 @@ void Supervisor::stopped(Seq seq, Child& child, const Term& reason, Instant now)
   report_shutdown(child, reason);
   const bool on_call = std::exchange(child.answer, false);
   if (on_call) reply(child.call, atom("ok"));
-  auto waiting = std::move(child.waiting);
-  child.waiting.clear();
-  if (group_stops_.contains(seq) && !on_call && child.spec.restart != RestartType::temporary) await_turn(seq, child);
+  auto waiting = take_waiting(child);
+  if (group_stops_.contains(seq) && !on_call && child.spec->restart != RestartType::temporary) await_turn(seq, child);
   else clear(seq, child);
   if (stop_reason_) return continue_stop(now);
   run_all(std::move(waiting), now);
@@ -242,9 +242,8 @@ void Supervisor::continue_stop(Instant now) {
       return;
     }
     if (child.state == ChildState::running) return begin_stopping(seq, child, now);
-    changed(child.spec.id);
-    by_id_.erase(child.spec.id);
-    children_.erase(std::prev(children_.end()));
+    changed(child.spec->id);
+    erase_child(seq);
   }
   ended_ = true;
   effects_.push_back(SupEnd{*stop_reason_, cause_});
@@ -252,28 +251,24 @@ void Supervisor::continue_stop(Instant now) {
 
 // ---- taking over ------------------------------------------------------------------------------------
 
-void Supervisor::take_over(Takeover how, const ChildSpec& spec, const Term& pid, StartToken token, std::uint64_t place, Instant now) {
+void Supervisor::take_over(Takeover how, const SharedSpec& spec, const Term& pid, StartToken token, std::uint64_t place, Instant now) {
   const Seq seq = place == 0 || place > kMaxPlace || children_.contains(place) ? next_seq_ : place;
   next_seq_ = std::max(next_seq_, seq + 1);
-  by_id_[spec.id] = seq;
-  Child& child = children_[seq];
-  child.spec = spec;
-  recent_.add(spec.id);
+  Child& child = add_child(seq, spec);
+  recent_.add(spec->id);
   switch (how) {
     case Takeover::terminated: return;
     case Takeover::running:
     case Takeover::stopping:
       child.state = ChildState::running;
-      child.pid = pid;
-      by_pid_[pid] = seq;
+      give_pid(seq, child, pid);
       if (how == Takeover::stopping) begin_stopping(seq, child, now);
       return;
     case Takeover::to_restart:
       group_stops_.insert(seq);
       if (pid.is_pid()) {
         child.state = ChildState::running;
-        child.pid = pid;
-        by_pid_[pid] = seq;
+        give_pid(seq, child, pid);
         return;
       }
       child.start_kind = StartKind::restart;
@@ -309,26 +304,51 @@ bool Supervisor::adopt_call(CallId call, const Term& id) {
 
 // ---- looking ----------------------------------------------------------------------------------------
 
+const Supervisor::Children::Item* Supervisor::find_item(const Term& id) const {
+  const auto number = by_id_.find(id.hash(), [&](std::uint32_t one) { return children_.by_number(one).second.spec->id == id; });
+  return number == HashIndex::kNone ? nullptr : &children_.by_number(number);
+}
+Supervisor::Children::Item* Supervisor::find_item(const Term& id) { return const_cast<Children::Item*>(std::as_const(*this).find_item(id)); }
+
+const Supervisor::Children::Item* Supervisor::find_by_pid(const Term& pid) const {
+  const auto number = by_pid_.find(pid.hash(), [&](std::uint32_t one) { return children_.by_number(one).second.pid == pid; });
+  return number == HashIndex::kNone ? nullptr : &children_.by_number(number);
+}
+Supervisor::Children::Item* Supervisor::find_by_pid(const Term& pid) { return const_cast<Children::Item*>(std::as_const(*this).find_by_pid(pid)); }
+
 Supervisor::Child* Supervisor::find_child(const Term& id) {
-  const auto it = by_id_.find(id);
-  return it == by_id_.end() ? nullptr : &children_.at(it->second);
+  const auto item = find_item(id);
+  return item ? &item->second : nullptr;
+}
+
+Supervisor::Child& Supervisor::add_child(Seq seq, const SharedSpec& spec) {
+  const auto number = children_.add(seq);
+  by_id_.add(spec->id.hash(), number);
+  Child& child = children_.by_number(number).second;
+  child.spec = spec;
+  return child;
+}
+
+void Supervisor::erase_child(Seq seq) {
+  by_id_.remove(children_.at(seq).spec->id.hash(), children_.number_of(seq));
+  children_.erase(seq);
 }
 
 std::optional<Supervisor::View> Supervisor::find(const Term& id) const {
-  const auto it = by_id_.find(id);
-  if (it == by_id_.end()) return std::nullopt;
-  const Child& child = children_.at(it->second);
-  return View{child.spec, child.state, child.pid, it->second};
+  const auto item = find_item(id);
+  if (!item) return std::nullopt;
+  const Child& child = item->second;
+  return View{*child.spec, child.spec, child.state, child.pid, item->first};
 }
 
 std::optional<Term> Supervisor::id_of(const Term& pid) const {
-  const auto it = by_pid_.find(pid);
-  if (it == by_pid_.end()) return std::nullopt;
-  return children_.at(it->second).spec.id;
+  const auto item = find_by_pid(pid);
+  if (!item) return std::nullopt;
+  return item->second.spec->id;
 }
 
 void Supervisor::for_each(const std::function<void(const View&)>& visit) const {
-  for (auto it = children_.rbegin(); it != children_.rend(); ++it) visit(View{it->second.spec, it->second.state, it->second.pid, it->first});
+  for (auto it = children_.rbegin(); it != children_.rend(); ++it) visit(View{*it->second.spec, it->second.spec, it->second.state, it->second.pid, it->first});
 }
 
 Term Supervisor::which_children() const {
@@ -338,7 +358,7 @@ Term Supervisor::which_children() const {
     const Child& child = it->second;
     if (child.state == ChildState::starting && child.start_kind == StartKind::first) continue;
     const Term pid = child.pid.is_pid() ? child.pid : atom(child.state == ChildState::restarting ? "restarting" : "undefined");
-    out.push_back(tuple(child.spec.id, pid, to_term(child.spec.type), child.spec.modules));
+    out.push_back(tuple(child.spec->id, pid, to_term(child.spec->type), child.spec->modules));
   }
   return Term::list(std::move(out));
 }
@@ -349,7 +369,7 @@ Term Supervisor::count_children() const {
     if (child.state == ChildState::starting && child.start_kind == StartKind::first) continue;
     ++specs;
     if (child.pid.is_pid()) ++active;
-    ++(child.spec.type == ChildType::worker ? workers : supervisors);
+    ++(child.spec->type == ChildType::worker ? workers : supervisors);
   }
   return list({tuple(atom("specs"), integer(specs)), tuple(atom("active"), integer(active)),
                tuple(atom("supervisors"), integer(supervisors)), tuple(atom("workers"), integer(workers))});
@@ -357,14 +377,14 @@ Term Supervisor::count_children() const {
 
 // What a child that was told to end ended with, where OTP finds it worth a report.
 void Supervisor::report_shutdown(const Child& child, const Term& reason) {
-  const bool asked_for = child.spec.shutdown == ShutdownKind::brutal_kill ? reason.is_atom("killed") : reason.is_atom("shutdown");
-  const bool permanent = child.spec.restart == RestartType::permanent;
+  const bool asked_for = child.spec->shutdown == ShutdownKind::brutal_kill ? reason.is_atom("killed") : reason.is_atom("shutdown");
+  const bool permanent = child.spec->restart == RestartType::permanent;
   if (!asked_for && (permanent || !is_quiet(reason))) report_error("shutdown_error", child, reason);
 }
 
 void Supervisor::report_error(std::string_view what, const Child& child, const Term& reason) {
   std::string text(what);
-  text += ": child " + to_text(child.spec.id, 200) + " of " + to_text(name_, 200) + ": " + to_text(reason, 500);
+  text += ": child " + to_text(child.spec->id, 200) + " of " + to_text(name_, 200) + ": " + to_text(reason, 500);
   effects_.push_back(SupReport{SupReport::Level::error, std::move(text)});
 }
 

@@ -17,7 +17,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -25,8 +25,10 @@
 #include <vector>
 
 #include "sup/child_spec.h"
+#include "sup/hash_index.h"
 #include "sup/intensity.h"
 #include "sup/recent_changes.h"
+#include "sup/seq_table.h"
 
 namespace supervisorring {
 
@@ -38,7 +40,7 @@ using StartToken = std::uint64_t;  // one attempt to start one child
 // Start the child; answered by started() or start_failed() with the same token, once, at any later time.
 // `hold`: [] or what start_held() was given. `replaces`: the pid of the child's last incarnation, or [].
 // `call`: on whose behalf, 0 for none. `place`: in the supervisor's table; the oldest child's is the smallest.
-struct SupStart { StartToken token; ChildSpec spec; Term hold; Term replaces; CallId call = 0; std::uint64_t place = 0; };
+struct SupStart { StartToken token; SharedSpec spec; Term hold; Term replaces; CallId call = 0; std::uint64_t place = 0; };
 // The child of that start is not wanted any more: answer soon, either way.
 struct SupAbandon { StartToken token; };
 // Send the child an exit signal; answered by exited().
@@ -57,6 +59,7 @@ class Supervisor {
   // A child as others may see it.
   struct View {
     const ChildSpec& spec;
+    const SharedSpec& shared_spec;  // the same
     ChildState state;
     const Term& pid;  // running, stopping: its pid
     std::uint64_t place;
@@ -67,8 +70,10 @@ class Supervisor {
   // ---- inputs -----------------------------------------------------------------------------------
   // One of OTP's supervisor calls. Answered by one SupReply, unless the supervisor ends first.
   void call(CallId, const Term& request, Instant now);
-  // As {start_child, Spec}; the start carries `hold`, by which the driver knows that the child waits for its state.
-  void start_held(CallId, const ChildSpec& spec, Term hold, Instant now);
+  // As {start_child, Spec} with a spec that has been checked.
+  void start_child(CallId, const SharedSpec& spec, Instant now);
+  // The same; the start carries `hold`, by which the driver knows that the child waits for its state.
+  void start_held(CallId, const SharedSpec& spec, Term hold, Instant now);
   // `pid`: a pid, or `undefined` when the child's start function answered `ignore`.
   // `info`: of a start function that answered {ok, Pid, Info}.
   void started(StartToken, const Term& pid, Instant now, const std::optional<Term>& info = std::nullopt);
@@ -88,7 +93,7 @@ class Supervisor {
   // running, stopping (whose end is asked for again): `pid`. starting, restarting: `token` is answered as any other; restarting without a token is tried
   // by taken_over(). to_restart: a member of a group restart that had not ended, `pid` or `token`. `place`: as its SupStart had it; one that is taken, or 0,
   // is the last.
-  void take_over(Takeover, const ChildSpec& spec, const Term& pid, StartToken token, std::uint64_t place, Instant now);
+  void take_over(Takeover, const SharedSpec& spec, const Term& pid, StartToken token, std::uint64_t place, Instant now);
   // After the last of them: restarts that a predecessor had begun go on, or its end.
   void taken_over(Instant now, SupEndCause ending = SupEndCause::stopped);
   // The tokens of starts from here on are above this.
@@ -128,32 +133,42 @@ class Supervisor {
  private:
   enum class StartKind : std::uint8_t { first, restart, on_call };
   void changed(const Term& id) { recent_.add(id); if (tracks_) changes_.ids.push_back(id); }
-  struct Waiting { CallId call; Term request; std::optional<ChildSpec> spec; Term hold; };
+  struct Waiting { CallId call; Term request; SharedSpec spec; Term hold; };  // spec: none but for start_child
   struct Child {
-    ChildSpec spec;
-    ChildState state = ChildState::down;
+    SharedSpec spec;
     Term pid;                        // while running or stopping
     Term last_pid;                   // of the last incarnation that ended
-    StartKind start_kind = StartKind::first;
     StartToken token = 0;            // while starting, or restarting with an attempt under way; else 0
     CallId call = 0;                 // whom the start or stop answers
+    std::optional<Instant> kill_at;  // while stopping
+    std::unique_ptr<std::vector<Waiting>> waiting;  // null: none
+    ChildState state = ChildState::down;
+    StartKind start_kind = StartKind::first;
     bool answer = false;
     bool abandoned = false;
     bool held = false;               // the start under way is that of a held copy
-    std::optional<Instant> kill_at;  // while stopping
-    std::vector<Waiting> waiting;
   };
   using Seq = std::uint64_t;
+  using Children = SeqTable<Child>;
 
   void handle_start_child(CallId, const Term& spec, Term hold, Instant now);
-  void begin_start_child(CallId, const ChildSpec& spec, Term hold, Instant now);
+  void begin_start_child(CallId, const SharedSpec& spec, Term hold, Instant now);
   void handle_terminate_child(CallId, const Term& request, Instant now);
   void handle_restart_child(CallId, const Term& request, Instant now);
   void handle_delete_child(CallId, const Term& request, Instant now);
   void handle_get_childspec(CallId, const Term& request);
   bool wait_for_child(CallId, const Term& id, const Term& request);  // true: the child is busy and the request waits
 
+  Children::Item* find_item(const Term& id);         // null: none
+  const Children::Item* find_item(const Term& id) const;
+  Children::Item* find_by_pid(const Term& pid);      // null: none
+  const Children::Item* find_by_pid(const Term& pid) const;
   Child* find_child(const Term& id);
+  Child& add_child(Seq, const SharedSpec& spec);
+  void erase_child(Seq);
+  void give_pid(Seq, Child&, const Term& pid);
+  void wait(Child&, Waiting);
+  std::vector<Waiting> take_waiting(Child&);
   void attempt(Seq, Child&, StartKind, Term hold);
   void restart(Seq, Child&, Instant now);
   void give_up(Child&, Instant now);
@@ -169,7 +184,7 @@ class Supervisor {
   void check_auto_shutdown(bool significant, Instant now);
   void begin_stopping(Seq, Child&, Instant now);
   void stopped(Seq, Child&, const Term& reason, Instant now);
-  void forget_pid(Child&);
+  void forget_pid(Seq, Child&);
   void clear(Seq, Child&);             // OTP's del_child: a temporary child is forgotten, another is down
   void forget(Seq, const Term& id, Instant now);
   void run_waiting(const Term& id, Instant now);
@@ -182,9 +197,9 @@ class Supervisor {
   const Term name_;
   const SupervisorFlags flags_;
   RestartIntensity intensity_;
-  std::map<Seq, Child> children_;                // in the order of their start
-  std::unordered_map<Term, Seq> by_id_;          // invariant: one entry for each of children_
-  std::unordered_map<Term, Seq> by_pid_;         // invariant: one for each child that runs or stops
+  Children children_;                            // in the order of their start
+  HashIndex by_id_;                              // invariant: one entry for each of children_
+  HashIndex by_pid_;                             // invariant: one for each child that runs or stops
   std::unordered_map<StartToken, Seq> by_token_; // invariant: one for each attempt under way
   std::set<std::pair<Instant, Seq>> kill_times_; // invariant: one for each child with kill_at
   Seq next_seq_ = 1;

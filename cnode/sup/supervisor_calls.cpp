@@ -21,7 +21,9 @@ void Supervisor::call(CallId call, const Term& request, Instant now) {
   reply(call, tuple(atom("error"), tuple(atom("unknown_call"), request)));
 }
 
-void Supervisor::start_held(CallId call, const ChildSpec& spec, Term hold, Instant now) {
+void Supervisor::start_child(CallId call, const SharedSpec& spec, Instant now) { start_held(call, spec, Term(), now); }
+
+void Supervisor::start_held(CallId call, const SharedSpec& spec, Term hold, Instant now) {
   if (stop_reason_) return;
   begin_start_child(call, spec, std::move(hold), now);
 }
@@ -29,16 +31,14 @@ void Supervisor::start_held(CallId call, const ChildSpec& spec, Term hold, Insta
 void Supervisor::handle_start_child(CallId call, const Term& spec, Term hold, Instant now) {
   auto checked = check_child_spec(spec, flags_.auto_shutdown);
   if (auto* reason = std::get_if<Term>(&checked)) return reply(call, tuple(atom("error"), *reason));
-  begin_start_child(call, std::get<ChildSpec>(checked), std::move(hold), now);
+  begin_start_child(call, SharedSpec(std::move(std::get<ChildSpec>(checked))), std::move(hold), now);
 }
 
-void Supervisor::begin_start_child(CallId call, const ChildSpec& spec, Term hold, Instant) {
-  Child* child = find_child(spec.id);
+void Supervisor::begin_start_child(CallId call, const SharedSpec& spec, Term hold, Instant) {
+  Child* child = find_child(spec->id);
   if (!child) {
     const Seq seq = next_seq_++;
-    by_id_[spec.id] = seq;
-    Child& fresh = children_[seq];
-    fresh.spec = spec;
+    Child& fresh = add_child(seq, spec);
     fresh.call = call;
     fresh.answer = true;
     return attempt(seq, fresh, StartKind::first, std::move(hold));
@@ -46,9 +46,7 @@ void Supervisor::begin_start_child(CallId call, const ChildSpec& spec, Term hold
   if (child->state == ChildState::running) return reply(call, tuple(atom("error"), tuple(atom("already_started"), child->pid)));
   if (child->token != 0 || child->state == ChildState::stopping) {
     if (waiting_ >= kMaxWaitingCalls) return reply(call, error("too_many_waiting_calls"));
-    ++waiting_;
-    child->waiting.push_back({call, atom("start_child"), spec, std::move(hold)});
-    return;
+    return wait(*child, {call, atom("start_child"), spec, std::move(hold)});
   }
   reply(call, error("already_present"));
 }
@@ -60,8 +58,7 @@ bool Supervisor::wait_for_child(CallId call, const Term& id, const Term& request
     reply(call, error("too_many_waiting_calls"));
     return true;
   }
-  ++waiting_;
-  child->waiting.push_back({call, request, std::nullopt, Term()});
+  wait(*child, {call, request, SharedSpec(), Term()});
   return true;
 }
 
@@ -73,24 +70,23 @@ void Supervisor::handle_terminate_child(CallId call, const Term& request, Instan
       effects_.push_back(SupAbandon{child->token});
     return;
   }
-  Child* child = find_child(id);
-  if (!child) return reply(call, error("not_found"));
-  const Seq seq = by_id_.at(id);
-  if (child->state == ChildState::running) {
-    child->call = call;
-    child->answer = true;
-    return begin_stopping(seq, *child, now);
+  const auto item = find_item(id);
+  if (!item) return reply(call, error("not_found"));
+  auto& [seq, child] = *item;
+  if (child.state == ChildState::running) {
+    child.call = call;
+    child.answer = true;
+    return begin_stopping(seq, child, now);
   }
-  clear(seq, *child);
+  clear(seq, child);
   reply(call, atom("ok"));
 }
 
 bool Supervisor::end_child(const Term& pid, Instant now) {
-  const auto it = by_pid_.find(pid);
-  if (it == by_pid_.end()) return false;
-  Child& child = children_.at(it->second);
-  leave_group(it->second);
-  if (child.state == ChildState::running) begin_stopping(it->second, child, now);
+  const auto item = find_by_pid(pid);
+  if (!item) return false;
+  leave_group(item->first);
+  if (item->second.state == ChildState::running) begin_stopping(item->first, item->second, now);
   return true;
 }
 
@@ -103,7 +99,7 @@ void Supervisor::handle_restart_child(CallId call, const Term& request, Instant)
   if (child->state == ChildState::restarting) return reply(call, error("restarting"));
   child->call = call;
   child->answer = true;
-  attempt(by_id_.at(id), *child, StartKind::on_call, Term());
+  attempt(find_item(id)->first, *child, StartKind::on_call, Term());
 }
 
 void Supervisor::handle_delete_child(CallId call, const Term& request, Instant now) {
@@ -114,22 +110,29 @@ void Supervisor::handle_delete_child(CallId call, const Term& request, Instant n
   if (child->state == ChildState::running) return reply(call, error("running"));
   if (child->state == ChildState::restarting) return reply(call, error("restarting"));
   reply(call, atom("ok"));
-  forget(by_id_.at(id), id, now);
+  forget(find_item(id)->first, id, now);
 }
 
 void Supervisor::handle_get_childspec(CallId call, const Term& request) {
   if (wait_for_child(call, request[1], request)) return;
   const Child* child = find_child(request[1]);
   if (!child) return reply(call, error("not_found"));
-  reply(call, tuple(atom("ok"), to_map(child->spec)));
+  reply(call, tuple(atom("ok"), to_map(*child->spec)));
+}
+
+void Supervisor::wait(Child& child, Waiting request) {
+  ++waiting_;
+  if (!child.waiting) child.waiting = std::make_unique<std::vector<Waiting>>();
+  child.waiting->push_back(std::move(request));
+}
+
+std::vector<Supervisor::Waiting> Supervisor::take_waiting(Child& child) {
+  const auto waiting = std::move(child.waiting);
+  return waiting ? std::move(*waiting) : std::vector<Waiting>();
 }
 
 void Supervisor::run_waiting(const Term& id, Instant now) {
-  if (Child* child = find_child(id); child && !child->waiting.empty()) {
-    auto waiting = std::move(child->waiting);
-    child->waiting.clear();
-    run_all(std::move(waiting), now);
-  }
+  if (Child* child = find_child(id); child && child->waiting) run_all(take_waiting(*child), now);
 }
 
 // In order. One that makes the child busy again leaves the rest waiting, still in order: they queue up behind it.
@@ -137,7 +140,7 @@ void Supervisor::run_all(std::vector<Waiting> waiting, Instant now) {
   for (Waiting& next : waiting) {
     --waiting_;
     if (stop_reason_) continue;
-    if (next.spec) begin_start_child(next.call, *next.spec, std::move(next.hold), now);
+    if (next.spec) begin_start_child(next.call, next.spec, std::move(next.hold), now);
     else call(next.call, next.request, now);
   }
 }

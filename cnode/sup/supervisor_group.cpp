@@ -13,7 +13,7 @@ void Supervisor::restart_group(Seq failed, Instant now) {
     if (runs || starts) {
       group_starts_.erase(seq);
       group_stops_.insert(seq);
-      changed(child.spec.id);
+      changed(child.spec->id);
     } else {
       await_turn(seq, child);
     }
@@ -26,7 +26,7 @@ void Supervisor::await_turn(Seq seq, Child& child) {
   group_starts_.insert(seq);
   child.state = ChildState::restarting;
   child.start_kind = StartKind::restart;
-  changed(child.spec.id);
+  changed(child.spec->id);
 }
 
 void Supervisor::go_on_with_group(Instant now) {
@@ -47,7 +47,7 @@ void Supervisor::go_on_with_group(Instant now) {
 // A member that ended before it was told to: no restart of its own.
 void Supervisor::ended_in_group(Seq seq, Child& child, const Term& reason, Instant now) {
   report_shutdown(child, reason);
-  if (child.spec.restart == RestartType::temporary) return forget(seq, Term(child.spec.id), now);
+  if (child.spec->restart == RestartType::temporary) return forget(seq, Term(child.spec->id), now);
   await_turn(seq, child);
   go_on_with_group(now);
 }
@@ -59,7 +59,7 @@ void Supervisor::others_stay_down(Seq failed) {
     if (seq == failed) continue;
     Child& child = children_.at(seq);
     child.state = ChildState::down;
-    changed(child.spec.id);
+    changed(child.spec->id);
   }
 }
 
@@ -69,8 +69,8 @@ void Supervisor::leave_group(Seq seq) {
 }
 
 bool Supervisor::is_to_restart(const Term& id) const {
-  const auto it = by_id_.find(id);
-  return it != by_id_.end() && group_stops_.contains(it->second);
+  const auto item = find_item(id);
+  return item && group_stops_.contains(item->first);
 }
 
 }  // namespace supervisorring

@@ -6,6 +6,7 @@
 namespace supervisorring {
 namespace {
 
+using detail::behind;
 using detail::Node;
 
 constexpr std::uint64_t kSeed = 0x51ED270B9F3C1A77;
@@ -96,13 +97,34 @@ class Hasher {
   detail::SmallStack<Run, 16> runs_;
 };
 
+// What follows the type. False: it is none of the simplest.
+bool mix_simple(const Term& term, std::uint64_t& hash) noexcept {
+  if (term.type() == TermType::integer) hash = mixed(hash, static_cast<std::uint64_t>(TermAccess::integer(term)));
+  else if (term.type() == TermType::atom) hash = mixed(hash, detail::atom_hash(TermAccess::node(term)));
+  else return term.type() == TermType::nil;
+  return true;
+}
+
 }  // namespace
 
 std::size_t Term::hash() const noexcept {
-  // Names, nodes and ids are looked up with every message: as Hasher does it, without its stack.
-  if (type_ == TermType::integer)
-    return static_cast<std::size_t>(mixed(mixed(kSeed, static_cast<std::uint64_t>(type_)), static_cast<std::uint64_t>(u_.integer)));
-  if (is_atom()) return static_cast<std::size_t>(mixed(mixed(kSeed, static_cast<std::uint64_t>(type_)), detail::atom_hash(u_.node)));
+  // Names, nodes, pids and ids are looked up with every message: as Hasher does it, without its stack.
+  std::uint64_t hash = mixed(kSeed, static_cast<std::uint64_t>(type_));
+  if (mix_simple(*this, hash)) return static_cast<std::size_t>(hash);
+  if (type_ == TermType::pid) {
+    const auto& tail = *behind<detail::PidTail>(u_.node, sizeof(Term));
+    hash = mixed(mixed(hash, static_cast<std::uint64_t>(TermType::atom)), detail::atom_hash(TermAccess::node(*behind<Term>(u_.node))));
+    return static_cast<std::size_t>(mixed(mixed(hash, tail.creation), std::uint64_t{tail.serial} << 32 | tail.id));
+  }
+  if (type_ == TermType::tuple) {
+    hash = mixed(hash, u_.node->size);
+    const Term* const elements = behind<Term>(u_.node);
+    for (std::uint32_t i = 0; i < u_.node->size; ++i) {
+      hash = mixed(hash, static_cast<std::uint64_t>(elements[i].type()));
+      if (!mix_simple(elements[i], hash)) return Hasher().run(*this);
+    }
+    return static_cast<std::size_t>(hash);
+  }
   return Hasher().run(*this);
 }
 

@@ -4,10 +4,11 @@
 -module(bench).
 
 -export([main/0, init/1, start_echo/0]).
--export([await/1, median/1, each/2, program/4]).
+-export([await/1, await/3, median/1, each/2, program/4]).
 -export([handle_call/3, handle_cast/2]).
 
 -define(RUNS, 5).
+-define(CHILDREN, 2000).  % of two C nodes
 
 %% ---- the supervisor that the C nodes read from this node; the echo server of the BEAM side -------------------------
 
@@ -39,7 +40,8 @@ main() ->
     {ok, _} = net_kernel:start('bench@127.0.0.1', #{name_domain => longnames}),
     {ok, Cookie} = file:read_file(filename:join(Dir, "cookie")),
     erlang:set_cookie(binary_to_atom(Cookie)),
-    Rows = [{"find", fun find/1}, {"calls", fun calls/1}, {"startup", fun start_up/1}, {"takeover", fun take_over/1}] ++ bench_member:rows() ++ bench_gossip:rows(),
+    Rows = [{"find", fun find/1}, {"calls", fun calls/1}, {"startup", fun start_up/1}, {"takeover", fun take_over/1}, {"neighbour", fun neighbour/1}]
+        ++ bench_member:rows() ++ bench_gossip:rows() ++ bench_join:rows(),
     Wanted = string:lexemes(os:getenv("BENCH_ROWS", ""), " "),
     try
         [Row(Dir) || {Name, Row} <- Rows, Wanted =:= [] orelse lists:member(Name, Wanted)]
@@ -186,19 +188,36 @@ take_over(Dir) ->
               [median(Times), each("~.1f", Times), each("~b", Counts)]).
 
 take_over_once(Dir) ->
-    Children = 2000,
-    A = program("bench_a", Dir, supervisor_option(Children), []),
-    B = program("bench_b", Dir, supervisor_option(Children), ["bench_a"]),
+    A = program("bench_a", Dir, supervisor_option(?CHILDREN), []),
+    Result = lose_neighbour(Dir),
+    kill(A),
+    Result.
+
+%% ---- a neighbour is killed, again and again ------------------------------------------------------------------------
+
+%% BENCH_KILLS: how often.
+neighbour(Dir) ->
+    Kills = list_to_integer(os:getenv("BENCH_KILLS", "10")),
+    A = program("bench_a", Dir, supervisor_option(?CHILDREN), []),
+    Results = [lose_neighbour(Dir) || _ <- lists:seq(1, Kills)],
+    kill(A),
+    {Times, Shares} = lists:unzip(Results),
+    Sorted = lists:sort(Times),
+    At = fun(Part) -> lists:nth(max(1, ceil(Part * length(Sorted))), Sorted) end,
+    io:format("neighbour killed, ~b times   its ~b children run here after ~.1f ms at least, ~.1f median, ~.1f 9 of 10, ~.1f at most~n"
+              "    within 100 ms: ~b of ~b   (to reach: 49 of 50)~n",
+              [Kills, median(Shares), hd(Sorted), median(Sorted), At(0.9), lists:last(Sorted), length([T || T <- Times, T =< 100]), Kills]).
+
+%% Milliseconds, and how many children the neighbour had. The program bench_a runs.
+lose_neighbour(Dir) ->
+    {_, OsPid} = B = program("bench_b", Dir, supervisor_option(?CHILDREN), ["bench_a"]),
     Here = 'bench_a@127.0.0.1',
-    There = 'bench_b@127.0.0.1',
-    Lost = settled_share(Here, There, Children, -1),
+    Lost = settled_share(Here, 'bench_b@127.0.0.1', ?CHILDREN, -1),
     Start = erlang:monotonic_time(microsecond),
-    {_, OsPid} = B,
     os:cmd("kill -9 " ++ integer_to_list(OsPid)),
-    await(fun() -> active(Here) =:= Children end),
+    await(fun() -> active(Here) =:= ?CHILDREN end),
     Took = (erlang:monotonic_time(microsecond) - Start) / 1000,
     kill(B),
-    kill(A),
     {Took, Lost}.
 
 %% The children at There, once they are the same number for half a second and none is on its way.
@@ -216,16 +235,19 @@ active(Node) ->
 
 %% ---- small things --------------------------------------------------------------------------------------------------
 
-await(Fun) -> await(Fun, erlang:monotonic_time(millisecond) + 20000).
+await(Fun) -> await(Fun, 1, 20000).
 
-await(Fun, Deadline) ->
+%% Looks every Pause milliseconds.
+await(Fun, Pause, Limit) -> await_until(Fun, Pause, erlang:monotonic_time(millisecond) + Limit).
+
+await_until(Fun, Pause, Deadline) ->
     Done = try Fun() catch exit:_ -> false end,
     case Done of
         true -> ok;
         false ->
             erlang:monotonic_time(millisecond) < Deadline orelse error(waited_too_long),
-            timer:sleep(1),
-            await(Fun, Deadline)
+            timer:sleep(Pause),
+            await_until(Fun, Pause, Deadline)
     end.
 
 median(List) -> lists:nth((length(List) + 1) div 2, lists:sort(List)).

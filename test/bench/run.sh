@@ -1,6 +1,7 @@
 #!/bin/sh
 # make bench: the benchmarks, side by side in one run. Arguments: the build directory; then, where not all are wanted, names of rows:
-# cores client native find calls startup takeover start crash adopt memory gossip (make bench ROWS="start crash").
+# cores client native find calls startup takeover neighbour start crash adopt memory gossip join (make bench ROWS="start crash").
+# BENCH_KILLS: how often `neighbour` kills, 10 unless it is given. BENCH_ORIGINALS: the folder of the originals' ebin folders; with it `join` runs among them, too.
 set -eu
 build=$(cd "$1" && pwd)
 shift
@@ -26,14 +27,16 @@ epmd_pid=$!
 umask 077
 head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$dir/cookie"
 mkdir "$dir/ebin"
-erlc -W0 -o "$dir/ebin" bench.erl bench_member.erl bench_gossip.erl ../../erl/*.erl
+erlc -W0 -o "$dir/ebin" bench.erl bench_member.erl bench_gossip.erl bench_join.erl ../../erl/*.erl
+mkdir "$dir/join"  # what members need that are not ours
+cp "$dir/ebin/bench.beam" "$dir/ebin/bench_join.beam" "$dir/join"
 
-export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin"
+export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin" BENCH_JOIN_EBIN="$dir/join"
 export BENCH_RINGNODE="$build/cnode/cli/ringnode" BENCH_WORKERS="$build/cnode/examples/libcounter.so"
 export BENCH_APPLICATION="$PWD/../../erl/supervisorring.app.src" BENCH_ROWS="$rows"
 
 # Legacy members: the stand-in, with Elixir beside it.
-if wanted gossip; then
+if wanted gossip || wanted join; then
   (cd ../legacy && MIX_ENV=prod mix compile >"$dir/legacy.log" 2>&1) || { cat "$dir/legacy.log" >&2; exit 1; }
   elixir=$(elixir -e 'IO.write(:code.lib_dir(:elixir))')
   BENCH_LEGACY="${elixir%/*}/logger/ebin:$elixir/ebin:$(cd ../legacy && pwd)/_build/prod/lib/legacy/ebin"
@@ -64,6 +67,9 @@ if wanted native; then
     { tail -n 5 "$dir/bench_supervision.log" >&2; exit 1; }
   echo
 fi
+# The rows above need no BEAM.
+wanted find || wanted calls || wanted startup || wanted takeover || wanted neighbour || wanted start || wanted crash || wanted adopt || wanted memory ||
+  wanted gossip || wanted join || exit 0
 echo "== with BEAMs (OTP $(erl -noshell -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().'))"
 # Members are killed one by one: no other connection is to go for that.
 erl -noshell -kernel prevent_overlapping_partitions false -pa "$dir/ebin" -s bench main

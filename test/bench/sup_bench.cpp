@@ -38,7 +38,7 @@ struct Member {
       idle = true;
       for (const MgrEffect& effect : manager->take_effects()) {
         idle = false;
-        if (const auto* start = std::get_if<MgrStart>(&effect)) sup->call(1, tuple(atom("start_child"), to_wire(start->spec)), now);
+        if (const auto* start = std::get_if<MgrStart>(&effect)) sup->call(1, tuple(atom("start_child"), to_wire(*start->spec)), now);
         const auto* send = std::get_if<MgrSend>(&effect);
         const auto* ask = send ? std::get_if<PeerAsk>(&send->body) : nullptr;
         if (ask) manager->received(send->node, PeerAnswer{ask->supervisor, {}, ask->ids}, now);
@@ -47,7 +47,7 @@ struct Member {
         idle = false;
         if (const auto* start = std::get_if<SupStart>(&effect)) {
           sup->started(start->token, Term::pid(members[0], ++last_pid, 0, 1), now);
-          manager->start_done(start->spec.id, tuple(atom("ok"), atom("undefined")), now);
+          manager->start_done(start->spec->id, tuple(atom("ok"), atom("undefined")), now);
         }
       }
     }

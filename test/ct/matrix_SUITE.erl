@@ -7,7 +7,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([suite/0, all/0, init_per_suite/1, end_per_suite/1]).
--export([every_function_from_every_member_to_every_owner/1]).
+-export([every_function_from_every_member_to_every_owner/1, one_of_a_thousand_starts_the_child/1]).
 
 -import(ring_cluster, [in/2, eventually/3]).
 
@@ -19,7 +19,7 @@ suite() ->
     [{timetrap, {seconds, 180}}].
 
 all() ->
-    [every_function_from_every_member_to_every_owner].
+    [every_function_from_every_member_to_every_owner, one_of_a_thousand_starts_the_child].
 
 init_per_suite(Config) ->
     dropin_kit:start(Config),
@@ -59,6 +59,34 @@ every_function_from_every_member_to_every_owner(Config) ->
     ct:pal("~ts", [lists:join($\n, Lines)]),
     {ok, Readme} = file:read_file(filename:join(ring_cluster:root(), "README.md")),
     ?assertEqual([], [Line || Line <- Lines, string:find(Readme, Line) =:= nomatch]).
+
+%% 250 callers on each kind of member and, by the client, of the C node, for a child of each owner.
+one_of_a_thousand_starts_the_child(Config) ->
+    Callers = [legacy, dropin, client, client],
+    [begin
+         #{node := OwnerNode} = proplists:get_value(Owner, Config),
+         Id = unused_id(Config, thousand, OwnerNode),
+         Spec = in(proplists:get_value(legacy, Config), fun() -> ?SUP:counter(Id) end),
+         At = erlang:system_time(millisecond) + 1000,
+         Waiting = [spawn_monitor(fun() -> exit({answers, in(proplists:get_value(Caller, Config), fun() -> start_250(Spec, At) end)}) end)
+                    || Caller <- Callers],
+         Answers = lists:append([receive {'DOWN', Monitor, process, _, Reason} -> {answers, Got} = Reason, Got end || {_, Monitor} <- Waiting]),
+         ?assertEqual(1000, length(Answers)),
+         [{ok, Pid}] = [Answer || {ok, _} = Answer <- Answers],
+         ?assertEqual({Owner, [{error, {already_started, Pid}}]}, {Owner, lists:usort(Answers -- [{ok, Pid}])}),
+         ?assertEqual(OwnerNode, node(Pid)),
+         ok = call(Config, dropin, supervisorring, terminate_child, [?SUP, Id]),
+         ok = call(Config, dropin, supervisorring, delete_child, [?SUP, Id])
+     end || Owner <- [legacy, dropin, program]].
+
+%% On the caller's node.
+start_250(Spec, At) ->
+    Self = self(),
+    Pids = [spawn(fun() ->
+                timer:sleep(max(0, At - erlang:system_time(millisecond))),
+                Self ! {self(), catch supervisorring:start_child(?SUP, Spec)}
+            end) || _ <- lists:seq(1, 250)],
+    [receive {Pid, Answer} -> Answer after 30000 -> no_answer end || Pid <- Pids].
 
 row_entry(Function, Column) ->
     proplists:get_value(Function, Column).

@@ -29,6 +29,7 @@ class Counter : public gen_server {
     return ok();
   }
   CallReaction handle_call(const Term& request, const From&) override {
+    if (request.is_atom("crash")) return stop(atom("crash"));
     if (request.is_atom("increment")) ++count_;
     if (request.is_tagged("set", 2)) count_ = request[1].to_int64();
     return reply(integer(count_));
@@ -58,6 +59,18 @@ class Handler : public ChildHandler {
 
  private:
   std::shared_ptr<const std::set<std::string>> named_;
+};
+
+// Hears what a function that was sent round has come to.
+class Asker : public Process {
+ public:
+  explicit Asker(std::shared_ptr<std::optional<Term>> answer) : answer_(std::move(answer)) {}
+  void handle_message(ProcessContext&, const Term& message) override {
+    if (message.is_tuple(3)) *answer_ = message[2];
+  }
+
+ private:
+  std::shared_ptr<std::optional<Term>> answer_;
 };
 
 std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
@@ -227,9 +240,11 @@ Duration SimCluster::until_next_turn(Instant end) const {
 
 // The program ends when its node has halted.
 void SimCluster::bury_halted() {
+  if (net_.halts() == halts_seen_) return;
   for (const std::string& name : running()) {
     if (net_.halted().contains(name)) crash(name);
   }
+  halts_seen_ = net_.halts();
 }
 
 void SimCluster::advance(Duration by) {
@@ -279,6 +294,19 @@ std::optional<std::int64_t> SimCluster::ask(const std::string& from, const std::
   if (!node) return std::nullopt;
   const auto reply = call(from, tuple(atom(id), atom(*node)), atom(request));
   return reply ? reply->as_int64() : std::nullopt;
+}
+
+void SimCluster::crash_child(const std::string& from, const std::string& id) { ask(from, id, "crash"); }
+
+std::optional<Term> SimCluster::onnode(const std::string& from, const std::string& id) {
+  const auto answer = std::make_shared<std::optional<Term>>();
+  net_.run(from, [&](ProcessContext& context) {
+    const auto asker = context.spawn(std::make_unique<Asker>(answer), SpawnOptions{});
+    const Term request = tuple(atom("onnode"), atom(id), tuple(*asker, context.make_ref()), atom("a_function"));
+    context.cast(atom(std::string(kSupervisor) + ".ChildManager"), request);
+  });
+  run_until([&] { return answer->has_value() || !runs(from); }, std::chrono::seconds(6));
+  return *answer;
 }
 
 std::optional<std::int64_t> SimCluster::count(const std::string& from, const std::string& id) { return ask(from, id, "get"); }

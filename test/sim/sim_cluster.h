@@ -73,6 +73,9 @@ class SimCluster {
   std::optional<std::string> owner(const std::string& from, const std::string& id);
   std::optional<std::int64_t> count(const std::string& from, const std::string& id);
   std::optional<std::int64_t> increment(const std::string& from, const std::string& id);
+  void crash_child(const std::string& from, const std::string& id);
+  // What the cast onnode to its own child manager was answered: a function, which no member here can run.
+  std::optional<Term> onnode(const std::string& from, const std::string& id);
   std::vector<std::string> ids() const;
 
   // The handler names one more counter, or one less, when it is asked next.
@@ -109,6 +112,7 @@ class SimCluster {
   std::shared_ptr<std::set<std::string>> named_ = std::make_shared<std::set<std::string>>();
   SimNetwork net_;
   std::map<std::string, std::unique_ptr<Member>> members_;
+  std::uint64_t halts_seen_ = 0;
   std::vector<Unanswered> unanswered_;  // questions for the definition
 };
 

@@ -107,7 +107,7 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
 void SimNetwork::carry_out(const std::string& name) {
   Machine& machine = nodes_.at(name);
   const Effects effects = machine.node->take_effects();
-  machine.next = machine.started ? machine.node->next_timeout() : std::nullopt;
+  set_next(name, machine, machine.started ? machine.node->next_timeout() : std::nullopt);
   std::map<ConnectionId, std::size_t> batches;
   for (const Effect& effect : effects) {
     if (observer_) observer_(name, effect);
@@ -128,6 +128,7 @@ void SimNetwork::carry_out(const std::string& name) {
       logs_.push_back({name, line->level, line->text});
     } else if (const auto* halt = std::get_if<HaltNode>(&effect)) {
       halted_[name] = *halt;
+      ++halts_;
       remove_machine(name, true);
       return;
     }

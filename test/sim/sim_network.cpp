@@ -68,7 +68,8 @@ void SimNetwork::vanish(const std::string& name) { remove_machine(name, false); 
 
 void SimNetwork::remove_machine(const std::string& name, bool peers_see_it) {
   resume(name);
-  const Machine& machine = nodes_.at(name);
+  Machine& machine = nodes_.at(name);
+  set_next(name, machine, std::nullopt);
   listeners_.erase({host_of(name), machine.config.listen_port});
   std::vector<std::pair<std::uint64_t, int>> own;
   for (const auto& [key, place] : sides_) {
@@ -100,12 +101,24 @@ void SimNetwork::workers_ready(const std::string& name) {
 
 void SimNetwork::skew_wall_clock(const std::string& name, std::chrono::microseconds by) { wall_skews_[name] = by; }
 
-void SimNetwork::stall(const std::string& name) { stalled_.insert(name); }
+void SimNetwork::stall(const std::string& name) {
+  stalled_.insert(name);
+  const auto machine = nodes_.find(name);
+  if (machine != nodes_.end() && machine->second.next) timeouts_.erase({*machine->second.next, name});
+}
+
+void SimNetwork::set_next(const std::string& name, Machine& machine, std::optional<Instant> next) {
+  if (machine.next == next) return;
+  if (machine.next) timeouts_.erase({*machine.next, name});
+  machine.next = next;
+  if (next && !stalled(name)) timeouts_.emplace(*next, name);
+}
 
 void SimNetwork::resume(const std::string& name, First first) {
   if (stalled_.erase(name) == 0) return;
   release([&](const Event& event) { return connections_.at(event.connection).side[event.side].node == name; });
   Machine& machine = nodes_.at(name);
+  if (machine.next) timeouts_.emplace(*machine.next, name);
   if (first == First::inputs || !machine.next || *machine.next > now_) return;
   machine.node->timeout(time_of(machine));
   carry_out(name);
@@ -227,19 +240,14 @@ Time SimNetwork::time_of(const Machine& machine) const {
 std::optional<Instant> SimNetwork::next_event() const {
   std::optional<Instant> next;
   if (!events_.empty()) next = events_.begin()->first.first;
-  for (const auto& [name, machine] : nodes_) {
-    if (machine.next && !stalled(name) && (!next || *machine.next < *next)) next = machine.next;
-  }
+  if (!timeouts_.empty() && (!next || timeouts_.begin()->first < *next)) next = timeouts_.begin()->first;
   return next;
 }
 
 // The next thing to happen not later than `limit`: something on the network before a time-out of the same instant.
 bool SimNetwork::step(Instant limit) {
   std::optional<Instant> next;
-  const std::string* whose = nullptr;
-  for (const auto& [name, machine] : nodes_) {
-    if (machine.next && (!next || *machine.next < *next) && !stalled(name)) next = *machine.next, whose = &name;
-  }
+  if (!timeouts_.empty()) next = timeouts_.begin()->first;
   if (!events_.empty() && (!next || events_.begin()->first.first <= std::max(*next, now_))) {
     if (events_.begin()->first.first > limit) return false;
     now_ = std::max(now_, events_.begin()->first.first);
@@ -250,7 +258,7 @@ bool SimNetwork::step(Instant limit) {
   }
   if (!next || *next > limit) return false;
   now_ = std::max(now_, *next);
-  const std::string name = *whose;  // it may halt
+  const std::string name = timeouts_.begin()->second;  // it may halt
   Machine& machine = nodes_.at(name);
   machine.node->timeout(time_of(machine));
   carry_out(name);

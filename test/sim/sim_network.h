@@ -86,6 +86,7 @@ class SimNetwork {
   const std::vector<Logged>& logs() const { return logs_; }
   bool logged(const std::string& node, const std::string& part) const;
   const std::map<std::string, HaltNode>& halted() const { return halted_; }
+  std::uint64_t halts() const { return halts_; }  // ever
   std::map<std::string, Bytes>& files(const std::string& node) { return files_[node]; }
   // Called with every effect of every node, before it is carried out.
   void on_effect(std::function<void(const std::string& node, const Effect&)> observer) { observer_ = std::move(observer); }
@@ -128,6 +129,7 @@ class SimNetwork {
   void schedule(Event event, Duration after);
   void send_to_side(std::uint64_t connection, int side, Event event);
   bool step(Instant limit);
+  void set_next(const std::string& name, Machine& machine, std::optional<Instant> next);
   void perform(Event event);
   void perform_on_epmd(Event& event, Side& side);
   void perform_on_node(Event& event, Side& side);
@@ -146,6 +148,7 @@ class SimNetwork {
   Duration delay_ = std::chrono::microseconds(100);
   Duration jitter_{0};
   std::map<std::string, Machine> nodes_;
+  std::set<std::pair<Instant, std::string>> timeouts_;  // of those that are not stalled
   std::map<std::string, SimEpmd> epmds_;
   std::map<std::pair<std::string, std::uint16_t>, std::string> listeners_;
   std::map<Pair, Duration> delays_;
@@ -165,6 +168,7 @@ class SimNetwork {
   std::uint16_t last_port_ = 20'000;
   std::vector<Logged> logs_;
   std::map<std::string, HaltNode> halted_;
+  std::uint64_t halts_ = 0;
   std::map<std::string, std::map<std::string, Bytes>> files_;
   std::function<void(const std::string&, const Effect&)> observer_;
   std::size_t largest_batch_ = 0;

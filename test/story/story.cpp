@@ -25,12 +25,17 @@ class Teller {
   void show();
   void increment(std::istringstream& words);
   void name(std::istringstream& words, bool add);
+  void until(std::istringstream& words, const std::string& line);
+  void copies();
+  void break_child(std::istringstream& words);
+  void onnode(std::istringstream& words);
 
   void note(const std::string& node, const Effect& effect);
   void write(const std::string& node, const std::string& text);
 
   std::unique_ptr<SimCluster> cluster_;
   std::set<std::string> named_;  // ever
+  std::string awaited_node_, awaited_text_;  // of until; empty when it was seen
   std::string out_;
   bool quiet_ = false;
 };
@@ -64,6 +69,10 @@ void Teller::command(const std::string& line) {
   }
   if (!cluster_) begin(1);
   if (verb == "increment") return increment(words);
+  if (verb == "until") return until(words, line);
+  if (verb == "break") return break_child(words);
+  if (verb == "onnode") return onnode(words);
+  if (verb == "copies") return copies();
   if (verb == "name" || verb == "unname") return name(words, verb == "name");
   words >> a >> b >> c;
   if (verb == "start") return cluster_->start(a, b == "join" ? c : "");
@@ -88,6 +97,44 @@ void Teller::increment(std::istringstream& words) {
   }
   quiet_ = was_quiet;
   out_ += "    " + answers.substr(answers.empty() ? 0 : 1) + "\n";
+}
+
+// In steps that are shorter than any message takes.
+void Teller::until(std::istringstream& words, const std::string& line) {
+  constexpr int kSteps = 600'000;  // a minute
+  words >> awaited_node_ >> std::ws;
+  std::getline(words, awaited_text_);
+  for (int step = 0; !awaited_text_.empty(); ++step) {
+    if (step == kSteps) fail(line, "that to happen within a minute");
+    cluster_->advance(std::chrono::microseconds(100));
+  }
+}
+
+void Teller::copies() {
+  for (const std::string& name : cluster_->running()) {
+    std::string line = "    " + short_name(name) + ":";
+    for (const std::string& id : cluster_->copies(name)) line += " " + id;
+    out_ += line + "\n";
+  }
+}
+
+void Teller::break_child(std::istringstream& words) {
+  std::string from, id;
+  int times = 0;
+  words >> from >> id >> times;
+  for (int i = 0; i < times; ++i) {
+    const bool was_quiet = std::exchange(quiet_, true);
+    cluster_->crash_child(from, id);
+    quiet_ = was_quiet;
+    cluster_->advance(std::chrono::milliseconds(10));
+  }
+}
+
+void Teller::onnode(std::istringstream& words) {
+  std::string from, id;
+  words >> from >> id;
+  const auto answer = cluster_->onnode(from, id);
+  out_ += "    " + id + ": " + (answer ? to_text(*answer) : "no answer") + "\n";
 }
 
 void Teller::name(std::istringstream& words, bool add) {
@@ -124,8 +171,12 @@ void Teller::write(const std::string& node, const std::string& text) {
 
 void Teller::note(const std::string& node, const Effect& effect) {
   const bool always = std::holds_alternative<LogLine>(effect) || std::holds_alternative<HaltNode>(effect);
-  if (quiet_ && !always) return;
-  for (const std::string& line : describe(cluster_->network(), node, effect)) write(node, line);
+  const bool awaited = !awaited_text_.empty() && node == awaited_node_;
+  if (quiet_ && !always && !awaited) return;
+  for (const std::string& line : describe(cluster_->network(), node, effect)) {
+    if (!quiet_ || always) write(node, line);
+    if (awaited && line.find(awaited_text_) != std::string::npos) awaited_text_.clear();
+  }
 }
 
 }  // namespace

@@ -8,6 +8,10 @@
 //   > start NAME [join NAME]       > crash NAME     > leave NAME
 //   > cut NAME NAME                > heal NAME NAME
 //   > advance N ms                 > increment NAME ID...   NAME asks      > show
+//   > until NAME TEXT              time goes on until NAME does what the trace would show with that text
+//   > copies                       every counter that exists, by member
+//   > break NAME ID N              NAME calls a counter so that it crashes, N times, 10 ms apart
+//   > onnode NAME ID               a function for ID by NAME's child manager, and what it is answered
 //   > name ID...                   > unname ID...     what the supervisor's handler names besides c1 to c12
 //   > quiet | > trace              leaves out, or shows again, messages and effects (log lines are always shown)
 #pragma once

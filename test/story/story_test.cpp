@@ -34,7 +34,7 @@ TEST_P(Story, HappensAgainAsItWasRecorded) {
 
 INSTANTIATE_TEST_SUITE_P(All, Story,
                          testing::Values("join", "crash_take_over", "move_home_with_state", "graceful_leave", "partition_and_heal",
-                                         "simultaneous_connect", "named_no_more"),
+                                         "simultaneous_connect", "named_no_more", "move_interrupted", "ended_everywhere", "disagreement"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

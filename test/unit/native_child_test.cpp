@@ -194,7 +194,7 @@ TEST_F(NativeChild, AKilledChildIsDeadAtOnceAndStuckUntilItsCodeReturns) {
   ASSERT_TRUE(runtimes.at(kA).stuck(pid));
   EXPECT_EQ(to_text(runtimes.at(kA).stuck_children()[0].name), "stuck");
 
-  Worker worker{[] { return std::make_unique<Obedient>(); }, {}, atom("test"), {}, atom("stuck")};
+  Worker worker{std::make_shared<const GenServerFactory>([] { return std::make_unique<Obedient>(); }), {}, atom("test"), {}, atom("stuck")};
   std::string replaced;
   as(kA, "sup_a", [&](ProcessContext& context) {
     start_native(context, runtimes.at(kA), {worker, context.self(), NativeHeld::no, pid}, [&](ProcessContext&, NativeStartResult result) {

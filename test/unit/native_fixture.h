@@ -42,7 +42,7 @@ class NativeNodes : public NodePair {
   template <class Class>
   Term start(const std::string& node, const char* name = nullptr, Term argument = {}, NativeHeld held = NativeHeld::no,
              Term replaces = {}) {
-    Worker worker{[] { return std::make_unique<Class>(); }, {}, atom("test"), std::move(argument), name ? atom(name) : Term()};
+    Worker worker{std::make_shared<const GenServerFactory>([] { return std::make_unique<Class>(); }), {}, atom("test"), std::move(argument), name ? atom(name) : Term()};
     Term pid;
     start_result.clear();
     as(node, parent_of(node), [&, replaces](ProcessContext& context) {

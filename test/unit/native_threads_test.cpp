@@ -73,21 +73,19 @@ class Driver {
 Term pid_number(std::uint32_t number) { return Term::pid(atom("a@h"), number, 0, 1); }
 
 template <class Class>
-std::shared_ptr<ChildStrand> make_strand(StrandPool& pool, std::uint32_t number, std::shared_ptr<ReleasedChildren> released, bool own_thread = false) {
-  Worker worker{[] { return std::make_unique<Class>(); }, {own_thread}, atom("m"), {}, {}};
-  const std::uint32_t words[] = {1, 2, number};
-  ChildStrand::Identity identity{pid_number(number), atom("a@h"), {}, Term::reference(atom("a@h"), 1, words), pid_number(0)};
-  auto strand = std::make_shared<ChildStrand>(pool, std::move(worker), std::move(identity), std::move(released));
-  strand->push_urgent({ChildEvent::Kind::init});
+std::shared_ptr<ChildStrand> make_strand(std::uint32_t number, std::shared_ptr<StrandHome> home, bool own_thread = false) {
+  Worker worker{std::make_shared<const GenServerFactory>([] { return std::make_unique<Class>(); }), {own_thread}, atom("m"), {}, {}};
+  auto strand = std::make_shared<ChildStrand>(std::move(home), std::move(worker), ChildStrand::Identity{pid_number(number), number});
+  strand->begin();
   return strand;
 }
 
 TEST(ThreadWorkerPool, EveryCallOfEveryStrandIsAnsweredOnceAndInOrder) {
   Driver driver;
   ThreadWorkerPool pool(2, driver.waker());
-  const auto released = std::make_shared<ReleasedChildren>();
+  const auto home = std::make_shared<StrandHome>(pool, atom("a@h"), pid_number(0));
   std::map<std::uint32_t, std::shared_ptr<ChildStrand>> strands;
-  for (std::uint32_t i = 1; i <= 8; ++i) strands[i] = make_strand<Tally>(pool, i, released, i == 8);
+  for (std::uint32_t i = 1; i <= 8; ++i) strands[i] = make_strand<Tally>(i, home, i == 8);
   constexpr int kCalls = 3000;
   const Term call = parse_term("{'$gen_call', {caller, tag}, hello}").value();
   for (int i = 0; i < kCalls; ++i) {
@@ -111,18 +109,18 @@ TEST(ThreadWorkerPool, EveryCallOfEveryStrandIsAnsweredOnceAndInOrder) {
 TEST(ThreadWorkerPool, AKilledStrandIsReleasedWhenItsCallbackReturnsAndOthersRunMeanwhile) {
   Driver driver;
   ThreadWorkerPool pool(1, driver.waker());
-  const auto released = std::make_shared<ReleasedChildren>();
-  const auto stuck = make_strand<Blocked>(pool, 1, released, true);
+  const auto home = std::make_shared<StrandHome>(pool, atom("a@h"), pid_number(0));
+  const auto stuck = make_strand<Blocked>(1, home, true);
   stuck->push({ChildEvent::Kind::message, 0, 0, atom("wait")});
   while (waiting_at_gate == 0) std::this_thread::yield();
   stuck->kill();
   EXPECT_FALSE(stuck->is_released());
-  const auto other = make_strand<Tally>(pool, 2, released);
+  const auto other = make_strand<Tally>(2, home);
   for (std::vector<ChildAction> done; done.empty(); done = other->take_actions()) std::this_thread::yield();
   open_gate();
   while (!stuck->is_released()) std::this_thread::yield();
   EXPECT_TRUE(pool.shut_down(10s));
-  EXPECT_EQ(released->pids, std::vector<Term>{pid_number(1)});
+  EXPECT_EQ(home->released.pids, std::vector<Term>{pid_number(1)});
 }
 
 // On a machine of two processors, whose pool has one thread, one child that did not return kept all the others waiting.
@@ -130,10 +128,10 @@ TEST(ThreadWorkerPool, WhileCodeDoesNotReturnOtherThreadsStandInForItsOwn) {
   close_gate();
   Driver driver;
   ThreadWorkerPool pool(1, driver.waker());
-  const auto released = std::make_shared<ReleasedChildren>();
-  const auto other = make_strand<Tally>(pool, 3, released);
+  const auto home = std::make_shared<StrandHome>(pool, atom("a@h"), pid_number(0));
+  const auto other = make_strand<Tally>(3, home);
   while (other->take_actions().empty()) std::this_thread::yield();
-  const std::shared_ptr<ChildStrand> stuck[] = {make_strand<Blocked>(pool, 1, released), make_strand<Blocked>(pool, 2, released)};
+  const std::shared_ptr<ChildStrand> stuck[] = {make_strand<Blocked>(1, home), make_strand<Blocked>(2, home)};
   for (const auto& each : stuck) each->push({ChildEvent::Kind::message, 0, 0, atom("wait")});
   while (waiting_at_gate < 2) std::this_thread::yield();
   for (int i = 0; i < 3; ++i) {
@@ -152,7 +150,7 @@ TEST(ThreadWorkerPool, ShutDownSaysWhenSomeCodeDoesNotReturn) {
   close_gate();
   Driver driver;
   ThreadWorkerPool pool(1, driver.waker());
-  const auto stuck = make_strand<Blocked>(pool, 1, std::make_shared<ReleasedChildren>());
+  const auto stuck = make_strand<Blocked>(1, std::make_shared<StrandHome>(pool, atom("a@h"), pid_number(0)));
   stuck->push({ChildEvent::Kind::message, 0, 0, atom("wait")});
   while (waiting_at_gate == 0) std::this_thread::yield();
   EXPECT_FALSE(pool.shut_down(10ms));

@@ -313,7 +313,8 @@ TEST_F(PortSupervisionTest, AFunctionForAChildHereRunsOnTheBeamOnce) {
   const Term fun = Term::export_fun(atom("erlang"), atom("node"), 0);
   input("{message, '$1', {'$gen_cast', {onnode, a, {'$2', '$3'}, '$4'}}}", pid(12), remote(5), ref(1), fun);
   const Term run = order("run");
-  EXPECT_EQ(run, T("{run, '$1', '$2', infinity, '$3'}", run[1], fun, ref(1)));
+  EXPECT_EQ(run, T("{run, '$1', '$2', infinity, '$3', '$4'}", run[1], fun, ref(1), run[5]));
+  EXPECT_EQ(run[5][1], atom("a"));
   input("{called, '$1', {ok, b@h}}", run[1]);
   EXPECT_TRUE(ordered("{send, '$1', {'$2', executed, b@h}}", remote(5), ref(1))) << text();
 }

@@ -73,6 +73,19 @@ TEST_F(PortWhoOwns, ItsEndIsToldAndASuccessorSaysAgainWhoOwnsThem) {
   EXPECT_EQ(order("owners"), T("{owners, s, all}")) << "whatever the predecessor said";
 }
 
+// It knew nobody's kind yet: what was asked of it in the first milliseconds it would have placed by itself alone.
+TEST_F(PortWhoOwns, ASuccessorGoesByItsPredecessorsRingUntilItKnowsTheOthers) {
+  attach_map["supervisors"] = list({supervisor("#{members => native}", list({spec("a")}))[1]});
+  attach_map["kept"] = T("[{{nano_ring, sets}, {'$1', '$2'}}, {{owners, s}, [o@h]}]", set_of({"b@h", "o@h"}), set_of({"b@h", "o@h"}));
+  attach_map["connected"] = T("[o@h]");
+  start();
+  EXPECT_TRUE(orders("owners").empty()) << "it knows them";
+  input("{request, r1, find, [s, a]}");
+  EXPECT_TRUE(ordered("{answer, r1, {ok, o@h}}")) << text();
+  o_says("#{kind => cnode, format => 25, features => [move, ask, members], supervisors => [s], members => #{s => native}}");
+  EXPECT_EQ(order("owners"), T("{owners, s, [o@h]}"));
+}
+
 TEST_F(PortWhoOwns, BesideALegacyMemberThatRunsItStartLinkIsRefused) {
   start();
   o_comes_up();
@@ -86,6 +99,10 @@ TEST_F(PortWhoOwns, BesideALegacyMemberThatRunsItStartLinkIsRefused) {
   input(supervisor("#{members => beam}"));
   answer_whereis("supervisorring_peer", atom("undefined"));
   answer_whereis("s.ChildManager", atom("undefined"));
+  EXPECT_TRUE(orders("supervisor_refused").empty());
+  clear();
+  advance(std::chrono::milliseconds(1600));  // it says no hello
+  answer_whereis("s.ChildManager", atom("undefined"));
   EXPECT_TRUE(ordered("{supervisor_up, s}")) << "it does not run it: " << text();
 }
 
@@ -97,9 +114,12 @@ TEST_F(PortWhoOwns, BesideOneOfOursWhoseHelloIsOnItsWayItStarts) {
   EXPECT_TRUE(orders("supervisor_up").empty()) << "o@h is asked first";
   answer_whereis("supervisorring_peer", remote(8));
   EXPECT_TRUE(orders("supervisor_refused").empty());
+  EXPECT_TRUE(orders("supervisor_up").empty()) << "it has not said who it is";
+  input("{request, r1, find, [s, a]}");
+  EXPECT_TRUE(ordered("{answer, r1, {error, <<\"the members have not all said yet who they are\">>}}")) << text();
   o_says("#{kind => cnode, format => 25, features => [move, ask, members], supervisors => []}");
   EXPECT_TRUE(ordered("{supervisor_up, s}")) << text();
-  EXPECT_EQ(order("owners"), T("{owners, s, [b@h]}"));
+  EXPECT_EQ(orders("owners").back(), T("{owners, s, [b@h]}"));
 }
 
 TEST_F(PortWhoOwns, OneThatEndsWhileTheOthersAreAskedDoesNotStart) {

@@ -106,8 +106,8 @@ class ChildManagerCluster : public testing::Test {
 
   // ---- effects of the manager
   void perform(Member& m, MgrStart& e) {
-    const Term id = e.spec.id;
-    call(m, e.is_there ? tuple(atom("restart_child"), id) : tuple(atom("start_child"), to_wire(e.spec)),
+    const Term id = e.spec->id;
+    call(m, e.is_there ? tuple(atom("restart_child"), id) : tuple(atom("start_child"), to_wire(*e.spec)),
          [this, &m, id](const Term& result) { m.manager->start_done(id, result, now); });
   }
   void perform(Member& m, MgrDelete& e) { call(m, tuple(atom("delete_child"), e.id), [](const Term&) {}); }
@@ -129,7 +129,7 @@ class ChildManagerCluster : public testing::Test {
     m.manager->forwarded(e.id, now);
   }
   void perform(Member& m, MgrHold& e) {
-    m.holding_for.insert_or_assign(to_text(e.spec.id), e.move);
+    m.holding_for.insert_or_assign(to_text(e.spec->id), e.move);
     const MoveKey move = e.move;
     m.calls[++last_call] = [this, &m, move](const Term& result) {
       if (result.is_tagged("error", 2)) m.manager->held(move, Error{to_text(result)}, now);
@@ -158,14 +158,16 @@ class ChildManagerCluster : public testing::Test {
   }
   void perform(Member& m, MgrHand& e) {
     handed.push_back(to_text(e.spec.id));
-    if (!no_hand) m.manager->handed(e.spec.id, hand_result, now);
+    if (!no_hand) m.manager->handed(e.spec.id, e.move, hand_result, now);
   }
+  void perform(Member&, MgrHanded& e) { handed_over.push_back("moved " + to_text(e.id)); }
+  void perform(Member&, MgrHandOver& e) { handed_over.push_back("over " + to_text(e.id)); }
   void perform(Member& m, MgrSend& e) { messages.push_back({m.name, e.node, std::move(e.body)}); }
   void perform(Member& m, MgrReport& e) { m.reports.push_back(e.text); }
 
   // ---- effects of the supervisor
   void perform(Member& m, SupStart& e) {
-    const std::string id = to_text(e.spec.id);
+    const std::string id = to_text(e.spec->id);
     if (m.fail_starts) return m.sup->start_failed(e.token, atom("broken"), now);
     if (e.hold.is_atom("held")) {
       m.holding[id] = e.token;
@@ -225,7 +227,7 @@ class ChildManagerCluster : public testing::Test {
   std::map<std::string, PeerKind> kinds;
   std::vector<ChildSpec> specs;
   std::deque<Message> messages;
-  std::vector<std::string> handed;
+  std::vector<std::string> handed, handed_over;
   bool no_hand = false;  // the other member does not answer
   Result<Term> hand_result = Term();
   Instant now{std::chrono::seconds(100)};

@@ -225,10 +225,10 @@ TEST_F(Cluster, AHandedChildIsWaitedForAsLongAsItsMigrateMayTake) {
   drive();
   const std::size_t moving = handed.size();
   ASSERT_GT(moving, 0u);
-  wait(std::chrono::seconds(59));
+  wait(std::chrono::seconds(159));
   EXPECT_EQ(handed.size(), moving);
   wait(std::chrono::seconds(2));
-  EXPECT_EQ(handed.size(), 2 * moving) << "tried again after 20 s for the start there and 40 for the migrate";
+  EXPECT_EQ(handed.size(), 2 * moving) << "tried again after 4 times 20 s for the steps there, and 40 each for open calls and the migrate";
 }
 
 }  // namespace

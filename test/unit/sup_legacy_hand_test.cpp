@@ -25,11 +25,13 @@ class LegacyHand : public SupCluster {
         if (start_result.is_nil()) start_result = tuple(atom("ok"), new_pid = *context.spawn(std::make_unique<Idle>(), SpawnOptions{}));
         done(start_result);
       });
+      node.define_function("erlang", "is_process_alive", 1, [this](ProcessContext&, std::vector<Term>, RpcDone done) { done(Term::boolean(!new_copy_dies)); });
       node.define_function("Elixir.S", "migrate", 3, [this](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
         migrated.push_back(Term::list(arguments));
         context.call(arguments[1], atom("get"), CallOptions{}, [this, done](ProcessContext&, CallResult answer) {
           state = answer.value;
-          if (migrate_fails) return done(RpcError{atom("error"), atom("undef")});
+          if (no_migrate) return done(RpcError{atom("error"), atom("undef")});
+          if (migrate_fails) return done(RpcError{atom("error"), atom("boom")});
           done(atom("ok"));
         });
       });
@@ -47,7 +49,7 @@ class LegacyHand : public SupCluster {
 
   Term start_result, new_pid, old_pid, state;
   std::vector<Term> asked_to_start, migrated;
-  bool migrate_fails = false;
+  bool migrate_fails = false, new_copy_dies = false, no_migrate = false;
 };
 
 TEST_F(LegacyHand, TheNewOwnerRunsMigrateWhileTheOldCopyStillAnswers) {
@@ -71,6 +73,19 @@ TEST_F(LegacyHand, AMigrateThatFailsIsSaidAndTheChildMovesAllTheSame) {
   migrate_fails = true;
   ASSERT_TRUE(gives_it_away());
   EXPECT_TRUE(std::ranges::any_of(net.logs(), [](const auto& line) { return line.text.find("without its state") != std::string::npos; }));
+}
+
+// The old copy was ended although the new one had gone with its node: the state was lost.
+TEST_F(LegacyHand, AMigrateThatFailsSinceTheNewCopyIsGoneLeavesTheOldOne) {
+  migrate_fails = new_copy_dies = true;
+  EXPECT_FALSE(gives_it_away());
+  EXPECT_EQ(call("l@h", old_pid, atom("get")).value, integer(7));
+}
+
+TEST_F(LegacyHand, AModuleWithoutMigrateHasNoStateToCarry) {
+  no_migrate = true;
+  ASSERT_TRUE(gives_it_away());
+  EXPECT_FALSE(std::ranges::any_of(net.logs(), [](const auto& line) { return line.text.find("migrate/3") != std::string::npos; }));
 }
 
 TEST_F(LegacyHand, AChildThatDoesNotStartThereStays) {

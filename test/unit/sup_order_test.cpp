@@ -35,7 +35,7 @@ TEST_F(OrderOfChildren, TheyAreStartedInTheOrderOfTheirSpecs) {
   Member& a = add("a");
   a.manager->ring_changed(Ring::make(std::vector<Term>{atom("a")}), HashFormat::minor_version_1, true, false, now);
   for (const MgrEffect& effect : a.manager->take_effects())
-    if (const auto* start = std::get_if<MgrStart>(&effect)) started.push_back(start->spec.id);
+    if (const auto* start = std::get_if<MgrStart>(&effect)) started.push_back(start->spec->id);
   EXPECT_EQ(started.size(), 200u);
   EXPECT_TRUE(in_the_order_of_the_specs(started));
 }

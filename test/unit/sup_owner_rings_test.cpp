@@ -122,24 +122,20 @@ TEST(OwnerRings, WhoeverHasNotSaidWhatItIsCountsAsItDidBefore) {
   const OwnerSet native = set_of("native");
   const auto two = ring_of({"a@h", "new@h"});
   EXPECT_EQ(rings.ring_of(native, ring_of({"a@h"}))->size(), 1u);
-  EXPECT_TRUE(rings.complete(native, ring_of({"a@h"})));
   EXPECT_FALSE(rings.ring_of(native, two)->has(atom("new@h")));
-  EXPECT_TRUE(rings.complete(native, two)) << "what it was before is complete";
   EXPECT_TRUE(rings.member_is(atom("new@h"), MemberKind::native));
   EXPECT_TRUE(rings.ring_of(native, two)->has(atom("new@h")));
   EXPECT_FALSE(rings.member_is(atom("new@h"), MemberKind::native)) << "no news";
 }
 
-TEST(OwnerRings, ASetsFirstRingIsNotActedOnWhileAKindIsNotKnown) {
+TEST(OwnerRings, WhoeverSaysNothingForLongIsInNeitherSet) {
   OwnerRings rings;
   rings.member_is(atom("a@h"), MemberKind::native);
   const auto up = ring_of({"a@h", "b@h"});
-  EXPECT_FALSE(rings.complete(set_of("native"), up));
-  EXPECT_TRUE(rings.complete(set_of("[a@h]"), up)) << "names need no kinds";
   EXPECT_FALSE(rings.look(*up, Instant{} + seconds(1)));
   EXPECT_FALSE(rings.look(*up, Instant{} + seconds(5)));
   EXPECT_TRUE(rings.look(*up, Instant{} + seconds(6))) << "for kKindTimeout";
-  EXPECT_TRUE(rings.complete(set_of("native"), up));
+  EXPECT_EQ(rings.kind_of(atom("b@h")), MemberKind::foreign);
   EXPECT_FALSE(rings.ring_of(set_of("native"), up)->has(atom("b@h")));
 }
 

@@ -46,9 +46,9 @@ class SupervisorFixture : public testing::Test {
   }
   void perform(SupStart& e) {
     ++starts;
-    events += " +" + to_text(e.spec.id);
+    events += " +" + to_text(e.spec->id);
     if (hold_starts) return held.push_back(e);
-    if (fail_starts > 0 || failing.contains(to_text(e.spec.id))) {
+    if (fail_starts > 0 || failing.contains(to_text(e.spec->id))) {
       if (fail_starts > 0) --fail_starts;
       events += "!";
       return sup->start_failed(e.token, atom("broken"), now);

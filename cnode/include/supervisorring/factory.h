@@ -41,7 +41,7 @@ struct WorkerOptions {
 
 // What a child spec's start came to.
 struct Worker {
-  GenServerFactory make;
+  std::shared_ptr<const GenServerFactory> make;
   WorkerOptions options;
   Term module;    // the registered module, an atom
   Term argument;  // for init
@@ -65,7 +65,7 @@ class worker_registry {
   std::vector<std::string> names() const;
 
  private:
-  struct Entry { GenServerFactory make; WorkerOptions options; };
+  struct Entry { std::shared_ptr<const GenServerFactory> make; WorkerOptions options; };
   Result<Worker> resolve_gen_server(const Term& arguments) const;
   Result<Worker> resolve_elixir_gen_server(const Term& arguments) const;
   Result<Worker> found(const Term& module, const Entry& entry, Term argument, Term name) const;

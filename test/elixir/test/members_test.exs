@@ -2,7 +2,7 @@ Code.require_file("member.exs", __DIR__)
 
 defmodule MembersTest do
   use ExUnit.Case
-  alias UserApp.{ChildrenFile, Room, Rooms, Watcher}
+  alias UserApp.{Cellars, ChildrenFile, Room, Rooms, Watcher}
 
   setup_all do
     dir = Path.join(System.tmp_dir!(), "members_#{System.pid()}")
@@ -122,6 +122,20 @@ defmodule MembersTest do
 
     assert owner(hd(nodes), :lobby) ==
              GenServer.call({Supervisorring.child_manager_ref(Rooms), hd(nodes)}, {:get_node, :lobby})
+  end
+
+  test "rooms that belong to some members stay there", %{nodes: [_, b, c] = nodes} do
+    for node <- nodes, do: assert(:ok = on(node, Cellars, :start, [[b, c]]))
+    cellar = fn node, id -> on(node, GenServer, :whereis, [{:via, :supervisorring, {Cellars, id}}]) end
+
+    Ringnode.wait(fn ->
+      Enum.all?(Cellars.ids(), fn id ->
+        Enum.all?(nodes, &(on(&1, Supervisorring, :find, [Cellars, id]) == node(cellar.(&1, id))))
+      end)
+    end)
+
+    on_both = for id <- Cellars.ids(), uniq: true, do: node(cellar.(b, id))
+    assert Enum.sort(on_both) == Enum.sort([b, c])
   end
 
   test "a client calls through its members", %{nodes: nodes} do

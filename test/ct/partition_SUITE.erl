@@ -7,7 +7,7 @@
 
 -export([suite/0, all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([one_from_one/1, one_from_two/1, two_that_both_hear_the_third/1, beams_one_from_two/1, beams_that_otp_cuts_apart/1,
-         a_c_node_among_legacy_members/1]).
+         a_c_node_among_legacy_members/1, one_that_was_stopped_for_ten_seconds/1]).
 
 -import(ring_cluster, [in/2, eventually/3]).
 
@@ -20,7 +20,7 @@ suite() ->
 
 all() ->
     [one_from_one, one_from_two, two_that_both_hear_the_third, beams_one_from_two, beams_that_otp_cuts_apart,
-     a_c_node_among_legacy_members].
+     a_c_node_among_legacy_members, one_that_was_stopped_for_ten_seconds].
 
 init_per_suite(Config) ->
     case netns:up(3) of
@@ -88,6 +88,23 @@ timed(What, Fun) ->
     {Took, _} = timer:tc(Fun),
     ct:pal("~ts: ~.1f s", [What, Took / 1.0e6]).
 
+%% SIGSTOP: the others run its children meanwhile; when it goes on it takes nobody for gone, and its children come home.
+one_that_was_stopped_for_ten_seconds(Config) ->
+    [_, _, #{program := Third}] = Members = programs(Config, [1, 2, 3]),
+    settled(Members),
+    ring_cluster:signal(Third, "STOP"),
+    Stopped = erlang:monotonic_time(millisecond),
+    Others = lists:droplast(Members),
+    timed("stopped, until the others run all children", fun() -> settled(Others) end),
+    [set(Others, Id, 300) || Id <- ids(Others)],
+    timer:sleep(max(0, Stopped + 10000 - erlang:monotonic_time(millisecond))),
+    Before = byte_size(ring_cluster:log(Third)),
+    ring_cluster:signal(Third, "CONT"),
+    timed("goes on, until each child runs once", fun() -> settled(Members) end),
+    <<_:Before/binary, Since/binary>> = ring_cluster:log(Third),
+    ?assertEqual([], [Line || Line <- string:lexemes(Since, "\n"), string:find(Line, "up: -") =/= nomatch]),
+    ?assertEqual([{Id, 300} || Id <- ids(Members)], [{Id, get(Members, Id)} || Id <- ids(Members)]).
+
 %% BEAMs with the program beside them
 
 %% As OTP's documentation tells those who want a mesh of their own.
@@ -149,9 +166,9 @@ program(Net, I, Supervisor, Join, Asked) ->
     Name = "cpp_" ++ integer_to_list(I),
     file:del_dir_r(ring_cluster:data_dir(Name)),
     ["run", "--name", _ | Args] = ring_cluster:run_args(Name),
-    _ = enter(Net, I, "cpp", [ring_cluster:executable(), "run", "--name", atom_to_list(Node) | without_listen(Args)]
+    Program = enter(Net, I, "cpp", [ring_cluster:executable(), "run", "--name", atom_to_list(Node) | without_listen(Args)]
               ++ ["--supervisor", Supervisor] ++ [Option || To <- Join, Option <- ["--join", atom_to_list(To)]]),
-    #{host => I, node => Node, ask => Asked, sup => ?SUP, ids => my_sup:ids()}.
+    #{host => I, node => Node, ask => Asked, program => Program, sup => ?SUP, ids => my_sup:ids()}.
 
 without_listen(["--listen", _ | Args]) -> Args;
 without_listen([Arg | Args]) -> [Arg | without_listen(Args)].

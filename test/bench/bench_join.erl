@@ -1,5 +1,5 @@
-%% The benchmark of a join: 10,000 BEAM children on two members, a third comes; a third of the children moves to it, with migrate/3. Our members, legacy members
-%% (test/legacy) and, where BENCH_ORIGINALS names the folder of their ebin folders, the originals: three times in turns, the originals once. Called by bench.erl.
+%% The benchmark of a join: 10,000 BEAM children on two members, a third comes; a third of the children moves to it, with migrate/3. Our members and
+%% legacy members (test/legacy) in turns, three times. Called by bench.erl.
 %%
 %% The third member has been in the ring before and was stopped: it knows the others by its ring file. The time is from before its application starts, in a BEAM that runs, until
 %% each member runs its own share and no more. Afterwards each child must run once and have the state that it was given before.
@@ -19,22 +19,17 @@ rows() ->
     [{"join", fun join/1}].
 
 join(Dir) ->
-    Kinds = [drop_in, legacy] ++ [originals || os:getenv("BENCH_ORIGINALS", "") =/= ""],
-    Runs = [[{Kind, join_once(Kind, Dir)} || Kind <- Kinds, Kind =/= originals orelse Run =:= 1] || Run <- lists:seq(1, ?RUNS)],
+    Runs = [[{Kind, join_once(Kind, Dir)} || Kind <- [drop_in, legacy]] || _ <- lists:seq(1, ?RUNS)],
     Ours = times(drop_in, Runs),
+    Theirs = times(legacy, Runs),
     io:format("a third member joins, ~b BEAM children   ~.1f ms (~s)~n", [?CHILDREN, bench:median(Ours), bench:each("~.1f", Ours)]),
-    [beside(Kind, Runs) || Kind <- tl(Kinds)],
+    io:format("    among legacy members: ~.1f ms (~s), ratio ~.2f   (to reach: <= 0.7)~n",
+              [bench:median(Theirs), bench:each("~.1f", Theirs), bench:median([A / B || {A, B} <- lists:zip(Ours, Theirs)])]),
     [] = [Lost || {drop_in, {_, Lost}} <- lists:append(Runs), Lost > 0],
     ok.
 
 times(Kind, Runs) ->
     [Time || Run <- Runs, {K, {Time, _}} <- Run, K =:= Kind].
-
-beside(Kind, Runs) ->
-    Theirs = times(Kind, Runs),
-    Ratios = [Ours / Their || Run <- Runs, {drop_in, {Ours, _}} <- Run, {K, {Their, _}} <- Run, K =:= Kind],
-    io:format("    beside ~p members: ~.1f ms (~s), ratio ~.2f   (to reach: <= 0.7)~n",
-              [Kind, bench:median(Theirs), bench:each("~.1f", Theirs), bench:median(Ratios)]).
 
 %% Milliseconds, and how many children were lost, ran twice or had lost their state.
 join_once(Kind, Dir) ->
@@ -42,8 +37,10 @@ join_once(Kind, Dir) ->
     [A, B, C] = Nodes = [list_to_atom("join_" ++ Name ++ "@127.0.0.1") || Name <- ["a", "b", "c"]],
     Peers = [{_, _}, {_, _}, {PeerC, C}] = [start(Kind, Node) || Node <- Nodes],
     [begin_there(Kind, Node, Data) || Node <- Nodes],
-    [ok = erpc:call(A, 'Elixir.NanoRing', add_node, [Other]) || Other <- [B, C]],
-    [bench:await(fun() -> erpc:call(Node, ?MODULE, up, []) =:= 3 end) || Node <- Nodes],
+    [begin
+         ok = erpc:call(A, 'Elixir.NanoRing', add_node, [Other]),
+         [bench:await(fun() -> erpc:call(Node, ?MODULE, up, []) =:= Count end) || Node <- lists:sublist(Nodes, Count)]
+     end || {Count, Other} <- [{2, B}, {3, C}]],
     peer:stop(PeerC),
     [bench:await(fun() -> erpc:call(Node, ?MODULE, up, []) =:= 2 end) || Node <- [A, B]],
     [ok = erpc:call(Node, ?MODULE, supervise, []) || Node <- [A, B]],
@@ -85,16 +82,7 @@ start(Kind, Node) ->
     {Peer, Node}.
 
 paths(drop_in) -> ["-pa", os:getenv("BENCH_EBIN")];
-paths(legacy) -> ["-pa" | legacy()];
-paths(originals) -> ["-pa" | filelib:wildcard(filename:join(os:getenv("BENCH_ORIGINALS"), "*/ebin"))] ++ ["-pa" | elixir()].
-
-%% Elixir's folders, then that of the legacy member.
-legacy() ->
-    string:lexemes(os:getenv("BENCH_LEGACY"), ":").
-
-elixir() ->
-    [Logger, Elixir | _] = legacy(),
-    [Logger, Elixir, filename:join([filename:dirname(filename:dirname(Elixir)), "iex", "ebin"])].
+paths(legacy) -> ["-pa" | string:lexemes(os:getenv("BENCH_LEGACY"), ":")].
 
 begin_there(Kind, Node, Data) ->
     Folder = filename:join(Data, atom_to_list(Node)),
@@ -106,9 +94,8 @@ begin_there(Kind, Node, Data) ->
 environment(drop_in, Folder) ->
     {ok, [Application]} = file:consult(os:getenv("BENCH_APPLICATION")),
     {Application, supervisorring, [{supervisorring, [{program, os:getenv("BENCH_RINGNODE")}, {data_dir, Folder}, {log_level, warning}]}]};
-environment(Kind, Folder) ->
-    Application = case Kind of legacy -> legacy; originals -> supervisorring end,
-    {none, Application, [{nano_ring, [{data_dir, list_to_binary(Folder)}]}]}.
+environment(legacy, Folder) ->
+    {none, legacy, [{nano_ring, [{data_dir, list_to_binary(Folder)}]}]}.
 
 %% ---- on a member ---------------------------------------------------------------------------------------------------
 

@@ -194,7 +194,7 @@ program(Net, I, Supervisor, Join, Asked, Options) ->
     ["run", "--name", _ | Args] = ring_cluster:run_args(Name),
     Program = enter(Net, I, "cpp", [ring_cluster:executable(), "run", "--name", atom_to_list(Node) | without_listen(Args)]
               ++ Options ++ ["--supervisor", Supervisor] ++ [Option || To <- Join, Option <- ["--join", atom_to_list(To)]]),
-    #{host => I, node => Node, ask => Asked, sup => ?SUP, ids => my_sup:ids()}.
+    #{host => I, node => Node, ask => Asked, program => Program, sup => ?SUP, ids => my_sup:ids()}.
 
 without_listen(["--listen", _ | Args]) -> Args;
 without_listen([Arg | Args]) -> [Arg | without_listen(Args)].

@@ -86,6 +86,9 @@ call_connected(Member, Kind, Function, Args) ->
         error:{erpc, Why} -> unanswered(Member, Kind, Why);
         exit:{exception, noproc} -> {next, noproc};
         exit:{exception, {noproc, _}} -> {next, noproc};
+        %% No member (any more): its application has stopped, as that of a BEAM on its way down.
+        exit:{exception, {{no_member, _}, {supervisorring, _, _}}} -> {next, no_member};
+        exit:{exception, {{no_program, _}, {supervisorring, _, _}}} when Kind =:= ask -> {next, no_program};
         error:{exception, undef, [{supervisorring, Function, _, _} | _]} -> {next, undef};
         exit:{exception, Reason} -> exit(Reason);
         error:{exception, Reason, _Stack} -> error(Reason)

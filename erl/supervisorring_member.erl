@@ -8,8 +8,8 @@
 
 %% Asks the program. Exits with noproc when the supervisor does not run here.
 -spec request(Function :: atom(), Args :: [term()]) -> term().
-request(plan, Args) ->
-    supervisorring_inbox:request(plan, Args);
+request(Function, Args) when Function =:= plan; Function =:= drain ->
+    supervisorring_inbox:request(Function, Args);
 request(Function, [Sup | _] = Args) ->
     runs_here(Sup) orelse exit({noproc, {supervisorring, Function, Args}}),
     supervisorring_inbox:request(Function, Args);

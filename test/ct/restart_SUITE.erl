@@ -5,7 +5,7 @@
 
 -export([suite/0, all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([programs_leave_one_after_the_other/1, programs_are_drained_one_after_the_other/1,
-         beams_stop_one_after_the_other/1, a_slow_drain_keeps_to_its_rate/1,
+         beams_stop_one_after_the_other/1, a_drained_beam_stays_drained_when_its_program_dies/1, a_slow_drain_keeps_to_its_rate/1,
          beside_a_legacy_member_drain_is_refused_and_ends/1, what_is_left_at_the_end_is_named/1]).
 
 -import(dropin_kit, [members/1]).
@@ -20,7 +20,7 @@ suite() ->
 
 all() ->
     [programs_leave_one_after_the_other, programs_are_drained_one_after_the_other,
-     beams_stop_one_after_the_other, a_slow_drain_keeps_to_its_rate,
+     beams_stop_one_after_the_other, a_drained_beam_stays_drained_when_its_program_dies, a_slow_drain_keeps_to_its_rate,
      beside_a_legacy_member_drain_is_refused_and_ends, what_is_left_at_the_end_is_named].
 
 init_per_suite(Config) ->
@@ -72,6 +72,29 @@ beams_stop_one_after_the_other(_Config) ->
     ct:pal("calls ~p, failed ~p", [lists:sum([length(Done) || {Done, _} <- Tallies]), [F || {_, F} <- Tallies]]),
     %% A call that a child's stop cut off; never one that found no child.
     ?assertEqual([], [Why || {_, Failed} <- Tallies, Why <- Failed, Why =/= shutdown]).
+
+a_drained_beam_stays_drained_when_its_program_dies(_Config) ->
+    [M1, M2] = Members = members(["drained1", "drained2"]),
+    [B1, B2] = Nodes = [Node || #{node := Node} <- Members],
+    [start_beam_children(M) || M <- Members],
+    await_settled(M2, Nodes),
+    Drained = fun() ->
+        eventually(fun() -> {running_on(M2, B1), running_on(M2, B2)} end, {0, length(ids())}, ?SETTLE_MS),
+        [eventually(fun() -> in(M, fun() -> lists:usort([supervisorring:find(?SUP, Id) || Id <- ids()]) end) end, [B2], ?SETTLE_MS) || M <- Members]
+    end,
+    ?assertEqual(ok, in(M2, fun() -> supervisorring:drain([{node, B1}]) end)),
+    Drained(),
+    in(M1, fun() -> os:cmd("kill -KILL " ++ ring_cluster:program_pid()) end),
+    eventually(fun() -> in(M1, fun ring_cluster:is_ready/0) end, 10000),
+    ?assertMatch(#{drain := #{self := true}}, in(M1, fun() -> supervisorring:status() end)),
+    Drained(),
+    in(M2, fun() -> os:cmd("kill -KILL " ++ ring_cluster:program_pid()) end),
+    eventually(fun() -> in(M2, fun ring_cluster:is_ready/0) end, 10000),
+    Drained(),
+    ?assertEqual({error, no_other_member}, in(M2, fun() -> supervisorring:drain() end)),
+    ?assertEqual(ok, in(M1, fun() -> supervisorring:uncordon() end)),
+    await_settled(M2, Nodes),
+    ?assert(running_on(M2, B1) > 0).
 
 a_slow_drain_keeps_to_its_rate(_Config) ->
     {Dev, _Programs} = three_programs(),

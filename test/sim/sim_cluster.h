@@ -28,6 +28,7 @@ struct SimClusterOptions {
   std::uint64_t seed = 1;
   int children = 12;  // named and registered c1, c2, ...
   PartitionPolicy partitions = PartitionPolicy::keep_all;
+  std::string strategy = "one_for_one";
   // Where it is given, the supervisor is read from dev@h, a node that answers each question after the time that this says.
   std::function<Duration()> definition_after;
 };

@@ -31,7 +31,7 @@
 -export_type([place/0]).
 
 -record(request,
-        {sup :: supervisorring:sup(), id :: supervisorring:id(), what :: {call | cast, term()},
+        {sup :: supervisorring:sup(), id :: supervisorring:id(), what :: {call | cast | late, term()},
          until :: infinity | integer(),
          pause = ?FIRST_PAUSE_MS :: pos_integer(),
          hops = 0 :: non_neg_integer(),

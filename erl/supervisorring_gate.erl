@@ -413,10 +413,10 @@ interrupt(Key, State) ->
                 {draining, From, _, _} -> gen_server:reply(From, interrupted);
                 _ -> ok
             end,
-            case To of
-                {_, Ref} -> erlang:send_after(?INTERRUPTED_MS, self(), {not_begun_again, Key, Ref});
-                none -> ok
-            end,
+            _ = case To of
+                    {_, Ref} -> erlang:send_after(?INTERRUPTED_MS, self(), {not_begun_again, Key, Ref});
+                    none -> none
+                end,
             unhold(Key, set(Key, Shut#shut{going = false}, State));
         _ ->
             State

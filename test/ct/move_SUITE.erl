@@ -15,14 +15,14 @@
          the_old_copy_ends_slowly/1, the_target_leaves_half_way/1, a_third_member_joins_half_way/1,
          calls_are_waited_for/1, a_call_that_is_never_answered_is_not/1,
          a_legacy_member_gets_it_without_state_when_migrate_raises/1, to_a_legacy_member_and_back/1,
-         a_legacy_member_dies_during_migrate/1, a_legacy_member_dies_while_it_gives_it_away/1]).
+         a_legacy_member_dies_during_migrate/1]).
 
 -import(ring_cluster, [in/2, eventually/2, eventually/3]).
 
 -define(SUP, move_sup).
 -define(IDS, move_child:ids(8)).
 -define(LEGACY, [a_legacy_member_gets_it_without_state_when_migrate_raises, to_a_legacy_member_and_back,
-                 a_legacy_member_dies_during_migrate, a_legacy_member_dies_while_it_gives_it_away]).
+                 a_legacy_member_dies_during_migrate]).
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -250,22 +250,6 @@ a_legacy_member_dies_during_migrate(Config) ->
     go(Source, Migrating),
     ?assertEqual(number(Id) + 1, answer(Source, Caller)),
     await_counts([Source], [Id], 1).
-
-%% It runs migrate/3 of what belongs to a member that has joined, and does not live to end its copies.
-a_legacy_member_dies_while_it_gives_it_away(Config) ->
-    Source = proplists:get_value(source, Config),
-    Legacy = join_legacy(Source),
-    await_once([Source, Legacy]),
-    Teller = in(Legacy, fun() -> spawn(fun() -> tell_of_migrations([]) end) end),
-    fault(Legacy, {tell, Teller}),
-    file:del_dir_r(ring_cluster:data_dir("third")),
-    Third = ring_cluster:start_dropin("third", #{join => [maps:get(node, Source)]}),
-    %% At once: a legacy member ends a child that belongs where its supervisor does not run yet.
-    _ = in(Third, fun() -> spawn(fun() -> move_child:start(?SUP, ?IDS) end) end),
-    eventually(fun() -> in(Legacy, fun() -> length(migrations(Teller)) end) > 0 end, 20000),
-    crash(Legacy),
-    dropin_kit:await_up([Source, Third]),
-    await_once([Source, Third]).
 
 %% What the cases are made of
 

@@ -30,7 +30,8 @@ input(Generation) ->
 -spec current(Input :: tuple()) -> tuple() | none.
 current({supervisor, Sup}) ->
     case supervisorring_estate:supervisor(Sup) of
-        #{} = Info -> {supervisor, describe(Info, [])};
+        %% Other members may have had children started already.
+        #{} = Info -> {supervisor, describe(Info, supervisorring_estate:children(Sup))};
         undefined -> none
     end;
 current({message, Relay, {'$gen_call', {Caller, _Tag}, _Request}} = Input)

@@ -61,6 +61,7 @@ void ChildStrand::dispatch(ChildEvent& event) {
     case Event::freeze: return handle_freeze(event.number);
     case Event::unfreeze: return handle_unfreeze();
     case Event::release: return handle_release(event.term);
+    case Event::conflict: return handle_conflict(event.term);
   }
 }
 
@@ -122,6 +123,10 @@ void ChildStrand::handle_release(const Term& state) {
     state_ = State::running;
     act({Action::released, {}, {}});
   });
+}
+
+void ChildStrand::handle_conflict(const Term& state) {
+  if (state_ == State::running) guarded([&] { object_->conflict(state[0]); });
 }
 
 void ChildStrand::handle_message(const Term& message) {

@@ -43,6 +43,7 @@ struct ChildEvent {
     freeze,        // number: the request; migrate()
     unfreeze,
     release,       // term: {State} or []
+    conflict,      // term: {State} of another copy, which ends
   };
   Kind kind;
   std::uint32_t size = 0;  // approximate_size(term), set by push()
@@ -162,6 +163,7 @@ class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStra
   void handle_freeze(std::uint64_t request);
   void handle_unfreeze();
   void handle_release(const Term& state);
+  void handle_conflict(const Term& state);
   void handle_message(const Term& message);
   void handle_call(const Term& message);
   void handle_timer(std::uint64_t number);

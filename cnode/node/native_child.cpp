@@ -146,6 +146,12 @@ void NativeChild::handle_control(ProcessContext& context, const Term& from, cons
   if (what == "stop") return strand_->push_urgent({Event::stop, 0, 0, atom("shutdown")});
   if (what == "freeze") return handle_control_freeze(from);
   if (what == "forward") return handle_control_forward(context, from, request[2]);
+  // What the other copy passes on comes later than its state.
+  if (what == "conflict") {
+    if (phase_ != Phase::running) return fail_call(context, from, atom("busy"));
+    strand_->push_urgent({Event::conflict, 0, 0, request[2]});
+    return answer_call(context, from, atom("ok"));
+  }
   if (what == "release") {
     rare().release_from = from;
     strand_->push_urgent({Event::release, 0, 0, request[2]});

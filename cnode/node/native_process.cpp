@@ -115,6 +115,13 @@ void release_native(ProcessContext& context, NativeRuntime& runtime, const Term&
                });
 }
 
+void conflict_native(ProcessContext& context, NativeRuntime& runtime, const Term& pid, Term state, NativeReleaseContinuation then) {
+  context.call(pid, control(runtime, "conflict", tuple(std::move(state))), {kForever}, [pid, then = std::move(then)](ProcessContext& own, CallResult result) {
+    if (result.ok) return then(own, pid);
+    then(own, Error{"the copy on the owner: " + to_text(result.value, 500)});
+  });
+}
+
 void freeze_native(ProcessContext& context, NativeRuntime& runtime, const Term& pid, Duration timeout, NativeStateContinuation then) {
   context.call(pid, control(runtime, "freeze"), {timeout},
                [&runtime, pid, then = std::move(then)](ProcessContext& own, CallResult result) {

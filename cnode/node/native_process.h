@@ -95,6 +95,9 @@ void when_released(ProcessContext&, NativeRuntime&, const Term& pid, std::functi
 using NativeReleaseContinuation = std::function<void(ProcessContext&, Result<Term>)>;
 void release_native(ProcessContext&, NativeRuntime&, const Term& pid, std::optional<Term> state, NativeReleaseContinuation then);
 
+// A copy that runs and stays: conflict(state) with the state of another one, before its next message. Error: it is moving itself, or gone.
+void conflict_native(ProcessContext&, NativeRuntime&, const Term& pid, Term state, NativeReleaseContinuation then);
+
 // The old copy: when the current message is done migrate() is called; messages from then on are kept. Error: it threw (the child
 // has ended), is gone, or was not done within `timeout` (then it goes on as if nothing had been asked).
 using NativeStateContinuation = std::function<void(ProcessContext&, Result<std::optional<Term>>)>;

@@ -116,6 +116,7 @@ void PeerProcess::tell_of_partitions(ProcessContext& context) {
 // What the original's manager casts to itself at a change of its ring. One that has just come does it whatever its name: the others may not have missed it.
 void PeerProcess::nudge_legacy(ProcessContext& context) {
   nudge_at_.reset();
+  if (std::exchange(nudge_again_, false)) nudge_at_ = context.time().now + kNudgeAgain;
   const bool first_time = !std::exchange(nudged_, true);
   std::vector<Term> legacy;
   for (const Term& node : all_->ring.up()) {
@@ -142,6 +143,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   last_ring_ = all_->ring.ring();
   all_->who_owns.look(context);
   nudge_at_ = context.time().now + kNudgeAfter;
+  nudge_again_ = true;
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
   for (const auto& [name, sup] : all_->supervisors)

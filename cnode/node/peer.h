@@ -16,7 +16,8 @@
 
 namespace supervisorring {
 
-inline constexpr Duration kNudgeAfter = std::chrono::seconds(3);  // of the last change of the ring
+inline constexpr Duration kNudgeAfter = std::chrono::seconds(3);   // of the last change of the ring
+inline constexpr Duration kNudgeAgain = std::chrono::seconds(30);  // after that: a legacy child manager may have hung in a call until then
 inline constexpr Duration kHelloTimeout = std::chrono::seconds(1);
 inline constexpr std::size_t kMaxPeers = 100'000;
 inline constexpr std::size_t kMaxEarlyAsks = 256;  // of members that are not up here yet; an ask is repeated
@@ -55,7 +56,7 @@ class PeerProcess : public Process {
   HashFormat last_format_ = HashFormat::minor_version_1;
   bool told_leaving_ = false;
   std::optional<Instant> nudge_at_;
-  bool nudged_ = false;
+  bool nudged_ = false, nudge_again_ = false;
   std::string told_of_partitions_;                    // who disagrees, or guarantees nothing
   std::deque<std::pair<Term, PeerAsk>> early_asks_;
 };

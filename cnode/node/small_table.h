@@ -1,6 +1,6 @@
 // SmallTable: a hash table for which there are very many, nearly all of them empty or with one item.
 //
-// A pointer; the items lie in one block behind it, in no order. Few are looked for one by one, more by a HashIndex. Erasing moves the last item into the gap, so
+// A pointer; the items lie in one block behind it, in no order. Few are looked for one by one, more by a HashIndex, whose place is behind the items. Erasing moves the last item into the gap, so
 // iterators and references do not survive a change.
 #pragma once
 
@@ -37,8 +37,8 @@ class SmallTable {
 
   const_iterator find(const Key& key) const {
     if (!block_) return nullptr;
-    if (!block_->index) return std::find_if(begin(), end(), [&](const value_type& item) { return item.first == key; });
-    const auto at = block_->index->find(Hash{}(key), [&](std::uint32_t one) { return items()[one].first == key; });
+    if (!index()) return std::find_if(begin(), end(), [&](const value_type& item) { return item.first == key; });
+    const auto at = index()->find(Hash{}(key), [&](std::uint32_t one) { return items()[one].first == key; });
     return at == HashIndex::kNone ? end() : items() + at;
   }
   iterator find(const Key& key) { return const_cast<iterator>(std::as_const(*this).find(key)); }
@@ -55,8 +55,7 @@ class SmallTable {
     if (!block_ || block_->size == block_->room) grow();
     const std::uint32_t at = block_->size++;
     ::new (static_cast<void*>(items() + at)) value_type(std::piecewise_construct, std::forward_as_tuple(key), std::forward_as_tuple(std::forward<Arguments>(arguments)...));
-    if (block_->index) block_->index->add(Hash{}(key), at);
-    else if (block_->size > kWithoutIndex) make_index();
+    if (index()) index()->add(Hash{}(key), at);
     return {items() + at, true};
   }
   template <class Given>
@@ -64,9 +63,9 @@ class SmallTable {
 
   void erase(iterator which) {
     const auto at = static_cast<std::uint32_t>(which - items()), last = block_->size - 1;
-    if (block_->index) {
-      block_->index->remove(Hash{}(which->first), at);
-      if (at != last) block_->index->renumber(Hash{}(items()[last].first), last, at);
+    if (index()) {
+      index()->remove(Hash{}(which->first), at);
+      if (at != last) index()->renumber(Hash{}(items()[last].first), last, at);
     }
     if (at != last) std::swap(*which, items()[last]);
     std::destroy_at(items() + last);
@@ -85,37 +84,43 @@ class SmallTable {
   }
 
  private:
-  static constexpr std::uint32_t kWithoutIndex = 8;
-  struct Block {
+  static constexpr std::uint32_t kWithoutIndex = 8;  // a block with more room has one
+  struct alignas(8) Block {
     std::uint32_t size = 0;
     std::uint32_t room = 0;
-    std::unique_ptr<HashIndex> index;
   };
-  static_assert(alignof(value_type) <= alignof(Block));
+  static_assert(alignof(value_type) <= alignof(Block) && sizeof(value_type) % alignof(HashIndex*) == 0);
 
-  value_type* items() const { return reinterpret_cast<value_type*>(block_ + 1); }
-  void make_index() {
-    block_->index = std::make_unique<HashIndex>();
-    for (std::uint32_t at = 0; at < block_->size; ++at) block_->index->add(Hash{}(items()[at].first), at);
-  }
+  static value_type* items_of(Block* block) { return reinterpret_cast<value_type*>(block + 1); }
+  static HashIndex*& index_of(Block* block) { return *reinterpret_cast<HashIndex**>(items_of(block) + block->room); }
+  value_type* items() const { return items_of(block_); }
+  HashIndex* index() const { return block_->room > kWithoutIndex ? index_of(block_) : nullptr; }
+
   void grow() {
     const std::uint32_t room = block_ ? 2 * block_->room : 1;
-    auto* const wider = ::new (::operator new(sizeof(Block) + room * sizeof(value_type))) Block;
+    const bool with_index = room > kWithoutIndex;
+    auto* const wider = ::new (::operator new(sizeof(Block) + room * sizeof(value_type) + (with_index ? sizeof(HashIndex*) : 0))) Block;
     wider->room = room;
-    if (Block* const old = std::exchange(block_, wider)) {
-      auto* const from = reinterpret_cast<value_type*>(old + 1);
-      std::uninitialized_move_n(from, old->size, items());
-      std::destroy_n(from, old->size);
+    Block* const old = std::exchange(block_, wider);
+    HashIndex* index = nullptr;
+    if (old) {
+      if (old->room > kWithoutIndex) index = index_of(old);
+      std::uninitialized_move_n(items_of(old), old->size, items());
+      std::destroy_n(items_of(old), old->size);
       wider->size = old->size;
-      wider->index = std::move(old->index);
-      std::destroy_at(old);
       ::operator delete(old);
     }
+    if (!with_index) return;
+    if (!index) {
+      index = new HashIndex;
+      for (std::uint32_t at = 0; at < block_->size; ++at) index->add(Hash{}(items()[at].first), at);
+    }
+    ::new (static_cast<void*>(&index_of(block_))) HashIndex*(index);
   }
   void release() {
     if (!block_) return;
+    delete index();
     std::destroy_n(items(), block_->size);
-    std::destroy_at(block_);
     ::operator delete(std::exchange(block_, nullptr));
   }
 

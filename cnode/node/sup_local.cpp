@@ -278,6 +278,15 @@ void LocalSup::release(ProcessContext& context, const MoveKey& move, std::option
   });
 }
 
+void LocalSup::conflict(ProcessContext& context, const MoveKey& move, const Term& id, Term state) {
+  const auto view = sup_->local->find(id);
+  if (!view || view->state != Supervisor::ChildState::running || !view->pid.is_pid())
+    return to_manager(context, [move](ChildManager& manager, Instant at) { manager.conflict_told(move, Error{"it does not run any more"}, at); });
+  conflict_native(context, all_->native, view->pid, std::move(state), [this, move](ProcessContext& ctx, Result<Term> told) {
+    to_manager(ctx, [move, told](ChildManager& manager, Instant at) { manager.conflict_told(move, told, at); });
+  });
+}
+
 void LocalSup::drop(ProcessContext& context, const MoveKey& move) {
   if (const auto token = token_of(move)) abandon(context, *token);
   perform(context);

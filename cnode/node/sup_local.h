@@ -39,6 +39,7 @@ class LocalSup : public Process {
   void start_children(ProcessContext&, const std::vector<MgrStart>&);  // each answered by the manager's start_done()
   void hold(ProcessContext&, const MoveKey&, const SharedSpec&);
   void release(ProcessContext&, const MoveKey&, std::optional<Term> state);
+  void conflict(ProcessContext&, const MoveKey&, const Term& id, Term state);
   void drop(ProcessContext&, const MoveKey&);
   void freeze(ProcessContext&, const Term& id, const Term& pid);
   void unfreeze(ProcessContext&, const Term& id, const Term& pid);

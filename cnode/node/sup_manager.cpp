@@ -330,6 +330,8 @@ void ManagerProcess::perform_one(ProcessContext& context, const MgrEffect& effec
     return in_local(context, [f = *e](LocalSup& local, ProcessContext& ctx) { local.forward(ctx, f.id, f.pid, f.new_pid); });
   if (auto* e = std::get_if<MgrHold>(&effect))
     return in_local(context, [h = *e](LocalSup& local, ProcessContext& ctx) { local.hold(ctx, h.move, h.spec); });
+  if (auto* e = std::get_if<MgrConflict>(&effect))
+    return in_local(context, [c = *e](LocalSup& local, ProcessContext& ctx) { local.conflict(ctx, c.move, c.id, c.state); });
   if (auto* e = std::get_if<MgrRelease>(&effect))
     return in_local(context, [r = *e](LocalSup& local, ProcessContext& ctx) { local.release(ctx, r.move, r.state); });
   if (auto* e = std::get_if<MgrDrop>(&effect))

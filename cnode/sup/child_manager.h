@@ -90,6 +90,8 @@ struct MgrForward { Term id; Term pid; Term new_pid; };
 // Target of a move: start a held copy (held()), give it its state and let it run (released()), or drop it.
 struct MgrHold { MoveKey move; SharedSpec spec; };
 struct MgrRelease { MoveKey move; Term id; std::optional<Term> state; };
+// The child runs here and stays: give it the state of the copy that ran elsewhere. Answered by conflict_told().
+struct MgrConflict { MoveKey move; Term id; Term state; };
 struct MgrDrop { MoveKey move; Term id; };
 // Start the child on a legacy member: 'Elixir.Supervisor':start_child(Sup, Spec) there. Answered by handed().
 struct MgrHand { Term node; ChildSpec spec; std::uint64_t move; };
@@ -99,7 +101,7 @@ struct MgrHandOver { Term id; };
 struct MgrSend { Term node; PeerBody body; };
 struct MgrReport { SupReport::Level level; std::string text; };
 
-using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrDrop, MgrHand, MgrHanded, MgrHandOver, MgrSend, MgrReport>;
+using MgrEffect = std::variant<MgrStart, MgrDelete, MgrStop, MgrFreeze, MgrUnfreeze, MgrForward, MgrHold, MgrRelease, MgrConflict, MgrDrop, MgrHand, MgrHanded, MgrHandOver, MgrSend, MgrReport>;
 
 class ChildManager {
  public:
@@ -150,6 +152,7 @@ class ChildManager {
   void handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now);
   void held(const MoveKey& move, const Result<Term>& pid, Instant now);
   void released(const MoveKey& move, const Result<Term>& pid, Instant now);
+  void conflict_told(const MoveKey& move, const Result<Term>& pid, Instant now);
 
   // ---- inputs: messages and time ------------------------------------------------------------------------
   void received(const Term& node, const PeerBody& body, Instant now);  // ask, answer, move of this supervisor
@@ -219,6 +222,7 @@ class ChildManager {
     OutPhase phase;
     std::optional<Instant> deadline;
     bool by_hand = false;
+    Term twin = {};                 // the child ran twice: the pid of the copy that stays
     Term state = {};                // as it was sent; sent again when the connection was lost meanwhile
   };
   enum class InPhase : std::uint8_t { starting, held, releasing };
@@ -307,6 +311,7 @@ class ChildManager {
   void handle_refused(const Term& id, const Term& why, Instant now);
   void handle_started(const Term& id, MoveOut&, Instant now);
   void handle_running(const Term& id, MoveOut&, const Term& new_pid);
+  void stop_twin(const Term& id, MoveOut&);
   void handle_taken(const Term& id, MoveOut&, const Term& new_pid);
   void finish_move(const Term& id, Instant now);
   void send_step(const Term& node, MoveStep step, std::uint64_t number, Term value);
@@ -369,6 +374,7 @@ class ChildManager {
   OrderedTable<MoveKey, MoveIn, MoveKeyHash> in_;
   OrderedTable<Term, MoveKey> in_by_id_;
   std::deque<std::pair<MoveKey, Term>> arrived_;  // what was taken here lately: move, pid
+  std::deque<std::pair<MoveKey, Term>> twins_;    // what ran here already when it was offered: move, id
   OrderedTable<Term, Ask> asks_;
   OrderedTable<Term, std::vector<Term>> asks_to_send_;  // by member
   OrderedTable<Term, Retry> retries_;           // by id

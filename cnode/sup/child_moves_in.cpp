@@ -19,7 +19,11 @@ void ChildManager::handle_offer(const Term& node, const PeerMove& offer) {
   if (in_by_id_.contains(spec.id)) return refuse(atom("arriving"));
   if (in_.size() >= kMaxHeldCopies) return refuse(atom("busy"));
   if (const auto view = local_->find(spec.id)) {
-    if (view->state == Supervisor::ChildState::running && !out_.contains(spec.id)) return send_step(node, MoveStep::running, offer.move, view->pid);
+    if (view->state == Supervisor::ChildState::running && !out_.contains(spec.id)) {
+      twins_.emplace_back(MoveKey{node, offer.move}, spec.id);
+      if (twins_.size() > kMaxRecentArrivals) twins_.pop_front();
+      return send_step(node, MoveStep::running, offer.move, view->pid);
+    }
     if (view->state != Supervisor::ChildState::down) return refuse(atom("busy"));
     effects_.push_back(MgrDelete{spec.id});
   }
@@ -97,6 +101,8 @@ void ChildManager::handle_state(const MoveKey& key, const Term& value) {
   const auto it = in_.find(key);
   const auto taken = std::ranges::find(arrived_, key, &std::pair<MoveKey, Term>::first);
   if (it == in_.end() && taken != arrived_.end()) return send_step(key.source, MoveStep::taken, key.number, taken->second);
+  const auto twin = std::ranges::find(twins_, key, &std::pair<MoveKey, Term>::first);
+  if (it == in_.end() && twin != twins_.end() && value.is_tuple(2)) return effects_.push_back(MgrConflict{key, twin->second, value[1]});
   if (it == in_.end()) return send_step(key.source, MoveStep::refused, key.number, atom("no_such_move"));
   if (it->second.phase != InPhase::held) return;
   release(key, it->second, value.is_tuple() ? std::optional<Term>(value[1]) : std::nullopt);
@@ -118,6 +124,15 @@ void ChildManager::released(const MoveKey& key, const Result<Term>& pid, Instant
   retries_.erase(id);
   const auto entry = entries_.find(id);
   if (entry != entries_.end() && entry->second.owner && *entry->second.owner != self_) place_elsewhere(id, entry->second, now);
+  pump(now);
+}
+
+void ChildManager::conflict_told(const MoveKey& key, const Result<Term>& pid, Instant now) {
+  std::erase_if(twins_, [&key](const auto& twin) { return twin.first == key; });
+  if (!pid) return send_step(key.source, MoveStep::refused, key.number, Term::binary(pid.error()));
+  send_step(key.source, MoveStep::taken, key.number, *pid);
+  arrived_.emplace_back(key, *pid);
+  if (arrived_.size() > kMaxRecentArrivals) arrived_.pop_front();
   pump(now);
 }
 

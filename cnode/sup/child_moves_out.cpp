@@ -57,11 +57,17 @@ void ChildManager::frozen(const Term& id, const Term& pid, const Result<std::opt
     if (state) effects_.push_back(MgrUnfreeze{id, pid});
     return;
   }
+  MoveOut& out = it->second;
+  if (!state && out.twin.is_pid()) return stop_twin(id, out);
   if (!state) {
     abandon_move(id, "its state could not be taken: " + state.error(), now);
     return pump(now);
   }
-  MoveOut& out = it->second;
+  if (out.twin.is_pid() && !*state) {
+    out.phase = OutPhase::forwarding;
+    effects_.push_back(MgrForward{id, out.pid, out.twin});
+    return;
+  }
   out.phase = OutPhase::state_sent;
   out.deadline = now + step_with_migrate_;
   out.state = *state ? tuple(atom("state"), **state) : atom("none");
@@ -75,12 +81,22 @@ void ChildManager::handle_taken(const Term& id, MoveOut& out, const Term& new_pi
   effects_.push_back(MgrForward{id, out.pid, new_pid});
 }
 
+// The copy on its owner stays, and is given the state of ours before that ends.
 void ChildManager::handle_running(const Term& id, MoveOut& out, const Term& new_pid) {
   if (out.phase != OutPhase::offered) return;
   report(SupReport::Level::notice, "child " + to_text(id, 200) + " of " + to_text(supervisor_, 100) + " ran twice: " + to_text(new_pid) +
                                        " on its owner stays, ours is stopped");
-  out.phase = OutPhase::stopping;
   out.deadline.reset();
+  const auto view = local_ ? local_->find(id) : std::nullopt;
+  if (!view || view->state != Supervisor::ChildState::running || !new_pid.is_pid()) return stop_twin(id, out);
+  out.twin = new_pid;
+  out.pid = view->pid;
+  out.phase = OutPhase::freezing;
+  effects_.push_back(MgrFreeze{id, out.pid});
+}
+
+void ChildManager::stop_twin(const Term& id, MoveOut& out) {
+  out.phase = OutPhase::stopping;
   effects_.push_back(MgrStop{id});
 }
 
@@ -149,6 +165,11 @@ void ChildManager::abandon_move(const Term& id, std::string_view why, Instant no
 
 // An atom says that the target is not there yet, which is usual while it joins; anything else that it cannot run the child.
 void ChildManager::handle_refused(const Term& id, const Term& why, Instant now) {
+  const auto moving = out_.find(id);
+  if (moving != out_.end() && moving->second.twin.is_pid() && moving->second.phase == OutPhase::state_sent && why.is_atom("no_such_move")) {
+    moving->second.deadline.reset();  // an older member, or one that has forgotten: without the state
+    return stop_twin(id, moving->second);
+  }
   const bool not_now = why.is_atom() || why.is_tagged("not_owner", 2);
   move_failed(id, "refused: " + to_text(why, 200), now, not_now ? Tell::late : Tell::now, not_now ? Hope::some : Hope::none);
   const auto retry = retries_.find(id);

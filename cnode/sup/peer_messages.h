@@ -45,7 +45,7 @@ struct PeerAnswer { Term supervisor; std::vector<Term> here; std::vector<Term> n
 enum class MoveStep : std::uint8_t {
   offer,    // source: start a held copy        value: the child spec
   started,  // target: it is held               value: its pid
-  running,  // target: it runs here already     value: its pid
+  running,  // target: it runs here already     value: its pid. The source may send the state of its copy all the same
   refused,  // target: not now                  value: the reason
   state,    // source: here is its state        value: {state, State} or none
   taken,    // target: it runs, with the state  value: its pid

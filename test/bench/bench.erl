@@ -119,7 +119,7 @@ caller(Target, Stop, Count) ->
 find(_Dir) ->
     Sup = 'Elixir.BenchSup',
     Up = [list_to_atom("dev" ++ integer_to_list(I) ++ "@127.0.0.1") || I <- lists:seq(1, 4)],
-    ok = supervisorring_ring:new(),
+    ets:whereis(supervisorring_ring) =:= undefined andalso supervisorring_ring:new(),
     ok = supervisorring_ring:put(#{up => Up, nodes => Up, format => 25, settled => true, node_set => [], up_set => []}),
     register(Sup, self()),
     {ok, Server} = gen_server:start_link(?MODULE, echo, []),

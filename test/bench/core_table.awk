@@ -10,6 +10,7 @@ BEGIN {
   text["BM_RingLeave"] = "one leaves N members"
   text["BM_LookUpWithHash"] = "look-up with its hash, N members"
   text["BM_PlanRingChange"] = "plan: one of N members, with 100,000 children, lost"
+  text["BM_SameList"] = "the list of 100,000 children again, N of them new"
   text["BM_GossipMerge"] = "gossip decoded and merged, N members"
   text["BM_GossipEncode"] = "gossip encoded, N members"
   text["term_decode_call"] = "decode a call"

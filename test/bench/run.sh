@@ -1,7 +1,7 @@
 #!/bin/sh
 # make bench: the benchmarks, side by side in one run. Arguments: the build directory; then, where not all are wanted, names of rows:
 # cores client native find calls startup takeover neighbour start crash adopt memory gossip join (make bench ROWS="start crash").
-# BENCH_KILLS: how often `neighbour` kills, 10 unless it is given. BENCH_ORIGINALS: the folder of the originals' ebin folders; with it `join` runs among them, too.
+# BENCH_KILLS: how often `neighbour` kills, 10 unless it is given.
 set -eu
 build=$(cd "$1" && pwd)
 shift
@@ -19,7 +19,7 @@ cleanup() {
 trap cleanup EXIT
 
 # An epmd of its own, so that nothing else on the machine is touched.
-export ERL_EPMD_PORT=24369
+export ERL_EPMD_PORT=${BENCH_EPMD_PORT:-24369}
 epmd=$(command -v epmd || ls /usr/lib/erlang/erts-*/bin/epmd | head -n 1)
 "$epmd" -address 127.0.0.1 >/dev/null 2>&1 &
 epmd_pid=$!

@@ -55,7 +55,7 @@ struct Member {
 
   Instant now{std::chrono::hours(1)};
   std::vector<Term> members;
-  std::vector<ChildSpec> specs;
+  SharedSpecs specs;
   std::shared_ptr<const Ring> ring;
   std::unique_ptr<Supervisor> sup;
   std::unique_ptr<ChildManager> manager;
@@ -77,6 +77,22 @@ void BM_PlanRingChange(benchmark::State& state) {
     if (status.starting + status.waiting_to_start + status.asked_for == 0) state.SkipWithError("nothing of the lost member's comes here");
   }
 }
+// As every ten seconds: `added` children are new in the list.
+void BM_SameList(benchmark::State& state) {
+  Member member(8);
+  member.manager->all_are_named(member.now);
+  for (auto _ : state) {
+    for (int i = 0; i < state.range(0); ++i) member.specs.emplace_back(spec_of(static_cast<int>(member.specs.size()) + 1));
+    const auto begin = std::chrono::steady_clock::now();
+    if (state.range(0) == 0) member.manager->same_children(member.now);
+    else member.manager->set_children(member.specs, member.now);
+    member.manager->all_are_named(member.now);
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    member.settle();
+  }
+}
+BENCHMARK(BM_SameList)->Arg(0)->Arg(10)->UseManualTime()->Iterations(20)->Unit(benchmark::kMicrosecond);
+
 BENCHMARK(BM_PlanRingChange)->Arg(8)->Arg(64)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -7,7 +7,8 @@
 
 -export([suite/0, all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([one_from_one/1, one_from_two/1, two_that_both_hear_the_third/1, beams_one_from_two/1, beams_that_otp_cuts_apart/1,
-         a_c_node_among_legacy_members/1]).
+         a_c_node_among_legacy_members/1, one_that_was_stopped_for_ten_seconds/1,
+         a_minority_under_quorum/1, a_minority_of_beams_under_quorum/1]).
 
 -import(ring_cluster, [in/2, eventually/3]).
 
@@ -20,7 +21,8 @@ suite() ->
 
 all() ->
     [one_from_one, one_from_two, two_that_both_hear_the_third, beams_one_from_two, beams_that_otp_cuts_apart,
-     a_c_node_among_legacy_members].
+     a_c_node_among_legacy_members, one_that_was_stopped_for_ten_seconds,
+     a_minority_under_quorum, a_minority_of_beams_under_quorum].
 
 init_per_suite(Config) ->
     case netns:up(3) of
@@ -84,9 +86,44 @@ divided(Config, Members, Cuts, Sides) ->
     ?assertEqual(Owners, owners(Members)),
     ?assertEqual([{Id, 200} || Id <- ids(Members)], [{Id, get(Members, Id)} || Id <- ids(Members)]).
 
+a_minority_under_quorum(Config) ->
+    minority_stops(Config, programs(Config, [1, 2, 3], ["--partitions", "quorum"])).
+
+a_minority_of_beams_under_quorum(Config) ->
+    minority_stops(Config, beams(Config, [1, 2, 3], ["-kernel", "prevent_overlapping_partitions", "false"], #{partitions => quorum})).
+
+%% The first is cut from the others: they run everything, it runs nothing and says why.
+minority_stops(Config, [#{ask := Ask, node := Node, sup := Sup} = First | Others] = Members) ->
+    Net = proplists:get_value(net, Config),
+    settled(Members),
+    [netns:cut(Net, 1, J) || J <- [2, 3]],
+    timed("cut, until the others run all children", fun() -> settled(Others) end),
+    eventually(fun() -> [Id || Id <- ids(Members), copies([First], Id) =/= []] end, [], ?SEEN_MS),
+    Spec = {new, {gen_server, start_link, [counter, [], []]}, permanent, 1000, worker, []},
+    ?assertMatch({error, {minority, [Node], [_, _, _]}}, in(Ask, fun() -> supervisor:start_child({Sup, Node}, Spec) end)),
+    [netns:heal(Net, 1, J) || J <- [2, 3]],
+    timed("healed, until each child runs once", fun() -> settled(Members) end).
+
 timed(What, Fun) ->
     {Took, _} = timer:tc(Fun),
     ct:pal("~ts: ~.1f s", [What, Took / 1.0e6]).
+
+%% SIGSTOP: the others run its children meanwhile; when it goes on it takes nobody for gone, and its children come home.
+one_that_was_stopped_for_ten_seconds(Config) ->
+    [_, _, #{program := Third}] = Members = programs(Config, [1, 2, 3]),
+    settled(Members),
+    ring_cluster:signal(Third, "STOP"),
+    Stopped = erlang:monotonic_time(millisecond),
+    Others = lists:droplast(Members),
+    timed("stopped, until the others run all children", fun() -> settled(Others) end),
+    [set(Others, Id, 300) || Id <- ids(Others)],
+    timer:sleep(max(0, Stopped + 10000 - erlang:monotonic_time(millisecond))),
+    Before = byte_size(ring_cluster:log(Third)),
+    ring_cluster:signal(Third, "CONT"),
+    timed("goes on, until each child runs once", fun() -> settled(Members) end),
+    <<_:Before/binary, Since/binary>> = ring_cluster:log(Third),
+    ?assertEqual([], [Line || Line <- string:lexemes(Since, "\n"), string:find(Line, "up: -") =/= nomatch]),
+    ?assertEqual([{Id, 300} || Id <- ids(Members)], [{Id, get(Members, Id)} || Id <- ids(Members)]).
 
 %% BEAMs with the program beside them
 
@@ -136,33 +173,42 @@ legacy(Net, Hosts) ->
 %% Members. Each has a BEAM on its host by which it is asked: a C node one that is no member, a drop-in member its own.
 
 programs(Config, Hosts) ->
-    Net = proplists:get_value(net, Config),
-    [program(Net, I, hd(Hosts)) || I <- Hosts].
+    programs(Config, Hosts, []).
 
-program(Net, I, First) ->
+programs(Config, Hosts, Options) ->
+    Net = proplists:get_value(net, Config),
+    [program(Net, I, hd(Hosts), Options) || I <- Hosts].
+
+program(Net, I, First, Options) ->
     Asked = ring_cluster:start_beam({"ask", netns:site(Net, I)}, ["-hidden"]),
     #{node := Ask} = Asked,
-    program(Net, I, "'Elixir.MySup'=my_sup@" ++ atom_to_list(Ask), [netns:node_name(Net, "cpp", First) || I =/= First], Asked).
+    program(Net, I, "'Elixir.MySup'=my_sup@" ++ atom_to_list(Ask), [netns:node_name(Net, "cpp", First) || I =/= First], Asked, Options).
 
 program(Net, I, Supervisor, Join, Asked) ->
+    program(Net, I, Supervisor, Join, Asked, []).
+
+program(Net, I, Supervisor, Join, Asked, Options) ->
     Node = netns:node_name(Net, "cpp", I),
     Name = "cpp_" ++ integer_to_list(I),
     file:del_dir_r(ring_cluster:data_dir(Name)),
     ["run", "--name", _ | Args] = ring_cluster:run_args(Name),
-    _ = enter(Net, I, "cpp", [ring_cluster:executable(), "run", "--name", atom_to_list(Node) | without_listen(Args)]
-              ++ ["--supervisor", Supervisor] ++ [Option || To <- Join, Option <- ["--join", atom_to_list(To)]]),
-    #{host => I, node => Node, ask => Asked, sup => ?SUP, ids => my_sup:ids()}.
+    Program = enter(Net, I, "cpp", [ring_cluster:executable(), "run", "--name", atom_to_list(Node) | without_listen(Args)]
+              ++ Options ++ ["--supervisor", Supervisor] ++ [Option || To <- Join, Option <- ["--join", atom_to_list(To)]]),
+    #{host => I, node => Node, ask => Asked, program => Program, sup => ?SUP, ids => my_sup:ids()}.
 
 without_listen(["--listen", _ | Args]) -> Args;
 without_listen([Arg | Args]) -> [Arg | without_listen(Args)].
 
 beams(Config, Hosts, Args) ->
+    beams(Config, Hosts, Args, #{}).
+
+beams(Config, Hosts, Args, More) ->
     Net = proplists:get_value(net, Config),
     [begin
          Name = "beam" ++ integer_to_list(I),
          file:del_dir_r(ring_cluster:data_dir(Name)),
          Join = [netns:node_name(Net, "beam" ++ integer_to_list(hd(Hosts)), hd(Hosts)) || I =/= hd(Hosts)],
-         Env = #{join => Join, workers => [filename:join([ring_cluster:root(), "priv", "libcounter.so"])]},
+         Env = More#{join => Join, workers => [filename:join([ring_cluster:root(), "priv", "libcounter.so"])]},
          #{node := Node} = Beam = ring_cluster:start_dropin({Name, netns:site(Net, I)}, Env, Args),
          in(Beam, fun() ->
              spawn(fun() ->

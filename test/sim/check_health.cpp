@@ -8,7 +8,7 @@ std::optional<std::string> check_logs(const SimNetwork& network, std::size_t& fr
   for (; from < network.logs().size(); ++from) {
     const auto& line = network.logs()[from];
     if (line.level != LogLevel::error) continue;
-    if (faults == Faults::yes && (line.text.starts_with("shutdown_error: ") || line.text.starts_with("leaving without having handed over"))) continue;
+    if (faults == Faults::yes && (line.text.starts_with("shutdown_error: ") || line.text.starts_with("child_terminated: ") || line.text.ends_with(" ended: crashed") || line.text.starts_with("leaving without having handed over") || line.text.starts_with("not handed over: "))) continue;
     return short_name(line.node) + " logged an error: " + line.text;
   }
   return std::nullopt;

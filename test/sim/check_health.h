@@ -11,7 +11,7 @@ namespace supervisorring::sim {
 
 inline constexpr std::uint64_t kMostWritesAtRest = 60;  // per member and second: gossip, acks and probes of 30 members are below 20
 
-// Of the log lines from number `from` on, which is moved on. `faults`: what a fault explains is no failure: children that were too slow to stop,
+// Of the log lines from number `from` on, which is moved on. `faults`: what a fault explains is no failure: children that were too slow to stop, children that crash,
 // and a member that leaves while nobody can take its children.
 enum class Faults : bool { no, yes };
 std::optional<std::string> check_logs(const SimNetwork& network, std::size_t& from, Faults faults);

@@ -46,8 +46,9 @@ void Scenario::wild_step() {
   if (what < 67) return leave_one(true);
   if (what < 76) return stall_one();
   if (what < 82) return jump_clock();
-  if (what < 88) return slow_one();
-  if (what < 94) return change_delays();
+  if (what < 86) return slow_one();
+  if (what < 90) return crash_children();
+  if (what < 95) return change_delays();
   start_new();
 }
 
@@ -203,6 +204,26 @@ void Scenario::jump_clock() {
   if (random_.percent(50)) by = -by;
   note("the wall clock of " + short_name(name) + " is " + in_ms(by) + " off");
   cluster_.network().skew_wall_clock(name, std::chrono::duration_cast<microseconds>(by));
+}
+
+// Up to ten restarts within five seconds are allowed; under another strategy than one_for_one a crash counts once for all.
+void Scenario::crash_children() {
+  const std::vector<std::string> running = able();
+  if (running.empty()) return;
+  const std::string name = random_.one_of(running);
+  const Instant now = cluster_.network().time().now;
+  const auto last = crashed_children_.find(name);
+  if (is_legacy(name) || cluster_.copies(name).empty() || (last != crashed_children_.end() && now - last->second < seconds(12))) return;
+  crashed_children_[name] = now;
+  const std::vector<std::string> here(cluster_.copies(name).begin(), cluster_.copies(name).end());
+  const std::uint64_t crashes = 1 + random_.below(3);
+  std::string text = "children of " + short_name(name) + " crash:";
+  for (std::uint64_t i = 0; i < crashes; ++i) {
+    const std::string id = random_.one_of(here);
+    text += " " + id;
+    cluster_.network().run(name, [id](ProcessContext& context) { context.cast(atom(id), atom("crash")); });
+  }
+  note(text);
 }
 
 void Scenario::slow_one() {

@@ -70,6 +70,7 @@ ScenarioOptions scenario_of(std::uint64_t seed, const Options& options) {
   const std::string kind = !options.kind.empty() ? options.kind : seed % 4 == 0 ? "calm" : seed % 8 == 5 ? "parted" : "wild";
   scenario.calm = kind == "calm";
   scenario.parted = kind == "parted";
+  if (kind == "wild") scenario.strategy = seed % 3 == 0 ? "one_for_one" : seed % 3 == 1 ? "one_for_all" : "rest_for_one";
   scenario.quorum = options.policy.empty() ? scenario.parted && seed % 16 == 5 : options.policy == "quorum";
   scenario.legacy = options.legacy >= 0 ? options.legacy : kind != "wild" ? 0 : static_cast<int>(seed / 4 % 3);
   if (options.trace) scenario.trace = [](const std::string& line) { std::puts(line.c_str()); };

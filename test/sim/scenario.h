@@ -1,7 +1,8 @@
 // Scenario: a cluster's life from one seed: faults, an end of all faults, and what must hold then.
 //
 // Three classes. `wild`: silent cuts (pairs, one way, overlapping partitions), closed connections, refusals, crashes, restarts with the ring file
-// present, lost or torn, leaves, stalls, wrong wall clocks, slow children, slow links. `calm`: only joins, leaves and
+// present, lost or torn, leaves, stalls, wrong wall clocks, slow children, slow links, children that crash (less often than the
+// intensity allows: the supervisor must bear it, under its strategy). `calm`: only joins, leaves and
 // restarts after a leave; there no counter may lose an increment that was answered. `parted`: all members are up, and the network splits in
 // two, again and again, for long enough that each side has to do what the policy says. Counters are incremented all along in both.
 //
@@ -40,6 +41,7 @@ struct ScenarioOptions {
   bool calm = false;
   bool parted = false;
   bool quorum = false;  // what a partition does
+  std::string strategy = "one_for_one";
   std::function<void(const std::string& line)> trace;  // empty: none
 };
 
@@ -90,6 +92,7 @@ class Scenario {
   void resume(const std::string& name);
   void jump_clock();
   void slow_one();
+  void crash_children();
   void change_delays();
   void start(const std::string& name, Files files);
   void start_new();
@@ -114,6 +117,7 @@ class Scenario {
   std::map<std::string, Files> down_;                   // that will be started again, and with what
   std::set<std::string> leaving_;
   std::map<std::string, Instant> ended_;
+  std::map<std::string, Instant> crashed_children_;     // of whom last, so that no intensity is exceeded
   std::map<std::pair<std::string, std::string>, int> cuts_;  // from, to: how many faults hold it
   std::size_t logs_checked_ = 0;
   bool faults_ = true;

@@ -34,6 +34,10 @@ class Counter : public gen_server {
     if (request.is_tagged("set", 2)) count_ = request[1].to_int64();
     return reply(integer(count_));
   }
+  Reaction handle_cast(const Term& request) override {
+    if (request.is_atom("crash")) throw Exit{atom("crashed")};
+    return noreply();
+  }
   std::optional<Term> migrate() override { return integer(count_); }
   void migrate(const Term& state) override { count_ = state.to_int64(); }
   Copies copies_;
@@ -100,7 +104,7 @@ Term SimCluster::specs() const {
   std::string specs;
   for (const std::string& id : ids())
     specs += (specs.empty() ? "" : ", ") + spec_text(id);
-  return parse_term("{ok, {{one_for_one, 10, 5}, [" + specs + "]}}").value();
+  return parse_term("{ok, {{" + options_.strategy + ", 10, 5}, [" + specs + "]}}").value();
 }
 
 SupervisorDefinition SimCluster::definition() const {
@@ -171,6 +175,7 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
   composition.ring.self = atom(name);
   composition.ring.partitions = options_.partitions;
   composition.force = how.force;
+  composition.ring.format = how.format;
   composition.ring.seed = net_.random();
   for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));
   read_files(name, composition.ring);

@@ -28,6 +28,7 @@ struct SimClusterOptions {
   std::uint64_t seed = 1;
   int children = 12;  // named and registered c1, c2, ...
   PartitionPolicy partitions = PartitionPolicy::keep_all;
+  std::string strategy = "one_for_one";
   // Where it is given, the supervisor is read from dev@h, a node that answers each question after the time that this says.
   std::function<Duration()> definition_after;
 };
@@ -41,7 +42,7 @@ class SimCluster {
   const SimNetwork& network() const { return net_; }
 
   // A new member, or one that comes back with the files it left. `join`: a member to join by, or "".
-  struct Starting { bool supervises = true, force = false; };
+  struct Starting { bool supervises = true, force = false; std::optional<HashFormat> format; };
   void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
   void start(const std::string& name, const std::string& join, const Starting& how);
   void start(const std::string& name, const std::vector<std::string>& join, const Starting& how = {true, false});

@@ -21,20 +21,23 @@ void SimNetwork::perform(Event event) {
   const auto found = connections_.find(event.connection);
   if (found == connections_.end()) return;
   Connection& connection = found->second;
-  if (is_cut(connection, event.side) && event.what != What::written) return held_.push_back(std::move(event));
+  if (is_cut(connection, event.side) && event.what != What::written) return hold(std::move(event));
   Side& side = connection.side[event.side];
-  if (stalled(side.node)) return held_.push_back(std::move(event));
-  const bool behind_held = std::any_of(held_.begin(), held_.end(), [&](const Event& held) {
-    return held.connection == event.connection && held.side == event.side && event.what != What::written;
-  });
+  if (stalled(side.node)) return hold(std::move(event));
+  const bool behind_held = event.what != What::written && held_ways_.contains({event.connection, event.side});
   if (behind_held || (side.paused && (event.what == What::bytes || event.what == What::closed))) {
-    return held_.push_back(std::move(event));
+    return hold(std::move(event));
   }
   if (side.node.empty()) return perform_on_epmd(event, side);
   const auto machine = nodes_.find(side.node);
   const bool another_life = event.what == What::accepted && machine != nodes_.end() && machine->second.config.listen_port != side.port;
   if (machine != nodes_.end() && !another_life) return perform_on_node(event, side);
   if (event.what == What::accepted) send_to_side(event.connection, 0, {What::failed, event.connection, 0, {}, 0, "connection refused"});
+}
+
+void SimNetwork::hold(Event event) {
+  ++held_ways_[{event.connection, event.side}];
+  held_.push_back(std::move(event));
 }
 
 void SimNetwork::perform_on_epmd(Event& event, Side& side) {

@@ -218,7 +218,13 @@ void SimNetwork::send_to_side(std::uint64_t number, int side, Event event) {
 void SimNetwork::release(const std::function<bool(const Event&)>& which) {
   std::vector<Event> kept;
   for (Event& event : std::exchange(held_, {})) {
-    if (which(event)) schedule(std::move(event), Duration::zero()); else kept.push_back(std::move(event));
+    if (!which(event)) {
+      kept.push_back(std::move(event));
+      continue;
+    }
+    const auto way = held_ways_.find({event.connection, event.side});
+    if (--way->second == 0) held_ways_.erase(way);
+    schedule(std::move(event), Duration::zero());
   }
   held_ = std::move(kept);
 }

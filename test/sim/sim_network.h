@@ -131,6 +131,7 @@ class SimNetwork {
   bool step(Instant limit);
   void set_next(const std::string& name, Machine& machine, std::optional<Instant> next);
   void perform(Event event);
+  void hold(Event event);
   void perform_on_epmd(Event& event, Side& side);
   void perform_on_node(Event& event, Side& side);
   void release(const std::function<bool(const Event&)>& which);
@@ -162,6 +163,7 @@ class SimNetwork {
   std::map<std::pair<std::string, ConnectionId>, std::pair<std::uint64_t, int>> sides_;
   std::map<std::pair<Instant, std::uint64_t>, Event> events_;
   std::vector<Event> held_;  // by a cut or a reader that pauses, in order
+  std::map<std::pair<std::uint64_t, int>, int> held_ways_;  // connection and side that something is held for: how much
   std::uint64_t last_event_ = 0;
   std::uint64_t last_connection_ = 0;
   ConnectionId last_accepted_ = 0;

@@ -75,6 +75,13 @@ void Teller::command(const std::string& line) {
   if (verb == "copies") return copies();
   if (verb == "name" || verb == "unname") return name(words, verb == "name");
   words >> a >> b >> c;
+  if (verb == "start_otp") {
+    words >> verb;  // b is the name, c `join`
+    SimCluster::Starting how;
+    how.format = a == "26" ? HashFormat::minor_version_2 : HashFormat::minor_version_1;
+    how.force = true;
+    return cluster_->start(b, verb, how);
+  }
   if (verb == "start") return cluster_->start(a, b == "join" ? c : "");
   if (verb == "crash") return cluster_->crash(a);
   if (verb == "leave") return cluster_->leave(a);

@@ -6,6 +6,7 @@
 //
 //   > seed N                       first, if at all
 //   > start NAME [join NAME]       > crash NAME     > leave NAME
+//   > start_otp 26 NAME join NAME  one that places as OTP 26 does
 //   > cut NAME NAME                > heal NAME NAME
 //   > advance N ms                 > increment NAME ID...   NAME asks      > show
 //   > until NAME TEXT              time goes on until NAME does what the trace would show with that text

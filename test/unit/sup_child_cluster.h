@@ -149,6 +149,12 @@ class ChildManagerCluster : public testing::Test {
     m.sup->started(token, pid, now);
     m.manager->released(e.move, pid, now);
   }
+  void perform(Member& m, MgrConflict& e) {
+    const auto view = m.sup->find(e.id);
+    if (!view || !view->pid.is_pid()) return m.manager->conflict_told(e.move, Error{"gone"}, now);
+    m.state[to_text(e.id)] = static_cast<int>(e.state.to_int64());
+    m.manager->conflict_told(e.move, view->pid, now);
+  }
   void perform(Member& m, MgrDrop& e) {
     const std::string id = to_text(e.id);
     if (!m.holding.contains(id)) return;

@@ -182,6 +182,49 @@ TEST_F(Cluster, TwoCopiesAfterAPartitionBecomeTheOwnersOne) {
   expect_each_once_where_it_belongs({"a", "b"});
 }
 
+// The copy that was stopped took what it had learnt during the partition with it.
+TEST_F(Cluster, TheOwnersCopyIsGivenTheStateOfTheOneThatEnds) {
+  with_children(40);
+  for (const char* n : {"a", "b"}) add(n);
+  ring({"a", "b"});
+  std::map<std::string, std::string> owners;
+  for (const ChildSpec& spec : specs) owners[to_text(spec.id)] = at("a").manager->owner_of(spec.id)->atom_name();
+  at("a").manager->peer_gone(atom("b"), now);
+  at("b").manager->peer_gone(atom("a"), now);
+  ring({"a"});
+  ring({"b"});
+  for (auto& [name, m] : members)
+    for (auto& [id, state] : m.state) state = owners.at(id) == name ? 1 : 7;
+  int dropped = 0;  // the source does not hear that its state has come
+  lost = [&](const Message& m) { auto* move = std::get_if<PeerMove>(&m.body); return move && move->step == MoveStep::taken && dropped++ < 3; };
+  ring({"a", "b"});
+  wait(std::chrono::seconds(100));
+  expect_each_once_where_it_belongs({"a", "b"});
+  for (auto& [name, m] : members) {
+    EXPECT_EQ(m.frozen, 0) << name;
+    for (auto& [id, state] : m.state) EXPECT_EQ(state, owners.at(id) == name ? 7 : 0) << id << " at " << name;
+  }
+}
+
+// An older member does not expect a state for what runs there: its copy stays as it is, and ours ends.
+TEST_F(Cluster, ACopyThatNobodyWantsTheStateOfEnds) {
+  with_children(20);
+  for (const char* n : {"a", "b"}) add(n);
+  at("a").manager->peer_gone(atom("b"), now);
+  at("b").manager->peer_gone(atom("a"), now);
+  ring({"a"});
+  ring({"b"});
+  lost = [&](const Message& m) {
+    auto* move = std::get_if<PeerMove>(&m.body);
+    if (!move || move->step != MoveStep::state) return false;
+    messages.push_back({m.to, m.from, PeerMove{MoveStep::refused, move->supervisor, move->move, atom("no_such_move")}});
+    return true;
+  };
+  ring({"a", "b"});
+  wait(std::chrono::seconds(10));
+  expect_each_once_where_it_belongs({"a", "b"});
+}
+
 TEST_F(Cluster, ARingThatChangesHalfWayTakesTheChildToItsLastOwner) {
   with_children(60);
   add("a");

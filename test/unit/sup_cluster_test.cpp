@@ -94,6 +94,26 @@ TEST_F(SupCluster, AMemberWhoseTimeForLeavingIsOverNamesTwentyOfTheChildrenThatI
   EXPECT_TRUE(net.logged("a@h", "not handed over: 5 more"));
 }
 
+TEST_F(SupCluster, AfterAPartitionTheOwnersCopyHasWhatTheOtherCounted) {
+  for (const auto& n : kTwo) add_with(n, counters(12));
+  ring(kTwo);
+  std::map<std::string, std::string> owners;
+  for (int i = 0; i < 12; ++i) owners["c" + std::to_string(i)] = owner("a@h", T("c" + std::to_string(i)));
+  set_ring("a@h", {"a@h"});
+  set_ring("b@h", {"b@h"});
+  EXPECT_TRUE(eventually([&] { return running(kTwo) == 24; }, std::chrono::seconds(10)));
+  for (const auto& [id, of] : owners) {
+    const std::string other = of == "a@h" ? "b@h" : "a@h";
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(call(other, tuple(atom(id), atom(other)), atom("increment")).ok);
+  }
+  ring(kTwo);
+  EXPECT_TRUE(eventually([&] { return running(kTwo) == 12; }, std::chrono::seconds(10)));
+  for (const auto& [id, of] : owners) {
+    EXPECT_EQ(owner("a@h", T(id)), of);
+    EXPECT_EQ(count_of("a@h", id), 3) << id;
+  }
+}
+
 // Every first offer to a member that joined was refused, told in a line a child, and tried again 200 ms later.
 TEST_F(SupCluster, AMemberThatIsSettledIsOfferedItsChildrenAtOnceWithoutALine) {
   const auto specs = counters(40);

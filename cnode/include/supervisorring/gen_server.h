@@ -109,6 +109,9 @@ class gen_server {
   // migrate(state) is not called.
   virtual std::optional<Term> migrate() { return std::nullopt; }
   virtual void migrate(const Term& state) { (void)state; }
+  // The child ran twice: after a partition, or when this member had been taken for gone. This copy, the owner's, stays, and is given the state of the
+  // other one (its migrate()) between two messages; then the other ends. Unless overridden it takes that state over, as the original's migrate/3 does.
+  virtual void conflict(const Term& state) { migrate(state); }
 
  protected:
   // ---- results of callbacks ---------------------------------------------------------------------------

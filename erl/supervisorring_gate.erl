@@ -2,7 +2,7 @@
 %%
 %% One process on each member beside a BEAM. A caller by {Sup, Id} has a ticket while its call is
 %% open (supervisorring_tickets). The program of the member that gives a child away has this
-%% done, by the functions prepare/4 to ended/2:
+%% done, by the functions of supervisorring_move:
 %%
 %%   prepare   the new owner's gate is told that the child is arriving: from then on it sends
 %%             callers here, whatever runs there
@@ -24,7 +24,6 @@
 -behaviour(gen_server).
 
 -export([start_link/0, is_at/1, started/1, program_gone/0, supervisor_gone/1]).
--export([prepare/4, carry/8, moved/3, ended/2]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -type key() :: supervisorring_tickets:key().
@@ -88,65 +87,6 @@ program_gone() ->
 -spec supervisor_gone(supervisorring:sup()) -> ok.
 supervisor_gone(Sup) ->
     gen_server:cast(?MODULE, {supervisor_gone, Sup}).
-
-%% For the program
-
-%% Before a copy is started on the new owner; its gate is told where it has one. A copy that has not got
-%% its state itself is not given away.
--spec prepare(supervisorring:sup(), supervisorring:id(), node(), HasGate :: boolean()) -> ok.
-prepare(Sup, Id, Target, HasGate) ->
-    Ref = make_ref(),
-    case gen_server:call(?MODULE, {prepare, {Sup, Id}, case HasGate of true -> Target; false -> none end, Ref}) of
-        ok when HasGate -> ok = gen_server:call({?MODULE, Target}, {arriving, {Sup, Id}, node(), Ref}, ?PEER_TIMEOUT_MS);
-        ok -> ok;
-        {arriving_from, _} = Why -> exit(Why)
-    end.
-
-%% Module:migrate/3 when the open calls are answered. A module need not have one.
--spec carry(supervisorring:sup(), supervisorring:id(), module(), Child :: tuple(), Old :: pid(), New :: pid(),
-            DrainMs :: non_neg_integer(), MigrateMs :: non_neg_integer()) -> ok | {error, term()}.
-carry(Sup, Id, Module, Child, Old, New, DrainMs, MigrateMs) ->
-    Key = {Sup, Id},
-    ok = gen_server:call(?MODULE, {hold, Key, DrainMs}, infinity),
-    Result = migrate(Key, Module, [Child, Old, New], MigrateMs),
-    Result =:= ok orelse gen_server:call(?MODULE, {unhold, Key}),
-    Result.
-
-%% What was held, and whoever comes, goes to the new copy.
--spec moved(supervisorring:sup(), supervisorring:id(), New :: pid()) -> ok.
-moved(Sup, Id, New) ->
-    gen_server:call(?MODULE, {moved, {Sup, Id}, New}).
-
--spec ended(supervisorring:sup(), supervisorring:id()) -> ok.
-ended(Sup, Id) ->
-    gen_server:call(?MODULE, {ended, {Sup, Id}}).
-
-%% In a process that ends with the move: nothing of it may come when the child has been called again.
-migrate(Key, Module, Args, Timeout) ->
-    {Pid, Monitor} = spawn_monitor(fun() -> receive go -> exit({migrated, outcome(Module, Args)}) end end),
-    gen_server:call(?MODULE, {migrating, Key, Pid}),
-    Pid ! go,
-    receive
-        {'DOWN', Monitor, process, Pid, {migrated, Outcome}} -> Outcome;
-        {'DOWN', Monitor, process, Pid, Reason} -> {error, Reason}
-    after Timeout ->
-        exit(Pid, kill),
-        receive {'DOWN', Monitor, process, Pid, _} -> {error, timeout} end
-    end.
-
-outcome(Module, Args) ->
-    try apply(Module, migrate, Args) of
-        _ -> ok
-    catch
-        error:undef:Stack ->
-            case Stack of
-                [{Module, migrate, Args, _} | _] -> ok;
-                _ -> {error, {undef, Stack}}
-            end;
-        error:Reason:Stack -> {error, {Reason, Stack}};
-        exit:Reason -> {error, Reason};
-        throw:Thrown -> {error, {nocatch, Thrown}}
-    end.
 
 %% The process
 

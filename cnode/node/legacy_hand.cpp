@@ -21,7 +21,7 @@ struct Hand {
 using HandPtr = std::shared_ptr<const Hand>;
 
 void at_gate(ProcessContext& context, const char* function, std::vector<Term> arguments, Duration timeout, std::function<void(ProcessContext&, CallResult)> then) {
-  context.erpc(context.node_name(), atom("supervisorring_gate"), atom(function), std::move(arguments), timeout, std::move(then));
+  context.erpc(context.node_name(), atom("supervisorring_move"), atom(function), std::move(arguments), timeout, std::move(then));
 }
 
 Term milliseconds(Duration time) { return integer(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()); }

@@ -6,7 +6,7 @@
 // Does not stop the old copy: the child manager does, when it hears that the new one runs.
 //
 // From a BEAM the calls that are open there are waited for, and others held back, while migrate/3 runs; a target that has a gate is told before the new copy
-// starts that calls go to the old one until then (erl/supervisorring_gate.erl, whose functions these steps are). What was begun there is ended with gate_over().
+// starts that calls go to the old one until then (erl/supervisorring_gate.erl; these steps are functions of supervisorring_move.erl). What was begun there is ended with gate_over().
 //
 // A migrate that fails: to a legacy member the child goes without its state, as with the original, since that member would start one of its own; of a member of ours the new
 // copy is ended, and the old one goes on. A module without migrate/3 has no state to move.

@@ -3,7 +3,7 @@
 -module(dropin_kit).
 
 -export([start/1, stop/0, begin_case/1, one_beam/1, supervising_beam/1, end_case/1]).
--export([start/3, fake/2, on/2, lines/1, lines/2]).
+-export([start/3, fake/2, on/2, lines/1, lines/2, log_lines/2]).
 -export([members/1, members/2, await_up/1, start_mixed/1, await_one_of_each/2, pids/2]).
 -export([supervisor/1, await/1, await_gone/1, is_gone/1, stop_program/0]).
 
@@ -48,7 +48,7 @@ supervising_beam(Config) ->
 
 -spec end_case(config()) -> ok.
 end_case(Config) ->
-    [ct:log("~ts", [catch [[Line, $\n] || Line <- lines(Beam)]]) || {beam, Beam} <- Config],
+    [log_lines(beam, Beam) || {beam, Beam} <- Config],
     ring_cluster:stop_since(proplists:get_value(mark, Config)).
 
 %% A BEAM and its program
@@ -124,6 +124,14 @@ pids(Asked, Members) ->
         lists:sort([{Id, Pid} || Node <- Nodes, {Id, Pid, _, _} <- supervisor:which_children({?MIXED, Node}),
                                  lists:member(Id, ?MIXED:ids())])
     end).
+
+%% What a BEAM has logged, into the case's log; one that a case has killed says nothing.
+log_lines(Which, Beam) ->
+    try lines(Beam) of
+        Lines -> ct:log("~p: ~ts", [Which, [[Line, $\n] || Line <- Lines]])
+    catch
+        _:_ -> ok
+    end.
 
 %% On the BEAM
 

@@ -58,8 +58,7 @@ target(#{node := First}, Env) ->
     Target.
 
 end_per_testcase(_Case, Config) ->
-    [ct:log("~p: ~ts", [Which, catch [[Line, $\n] || Line <- dropin_kit:lines(Beam)]])
-     || {Which, Beam} <- Config, Which =:= source orelse Which =:= target],
+    [dropin_kit:log_lines(Which, Beam) || {Which, Beam} <- Config, Which =:= source orelse Which =:= target],
     dropin_kit:end_case(Config).
 
 %% Before the target has the child

@@ -77,7 +77,7 @@ class worker_registry {
 };
 
 // Bumped when gen_server, worker_registry or Term change their layout: a shared object of another version is refused.
-inline constexpr std::uint32_t kWorkersAbi = 1;
+inline constexpr std::uint32_t kWorkersAbi = 2;
 inline constexpr const char* kWorkersAbiSymbol = "supervisorring_workers_abi";
 inline constexpr const char* kWorkersSymbol = "supervisorring_workers";
 using WorkersAbiFunction = std::uint32_t();

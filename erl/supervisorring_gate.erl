@@ -54,8 +54,6 @@
 -define(MAX_QUEUED, 200000).          % of all
 -define(MAX_ARRIVED, 1000).
 -define(SWEEP_MS, 1000).
--define(PEER_TIMEOUT_MS, 5000).
--define(ARRIVED_TRIES, 5).
 -define(CAST_TIMEOUT_MS, 30000).      % for how long a cast waits for a child that does not run
 -define(INTERRUPTED_MS, 30000).       % a move without its program, until it begins again
 -define(ARRIVING_MS, 180000).         % more than any move takes
@@ -302,26 +300,11 @@ moved_away(Key, New, State) ->
     Shut = shut(Key, State1),
     Casts = [Request || {cast, Request, _} <- Items],
     Where = case Shut#shut.to of
-                {Target, Ref} -> _ = spawn(fun() -> tell_arrived(Target, Key, Ref, Casts, ?ARRIVED_TRIES) end), {at, Target};
+                {Target, Ref} -> _ = spawn(fun() -> supervisorring_move:tell_arrived(Target, Key, Ref, Casts) end), {at, Target};
                 none -> [gen_server:cast(New, Request) || Request <- Casts], {pid, New}
             end,
     [gen_server:reply(From, Where) || {enter, From, _, _} <- Items],
     set(Key, Shut#shut{hold = {moved, Where}, migrate = none}, State1).
-
-%% Once: the new owner knows the move by its reference.
-tell_arrived(Target, Key, Ref, Casts, Tries) ->
-    try
-        gen_server:call({?MODULE, Target}, {arrived, Key, Ref, Casts}, ?PEER_TIMEOUT_MS)
-    catch
-        exit:_ when Tries > 1 ->
-            timer:sleep(200),
-            tell_arrived(Target, Key, Ref, Casts, Tries - 1);
-        exit:Why ->
-            Casts =:= [] orelse
-                logger:warning("supervisorring: ~b casts to ~tP are lost: its new owner ~tp does not answer: ~tP",
-                               [length(Casts), Key, 10, Target, Why, 10], #{domain => [supervisorring]}),
-            ok
-    end.
 
 move_ended(Key, #state{shut = All} = State) ->
     case All of
@@ -368,7 +351,7 @@ sweep_interrupted(Key, State) ->
         {#shut{hold = {moved, _}}, undefined} ->
             move_ended(Key, State);
         {#shut{to = {Target, Ref}, hold = none} = Shut, undefined} ->
-            _ = spawn(fun() -> tell_arrived(Target, Key, Ref, [], ?ARRIVED_TRIES) end),
+            _ = spawn(fun() -> supervisorring_move:tell_arrived(Target, Key, Ref, []) end),
             set(Key, Shut#shut{to = none}, State);
         _ ->
             State

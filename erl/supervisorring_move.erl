@@ -4,9 +4,11 @@
 -module(supervisorring_move).
 
 -export([prepare/4, carry/8, moved/3, ended/2]).
+-export([tell_arrived/4]).
 
 -define(GATE, supervisorring_gate).
 -define(PEER_TIMEOUT_MS, 5000).
+-define(ARRIVED_TRIES, 5).
 
 %% Before a copy is started on the new owner; its gate is told where it has one. A copy that has not got
 %% its state itself is not given away.
@@ -63,4 +65,25 @@ outcome(Module, Args) ->
         error:Reason:Stack -> {error, {Reason, Stack}};
         exit:Reason -> {error, Reason};
         throw:Thrown -> {error, {nocatch, Thrown}}
+    end.
+
+%% For the gate
+
+%% The new owner's gate knows the move by its reference, and takes the casts once.
+-spec tell_arrived(node(), supervisorring_tickets:key(), Move :: reference(), Casts :: [term()]) -> ok.
+tell_arrived(Target, Key, Ref, Casts) ->
+    tell_arrived(Target, Key, Ref, Casts, ?ARRIVED_TRIES).
+
+tell_arrived(Target, Key, Ref, Casts, Tries) ->
+    try
+        gen_server:call({?GATE, Target}, {arrived, Key, Ref, Casts}, ?PEER_TIMEOUT_MS)
+    catch
+        exit:_ when Tries > 1 ->
+            timer:sleep(200),
+            tell_arrived(Target, Key, Ref, Casts, Tries - 1);
+        exit:Why ->
+            Casts =:= [] orelse
+                logger:warning("supervisorring: ~b casts to ~tP are lost: its new owner ~tp does not answer: ~tP",
+                               [length(Casts), Key, 10, Target, Why, 10], #{domain => [supervisorring]}),
+            ok
     end.

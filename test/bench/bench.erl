@@ -4,7 +4,7 @@
 -module(bench).
 
 -export([main/0, init/1, start_echo/0]).
--export([await/1, await/3, median/1, each/2, program/4]).
+-export([await/1, await/3, median/1, each/2, program/4, legacy_application/0]).
 -export([handle_call/3, handle_cast/2]).
 
 -define(RUNS, 5).
@@ -248,6 +248,13 @@ await_until(Fun, Pause, Deadline) ->
             erlang:monotonic_time(millisecond) < Deadline orelse error(waited_too_long),
             timer:sleep(Pause),
             await_until(Fun, Pause, Deadline)
+    end.
+
+%% What runs on a legacy member: test/legacy, or the originals (LEGACY_EBINS, HACKING.md).
+legacy_application() ->
+    case os:getenv("LEGACY_EBINS", "") of
+        "" -> legacy;
+        _ -> supervisorring
     end.
 
 median(List) -> lists:nth((length(List) + 1) div 2, lists:sort(List)).

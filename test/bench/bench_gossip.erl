@@ -111,8 +111,9 @@ prepare(ours, Dir) ->
     #{name => "gossip" ++ integer_to_list(erlang:unique_integer([positive])), dir => Dir};
 prepare(legacy, Dir) ->
     Beam = #{node := Node} = start_beam(),
-    _ = erpc:call(Node, application, load, [legacy]),
+    _ = [erpc:call(Node, application, load, [Application]) || Application <- [legacy, nano_ring]],
     DataDir = filename:join(Dir, atom_to_list(Node)),
+    ok = filelib:ensure_path(DataDir),
     ok = erpc:call(Node, application, set_env, [nano_ring, data_dir, list_to_binary(DataDir)]),
     Beam.
 
@@ -120,12 +121,12 @@ join(ours, #{name := Name, dir := Dir}, Ring) ->
     {_, OsPid} = bench:program(Name, Dir, [], [Other || #{short := Other} <- lists:sublist(Ring, 1)]),
     #{node => list_to_atom(Name ++ "@127.0.0.1"), short => Name, os_pid => integer_to_list(OsPid)};
 join(legacy, #{node := Node} = Beam, Ring) ->
-    {ok, _} = erpc:call(Node, application, ensure_all_started, [legacy]),
+    {ok, _} = erpc:call(Node, application, ensure_all_started, [bench:legacy_application()]),
     [ok = erpc:call(Node, 'Elixir.NanoRing', add_node, [Other]) || #{node := Other} <- lists:sublist(Ring, 1)],
     Beam.
 
 start_beam() ->
-    Paths = lists:append([["-pa", Ebin] || Ebin <- string:lexemes(os:getenv("BENCH_LEGACY"), ":")]),
+    Paths = ["-pa" | string:lexemes(os:getenv("BENCH_LEGACY"), ":")],
     {ok, Peer, Node} = peer:start(#{name => peer:random_name("gossip"), host => "127.0.0.1", longnames => true, wait_boot => 60000,
                                     args => ["-setcookie", atom_to_list(erlang:get_cookie()), "-kernel", "prevent_overlapping_partitions", "false",
                                              "-pa", os:getenv("BENCH_EBIN") | Paths]}),

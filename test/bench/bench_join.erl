@@ -95,12 +95,13 @@ environment(drop_in, Folder) ->
     {ok, [Application]} = file:consult(os:getenv("BENCH_APPLICATION")),
     {Application, supervisorring, [{supervisorring, [{program, os:getenv("BENCH_RINGNODE")}, {data_dir, Folder}, {log_level, warning}]}]};
 environment(legacy, Folder) ->
-    {none, legacy, [{nano_ring, [{data_dir, list_to_binary(Folder)}]}]}.
+    {none, bench:legacy_application(), [{nano_ring, [{data_dir, list_to_binary(Folder)}]}]}.
 
 %% ---- on a member ---------------------------------------------------------------------------------------------------
 
 begin_member({Application, Name, Environment}) ->
     Application =:= none orelse application:load(Application),
+    _ = application:load(nano_ring),  % of the originals, which has a data_dir of its own
     [ok = application:set_env(App, Key, Value) || {App, Values} <- Environment, {Key, Value} <- Values],
     {ok, _} = application:ensure_all_started(Name),
     ok.

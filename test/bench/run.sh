@@ -35,11 +35,11 @@ export BENCH_DIR="$dir" BENCH_EBIN="$dir/ebin" BENCH_JOIN_EBIN="$dir/join"
 export BENCH_RINGNODE="$build/cnode/cli/ringnode" BENCH_WORKERS="$build/cnode/examples/libcounter.so"
 export BENCH_APPLICATION="$PWD/../../erl/supervisorring.app.src" BENCH_ROWS="$rows"
 
-# Legacy members: the stand-in, with Elixir beside it; or the originals in LEGACY_EBINS (HACKING.md), which come first in the path.
+# Legacy members: the stand-in, with Elixir beside it; or the originals in LEGACY_EBINS (HACKING.md), which stand last: the last folder is searched first.
 if wanted gossip || wanted join; then
   (cd ../legacy && MIX_ENV=prod mix compile >"$dir/legacy.log" 2>&1) || { cat "$dir/legacy.log" >&2; exit 1; }
   elixir=$(elixir -e 'IO.write(:code.lib_dir(:elixir))')
-  BENCH_LEGACY="${LEGACY_EBINS:+$LEGACY_EBINS:}${elixir%/*}/logger/ebin:$elixir/ebin:$(cd ../legacy && pwd)/_build/prod/lib/legacy/ebin"
+  BENCH_LEGACY="${elixir%/*}/logger/ebin:$elixir/ebin:$(cd ../legacy && pwd)/_build/prod/lib/legacy/ebin${LEGACY_EBINS:+:$LEGACY_EBINS}"
   export BENCH_LEGACY
 fi
 

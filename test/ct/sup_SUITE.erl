@@ -187,6 +187,7 @@ terminate_restart_and_delete_answer_as_otp(Config) ->
         ?assertEqual({error, running}, ask(N1, delete_child, [?SUP, c1])),
         ?assertEqual({error, running}, ask(N1, restart_child, [?SUP, c1])),
         Ref = monitor(process, Before),
+        _ = gen_server:call(Before, get),  % the monitor is there: the request below goes another way
         ?assertEqual(ok, ask(N1, terminate_child, [?SUP, c1])),
         ?assertEqual(shutdown, receive {'DOWN', Ref, _, _, Reason} -> Reason after 5000 -> nothing end),
         ?assertEqual(undefined, ask(N1, whereis, [?SUP, c1])),

@@ -62,6 +62,7 @@ void ManagerProcess::started(ProcessContext& context) {
   sup_->manager->set_move_rate(&all_->move_rate);
   sup_->manager_box.open(context.self());
   all_->who_owns.decide(context, *sup_);
+  sup_->manager->keep(last_kept_ = WhoOwns::kept_of(*sup_));
   if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
@@ -164,13 +165,15 @@ void ManagerProcess::handle_ring(ProcessContext& context) {
   const RingView& view = all_->ring;
   const auto owners = all_->who_owns.ring_of(*sup_);
   const bool settled = all_->who_owns.settled(*sup_);
-  if (view.ring() == last_ring_ && owners == last_owners_ && view.format() == last_format_ && settled == last_settled_ && view.leaving() == last_leaving_ && view.minority() == last_minority_) return;
+  const auto& kept = WhoOwns::kept_of(*sup_);
+  if (view.ring() == last_ring_ && owners == last_owners_ && kept == last_kept_ && view.format() == last_format_ && settled == last_settled_ && view.leaving() == last_leaving_ && view.minority() == last_minority_) return;
   last_ring_ = view.ring(), last_owners_ = owners, last_format_ = view.format(), last_settled_ = settled, last_leaving_ = view.leaving();
   if (view.minority() != last_minority_) sup_->manager->stand_down(last_minority_ = view.minority(), context.time().now);
   recent_refs_.clear();
   recent_ref_set_.clear();
   // What a member announced before it counted this one in may still wait in the box: who runs the children depends on it.
   look_at_peers(context);
+  if (kept != last_kept_) sup_->manager->keep(last_kept_ = kept);
   sup_->manager->ring_changed(last_ring_, last_owners_, view.format(), last_settled_, last_leaving_, context.time().now);
   refresh_handlers(context);
 }

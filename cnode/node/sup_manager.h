@@ -60,6 +60,7 @@ class ManagerProcess : public Process {
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<SupervisorState> sup_;
   std::shared_ptr<const Ring> last_ring_, last_owners_;  // of all up members; of those that own the children (who_owns.h)
+  std::shared_ptr<const KeptIds> last_kept_;
   HashFormat last_format_ = HashFormat::minor_version_1;
   bool last_settled_ = false, last_leaving_ = false, last_minority_ = false;
   std::deque<Term> recent_refs_;

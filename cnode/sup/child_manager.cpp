@@ -344,6 +344,7 @@ bool ChildManager::busy_here(const Term& id) const {
 
 Result<Term> ChildManager::owner_of(const Term& id) const {
   if (!ring_ || ring_->empty()) return Error{"no member is up"};
+  if (const Term* const keeper = keeper_of(id)) return *keeper;
   return ring_->owner_of(supervisor_, id, format_);
 }
 

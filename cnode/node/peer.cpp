@@ -269,7 +269,7 @@ void PeerProcess::tell_managers(ProcessContext& context, const Term& node) {
 }
 
 void PeerProcess::handle_kept(ProcessContext& context, const Term& node, const PeerKept& kept) {
-  if (const PeerInfo* const peer = all_->peer(node); !peer || !peer->hello) return;  // it says so again when it has heard this member
+  if (!all_->peer(node)) return;  // it says so again when it has heard this member
   all_->cordoning.heard(context, node, kept);
   if (kept.part == kept.parts) all_->who_owns.look(context);
 }

@@ -40,6 +40,7 @@ class ManagerProcess : public Process {
   void handle_cast(ProcessContext&, const Term& request);
   void handle_onnode(ProcessContext&, const Term& request);
   void handle_get_handler(ProcessContext&, const Term& id, const Term& from);
+  bool ring_is_new() const;
   void handle_ring(ProcessContext&);
   void look_at_peers(ProcessContext&);
   void refresh_handlers(ProcessContext&);

@@ -132,6 +132,8 @@ class ChildManager {
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
     ring_changed(ring, ring, format, settled, leaving, now);
   }
+  // A ring_changed() follows: until then what peers are is taken up, and no move begins by the ring of before.
+  void ring_will_change() { ring_will_change_ = true; }
   // Which children stay with a cordoned member that is up, whatever the ring says; null: none. Before ring_changed(), which follows.
   void keep(std::shared_ptr<const KeptIds> kept);
   // In a minority under the policy quorum (ring/partition.h): ends what runs and begins nothing. REQUIRES: the ring is not settled while it is so.
@@ -388,6 +390,7 @@ class ChildManager {
   OrderedTable<Term, Retry> retries_;           // by id
   OrderedTable<Term, Instant> deleted_;         // by delete_child, oldest first, for kDeletedGrace
   std::unordered_map<Term, Unnamed> unnamed_;   // children in the supervisor's table that were not wanted at the last all_are_named()
+  bool ring_will_change_ = false;
   bool ring_changed_ = false;                   // since the last all_are_named()
   Instant next_sweep_{};
   Instant views_differ_until_{};

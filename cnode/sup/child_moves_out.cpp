@@ -11,6 +11,7 @@ void ChildManager::send_step(const Term& node, MoveStep step, std::uint64_t numb
 }
 
 void ChildManager::pump_moves(Instant now) {
+  if (ring_will_change_) return;
   std::size_t looked_at = 0;
   const std::size_t queued = to_move_.size();
   while (local_ && looked_at++ < queued && out_.size() < kMaxMovesInFlight) {

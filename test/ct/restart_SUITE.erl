@@ -179,7 +179,7 @@ a_cordoned_beam_keeps_its_children_and_gets_no_new_ones(_Config) ->
     ?assertMatch(#{cordon := #{self := true}}, in(M1, fun() -> supervisorring:status() end)),
     ?assertEqual({error, no_other_member}, in(M2, fun() -> supervisorring:cordon() end)),
     ?assertEqual(ok, in(M1, fun() -> supervisorring:uncordon() end)),
-    await_settled(M2, Nodes),
+    await_share(M2, Nodes),
     ?assertEqual(lists:duplicate(length(Kept), 1), [in(M2, fun() -> supervisorring:call(?SUP, Id, count) end) || {Id, _} <- Kept]).
 
 beside_a_legacy_member_drain_is_refused_and_ends(_Config) ->

@@ -70,8 +70,12 @@ void Draining::heard(ProcessContext& context, const Term& node, const PeerHello&
   if (drains_.heard(node, hello.drained)) changed(context);
 }
 
+void Draining::forget_strangers() {
+  drains_.forget_if([this](const Term& node) { return !all_.peers.contains(node) && !std::ranges::binary_search(all_.ring.nodes(), node, by_name); });
+}
+
 bool Draining::look(ProcessContext& context) {
-  drains_.forget_if([this](const Term& node) { return !std::ranges::binary_search(all_.ring.nodes(), node, by_name) && !all_.peers.contains(node); });
+  if (excluded_.empty() && !drains_.any_drained()) return false;
   std::vector<Term> blockers, now;
   for (const Term& node : all_.ring.up()) {
     if (node != all_.ring.self() && blocks(node, context.time().now)) blockers.push_back(node);

@@ -46,7 +46,8 @@ class Draining {
   void started(ProcessContext&);
   void heard(ProcessContext&, const Term& node, const PeerHello&);
   void gone(const Term& node) { drains_.gone(node); }
-  // After any of these, or a change of the ring. True: other members are excluded than before.
+  void forget_strangers();
+  // After any of these, or a change of the ring. Costs nothing while nobody is drained. True: other members are excluded than before.
   bool look(ProcessContext&);
   // ok, or {error, Why}: {legacy_members, [Node]}, {older_members, [Node]}, {not_heard_yet, [Node]}, no_other_member, not_up.
   Term drain(ProcessContext&, std::optional<std::int64_t> moves_a_second);

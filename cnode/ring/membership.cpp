@@ -84,8 +84,8 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   }
   const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
   if (phase_ == Phase::asking) note_earlier_life(gossip.nodes);
-  nodes_.merge(gossip.nodes);
-  up_.merge(contest(gossip.up, sender, time));
+  bool changed = nodes_.merge(gossip.nodes);
+  changed |= up_.merge(contest(gossip.up, sender, time));
   if (sender != self_ && (nodes_.entries().contains(sender) || up_.entries().contains(sender))) {
     Peer& peer = peers_[sender];
     if (peer.pid.is_pid() && peer.pid.creation() != gossip.from.creation()) end_of_life(peer, sender);
@@ -96,8 +96,9 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   // A legacy member that was dropped from up_set says so itself in its gossip, and counts on this to come back. One that does not know it
   // is asked: it may have left since it sent this, and another have told us first.
   const bool ask_back = takes_part() && gossip.up.is_member(sender);
-  if (was_away && sender != self_ && !ask_back) up_.put(sender, time.wall);
-  sets_changed("gossip of " + to_text(sender), time);
+  const bool put_back = was_away && sender != self_ && !ask_back;
+  if (put_back) up_.put(sender, time.wall);
+  if (changed || put_back) sets_changed("gossip of " + to_text(sender), time);
   if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
   if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);

@@ -63,7 +63,6 @@ void Cordoning::heard(ProcessContext& context, const Term& node, PeerKept part) 
 }
 
 bool Cordoning::look(ProcessContext& context, const std::vector<Term>& blockers) {
-  cordons_.forget_if([this](const Term& node) { return !std::ranges::binary_search(all_.ring.nodes(), node, by_name) && !all_.peers.contains(node); });
   if (!blockers.empty() && cordons_.lift()) {
     note_ = "not cordoned any more: " + names(blockers) + " places children by all members";
     context.log(LogLevel::warning, note_);

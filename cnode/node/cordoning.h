@@ -32,6 +32,8 @@ class Cordoning {
   // Up members that are cordoned and whose list is known, in the order of their names.
   const std::vector<Term>& in_effect() const { return in_effect_; }
   bool cordoned(const Term& node) const { return cordons_.cordoned(node); }
+  // Somebody is, or was when look() looked last.
+  bool any() const { return cordons_.any_cordoned() || !in_effect_.empty() || !silent_.empty(); }
   bool self_cordoned() const { return cordons_.self_cordoned(); }
   std::size_t own_children() const { return count_ids(cordons_.own_list()); }
   // Another number: kept() gives something else.
@@ -49,6 +51,7 @@ class Cordoning {
   void heard(ProcessContext&, const Term& node, const PeerHello&);
   void heard(ProcessContext&, const Term& node, PeerKept);
   void gone(const Term& node) { cordons_.gone(node); }
+  void forget_if(const std::function<bool(const Term& node)>& stranger) { cordons_.forget_if(stranger); }
   // `blockers`: up members that know of no cordon. True: something else is kept, or by others.
   bool look(ProcessContext&, const std::vector<Term>& blockers);
   void sweep(ProcessContext&);

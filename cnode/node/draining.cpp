@@ -68,8 +68,14 @@ void Draining::heard(ProcessContext& context, const Term& node, const PeerHello&
   if (drains_.heard(node, hello.drained)) changed(context);
 }
 
+void Draining::forget_strangers() {
+  const auto stranger = [this](const Term& node) { return !all_.peers.contains(node) && !std::ranges::binary_search(all_.ring.nodes(), node, by_name); };
+  drains_.forget_if(stranger);
+  all_.cordoning.forget_if(stranger);
+}
+
 bool Draining::look(ProcessContext& context) {
-  drains_.forget_if([this](const Term& node) { return !std::ranges::binary_search(all_.ring.nodes(), node, by_name) && !all_.peers.contains(node); });
+  if (excluded_.empty() && !drains_.any_drained() && !all_.cordoning.any()) return false;
   std::vector<Term> blockers, of_cordons, now;
   for (const Term& node : all_.ring.up()) {
     if (node != all_.ring.self() && blocks(node, drain_feature(), context.time().now)) blockers.push_back(node);

@@ -47,7 +47,8 @@ class Draining {
   void started(ProcessContext&);
   void heard(ProcessContext&, const Term& node, const PeerHello&);
   void gone(const Term& node) { drains_.gone(node); }
-  // After any of these, or a change of the ring. True: other members are excluded than before.
+  void forget_strangers();
+  // After any of these, or a change of the ring. Costs nothing while nobody is drained. True: other members are excluded than before.
   bool look(ProcessContext&);
   // Why members may not be drained, or cordoned, now; [] when they may. As below.
   Term refusal(ProcessContext&, const Term& feature) const;

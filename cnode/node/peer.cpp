@@ -90,7 +90,7 @@ void PeerProcess::sweep(ProcessContext& context) {
   }
   for (const Term& node : all_->ring.up())
     if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
-  all_->who_owns.look(context);
+  all_->who_owns.sweep(context);
   all_->who_owns.ask_legacy(context);
   if (nudge_at_ && *nudge_at_ <= now) nudge_legacy(context);
   tell_of_partitions(context);
@@ -144,7 +144,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
   }
   if (all_->ring.ring() == last_ring_) return;
   last_ring_ = all_->ring.ring();
-  all_->who_owns.look(context);
+  all_->who_owns.sweep(context);
   nudge_at_ = context.time().now + kNudgeAfter;
   nudge_again_ = true;
   for (const Term& node : all_->ring.up())

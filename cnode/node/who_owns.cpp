@@ -140,16 +140,21 @@ void WhoOwns::forget_said(const Term& node) {
 
 void WhoOwns::forget_strangers() {
   const auto stranger = [this](const Term& node) {
-    const bool member = std::ranges::binary_search(all_.ring.nodes(), node, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
-    return !member && !all_.peers.contains(node) && node != all_.ring.self();
+    if (all_.peers.contains(node) || node == all_.ring.self()) return false;
+    return !std::ranges::binary_search(all_.ring.nodes(), node, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
   };
   for (const Term& node : rings_.forget_if(stranger)) forget_said(node);
   std::erase_if(legacy_runs_, [this](const auto& each) { return !all_.ring.is_up(atom(each.first.second)); });
 }
 
-void WhoOwns::look(ProcessContext& context) {
+void WhoOwns::sweep(ProcessContext& context) {
   forget_strangers();
+  all_.draining.forget_strangers();
   rings_.look(*all_.ring.ring(), context.time().now);
+  look(context);
+}
+
+void WhoOwns::look(ProcessContext& context) {
   const bool drained = all_.draining.look(context);
   for (const auto& [name, sup] : all_.supervisors) {
     if (sup->phase == SupervisorPhase::down || sup->phase == SupervisorPhase::reading) continue;

@@ -11,7 +11,7 @@
 // Before a supervisor with a set is placed for the first time every up member has said hello, or what it runs: until then its children wait, and there is no answer to who
 // owns them. In drop-in a successor of the program goes by its predecessor's ring until then, which the estate keeps.
 //
-// The peer process calls heard(), is_legacy() and look(), on the node's thread as all of supervision. For `all`, the default, the ring is the view's own and nothing is kept.
+// The peer process calls heard(), is_legacy(), look() and sweep(), on the node's thread as all of supervision. For `all`, the default, the ring is the view's own and nothing is kept.
 #pragma once
 
 #include <functional>
@@ -79,8 +79,10 @@ class WhoOwns {
   void started(ProcessContext&);
   void heard(const Term& node, const PeerHello&);
   void is_legacy(const Term& node);
-  // After any of these, or a change of the ring: decides anew for all supervisors, logs what changed.
+  // After any of these: decides anew for all supervisors, logs what changed.
   void look(ProcessContext&);
+  // After a change of the ring, and now and then: looks at every member first.
+  void sweep(ProcessContext&);
   // The same for one that is about to start here.
   void decide(ProcessContext&, SupervisorState&);
   // Asks legacy members what they run, when it matters and time has passed. Their answers come back into the peer process.
@@ -101,7 +103,7 @@ class WhoOwns {
   static bool is_placed(const OwnersDecided&);
   bool everybody_is_known(const Term& supervisor) const;
   void forget_said(const Term& node);
-  void forget_strangers();
+  void forget_strangers();  // who is neither a member nor connected any more
   void report(ProcessContext&, const SupervisorState&, const OwnersDecided& before) const;
   void tell_beam(SupervisorState&);
   std::shared_ptr<const Ring> with_all(const SupervisorState&);  // with members that are drained or cordoned

@@ -61,6 +61,7 @@ class Cordons {
   explicit Cordons(Term self) : words_(std::move(self)) {}
 
   bool cordoned(const Term& node) const { return words_.drained(node); }
+  bool any_cordoned() const { return words_.any_drained(); }
   bool self_cordoned() const { return words_.self_drained(); }
   const DrainWord& own() const { return words_.own(); }
   std::vector<DrainWord> words() const { return words_.words(); }

@@ -38,6 +38,7 @@ class Channel final : public ConnectionSink {
   Term node;                  // [] until the peer has given its name
   std::string address;        // of an accepted one, for log lines
   std::size_t unwritten = 0;  // bytes that the driver has and the peer has not
+  std::optional<Instant> checked_at;  // when Connections looks at its time-outs next
   bool slow = false;          // unwritten is between the marks, coming from above
   bool paused = false;        // the driver was told not to read
   bool dirty = false;         // is in the list of those with output

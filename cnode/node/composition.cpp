@@ -44,7 +44,7 @@ struct Composition::Impl {
 Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeRuntime& runtime, CompositionConfig given)
     : node(the_node),
       config(std::move(given)),
-      view(config.ring.self),
+      view(config.ring.self, config.rings),
       supervision(node, view, registry, runtime, top()),
       nano_ring(config.ring, view, hooks()) {
   if (config.max_concurrent_starts > 0) supervision.state()->max_starts = config.max_concurrent_starts;

@@ -33,6 +33,7 @@ struct CompositionConfig {
   Duration leave_timeout = kLeaveTimeout;      // for handing children over when this node leaves
   std::optional<TopIntensity> top_intensity;  // none: a supervisor that has ended is not started again here
   std::size_t max_concurrent_starts = 0;      // of one supervisor; 0: as many as is usual
+  std::shared_ptr<RingStore> rings;        // of several nodes in one thread of one program; none: its own
   std::shared_ptr<const PortAttach> port;  // drop-in: the BEAM beside which the node lives, as in NodeConfig
 };
 

@@ -97,23 +97,44 @@ Remote& Connections::add(const Term& node, const std::string& name, Remote::Stat
   remote->node = node;
   remote->name = name;
   remote->state = state;
-  remote->deadline = kernel_.time.now + kernel_.config.handshake_timeout;
-  check_at(remote->deadline);
-  return *remotes_.emplace(node, std::move(remote)).first->second;
+  Remote& added = *remotes_.emplace(node, std::move(remote)).first->second;
+  if (state != Remote::State::waiting) time_attempt(added);
+  return added;
+}
+
+void Connections::time_attempt(Remote& remote) {
+  remote.deadline = kernel_.time.now + kernel_.config.handshake_timeout;
+  attempt_deadlines_.emplace_back(remote.deadline, remote.node);
 }
 
 void Connections::begin_attempt(const Term& node) {
   const auto name = check_node_name(node.is_atom() ? node.atom_name() : BytesView());
-  Remote& remote = add(node, name ? *name : std::string(), Remote::State::looking_up);
+  Remote& remote = add(node, name ? *name : std::string(), Remote::State::waiting);
   if (!name) return doom(remote, name.error());
-  if (channels_.size() + lookups_.size() + openings_.size() >= kMaxConnections) {
+  if (channels_.size() + lookups_.size() + openings_.size() + waiting_.size() >= kMaxConnections) {
     return doom(remote, "there are " + std::to_string(kMaxConnections) + " connections already");
   }
-  const auto port = kernel_.config.static_ports.find(*name);
+  if (attempts() >= kMaxAttempts) return waiting_.push_back(node);
+  begin_lookup(remote);
+}
+
+void Connections::begin_waiting_attempts() {
+  while (!waiting_.empty() && attempts() < kMaxAttempts && !kernel_.halted()) {
+    const Term node = std::move(waiting_.front());
+    waiting_.pop_front();
+    Remote* const remote = find(node);
+    if (remote != nullptr && remote->state == Remote::State::waiting && !remote->doomed) begin_lookup(*remote);
+  }
+}
+
+void Connections::begin_lookup(Remote& remote) {
+  remote.state = Remote::State::looking_up;
+  time_attempt(remote);
+  const auto port = kernel_.config.static_ports.find(remote.name);
   if (port != kernel_.config.static_ports.end()) return begin_opening(remote, port->second);
   if (kernel_.config.epmd_port == 0) return doom(remote, "no epmd is used and its port is not given");
   remote.attempt = new_id();
-  lookups_.emplace(remote.attempt, Lookup{node, {}});
+  lookups_.emplace(remote.attempt, Lookup{remote.node, {}});
   kernel_.effects.emplace_back(OpenConnection{remote.attempt, remote.name.substr(remote.name.find('@') + 1), kernel_.config.epmd_port});
 }
 
@@ -130,6 +151,7 @@ void Connections::begin_handshake(Remote& remote, ConnectionId id) {
   remote.state = Remote::State::handshaking;
   remote.attempt = 0;
   remote.channel = open_channel(id, std::move(config), remote.node);
+  own_handshakes_.insert(id);
   after_input(*remote.channel);
 }
 
@@ -193,7 +215,7 @@ void Connections::handle_accepted(ConnectionId id, const std::string& address) {
   Channel* const channel = open_channel(id, channel_config(HandshakeRole::acceptor), Term());
   channel->address = address;
   handshakes_.insert(id);
-  check_at(channel->connection.next_timeout());
+  check(*channel);
 }
 
 // Who has just come is served before who has been waiting longest: strangers that stall keep nobody out.
@@ -227,22 +249,39 @@ void Connections::handle_closed(ConnectionId id, const std::string& why) {
 }
 
 void Connections::handle_timeout() {
-  if (!next_check_ || *next_check_ > kernel_.time.now) return;
-  next_check_.reset();
-  std::vector<ConnectionId> ids;
-  for (const auto& [id, channel] : channels_) ids.push_back(id);
-  std::sort(ids.begin(), ids.end());
-  for (const ConnectionId id : ids) {
+  check_channels();
+  check_attempts();
+}
+
+void Connections::check_channels() {
+  std::vector<ConnectionId> due;
+  while (!checks_.empty() && checks_.front().at <= kernel_.time.now) {
+    std::pop_heap(checks_.begin(), checks_.end(), later);
+    const Check first = checks_.back();
+    checks_.pop_back();
+    const auto found = channels_.find(first.id);
+    if (found == channels_.end() || found->second->checked_at != first.at) continue;
+    found->second->checked_at.reset();
+    due.push_back(first.id);
+  }
+  std::sort(due.begin(), due.end());
+  for (const ConnectionId id : due) {
     const auto found = channels_.find(id);
     if (found == channels_.end()) continue;
     Channel& channel = *found->second;
     channel.connection.timeout(kernel_.time.now, channel);
     after_input(channel);
   }
+}
+
+void Connections::check_attempts() {
   std::vector<Remote*> late;
-  for (const auto& [node, remote] : remotes_) {
-    if (remote->state == Remote::State::up || remote->state == Remote::State::handshaking) continue;
-    if (remote->deadline <= kernel_.time.now) late.push_back(remote.get()); else check_at(remote->deadline);
+  while (!attempt_deadlines_.empty() && attempt_deadlines_.front().first <= kernel_.time.now) {
+    Remote* const remote = find(attempt_deadlines_.front().second);
+    attempt_deadlines_.pop_front();
+    if (remote == nullptr || remote->doomed || remote->deadline > kernel_.time.now) continue;
+    const bool over = remote->state == Remote::State::up || remote->state == Remote::State::handshaking || remote->state == Remote::State::waiting;
+    if (!over) late.push_back(remote);
   }
   std::sort(late.begin(), late.end(), [](const Remote* a, const Remote* b) { return a->name < b->name; });
   for (Remote* const remote : late) doom(*remote, "no connection within the set-up time");
@@ -254,6 +293,11 @@ NameDecision Connections::decide(Channel& channel, const std::string& name) {
   Remote* const remote = find(channel.node);
   if (remote == nullptr) {
     add(channel.node, name, Remote::State::handshaking).channel = &channel;
+    return NameDecision::ok;
+  }
+  if (remote->state == Remote::State::waiting) {
+    remote->state = Remote::State::handshaking;
+    remote->channel = &channel;
     return NameDecision::ok;
   }
   const bool up = remote->state == Remote::State::up;
@@ -289,6 +333,7 @@ bool Connections::channel_still_wanted(Channel& channel) {
 void Connections::channel_up(Channel& channel, const Peer& peer) {
   if (has_lost()) settle();
   handshakes_.erase(channel.id);
+  own_handshakes_.erase(channel.id);
   Remote* remote = find(channel.node);
   if (remote != nullptr && remote->replacement == &channel) {
     doom(*remote, "its node has made a new one");
@@ -314,7 +359,7 @@ void Connections::channel_failed(Channel& channel, const Error& error) {
       channel.connection.handshake_failure() == HandshakeFailure::simultaneous) {
     remote->state = Remote::State::awaiting;
     remote->channel = nullptr;
-    check_at(remote->deadline);
+    if (remote->deadline <= kernel_.time.now) attempt_deadlines_.emplace_front(kernel_.time.now, remote->node);
   } else if (current) {
     doom(*remote, error.text);
   } else if (channel.connection.handshake_failure() != HandshakeFailure::simultaneous &&

@@ -1,7 +1,8 @@
 // Connections: every other node that this one talks to, or is about to.
 //
 // One Remote a node name: on its way up or up. It is made by the first thing sent to the node (look-up in the epmd of the
-// node's host, TCP, handshake; one time limit for all of it) or by the peer's own connect. What is sent before it is up is
+// node's host, TCP, handshake; one time limit for all of it) or by the peer's own connect. Of attempts of ours kMaxAttempts
+// are under way at a time; the others wait, in the order in which they were asked for. What is sent before it is up is
 // kept. When it fails or is lost, Signals::node_down tells who holds links and monitors there; that happens between two
 // callbacks, never within one (settle()).
 //
@@ -10,6 +11,7 @@
 // when the peer means the new one, the old one is dropped when the new handshake has proved the cookie.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -33,6 +35,7 @@ enum class Connect : bool { no, yes };
 // Another node, by name.
 struct Remote {
   enum class State {
+    waiting,      // for its turn
     looking_up,   // asking its epmd; `attempt` is that connection
     opening,      // TCP; `attempt` is that connection
     handshaking,  // `channel`, ours or theirs
@@ -46,7 +49,7 @@ struct Remote {
   Channel* channel = nullptr;      // not owned
   Channel* replacement = nullptr;  // up: a second connection whose handshake goes on after `alive`
   Bytes queued;                    // whole frames, until it is up
-  Instant deadline{};              // of everything before handshaking
+  Instant deadline{};              // of everything before handshaking; waiting: none yet
   bool doomed = false;             // lost or failed: removed by settle()
 };
 
@@ -79,7 +82,7 @@ class Connections final : public ChannelOwner {
   // ---- outputs --------------------------------------------------------------------------------------
   // One SendBytes a connection that has output; closes those over the hard limit.
   void flush();
-  std::optional<Instant> next_timeout() const { return next_check_; }
+  std::optional<Instant> next_timeout() const;
 
   // ---- ChannelOwner ----------------------------------------------------------------------------------
   void channel_named(Channel& channel, const Peer& peer) override;
@@ -97,6 +100,9 @@ class Connections final : public ChannelOwner {
   Remote* find(const Term& node) const;
   Remote& add(const Term& node, const std::string& name, Remote::State state);
   void begin_attempt(const Term& node);
+  void begin_lookup(Remote& remote);
+  void begin_waiting_attempts();
+  std::size_t attempts() const { return lookups_.size() + openings_.size() + own_handshakes_.size(); }
   void begin_opening(Remote& remote, std::uint16_t port);
   void begin_handshake(Remote& remote, ConnectionId id);
   void abandon_attempt(Remote& remote);
@@ -114,7 +120,10 @@ class Connections final : public ChannelOwner {
   void give_up_oldest_handshake();
   void log_stranger(std::string text);   // whose connection came to nothing: a limited number of lines
   void after_input(Channel& channel);
-  void check_at(std::optional<Instant> at);
+  void check(Channel& channel);
+  void time_attempt(Remote& remote);
+  void check_channels();
+  void check_attempts();
 
   Kernel& kernel_;
   ConnectionId last_id_ = static_cast<ConnectionId>(-1);  // ours are odd
@@ -128,7 +137,12 @@ class Connections final : public ChannelOwner {
   std::vector<std::pair<Term, std::string>> doomed_;  // node, why
   std::set<ConnectionId> handshakes_;             // accepted and not up yet; ids grow, so the first is the oldest
   LogLimit stranger_lines_;
-  std::optional<Instant> next_check_;             // not later than any deadline
+  std::set<ConnectionId> own_handshakes_;         // of our own attempts
+  std::deque<Term> waiting_;                      // for their turn; of each that is in State::waiting at least one
+  struct Check { Instant at; ConnectionId id; };
+  static bool later(const Check& a, const Check& b) { return a.at != b.at ? a.at > b.at : a.id > b.id; }
+  std::vector<Check> checks_;                     // a min-heap; those that are not their channel's checked_at count for nothing
+  std::deque<std::pair<Instant, Term>> attempt_deadlines_;  // in the order of time; some of attempts that are over
   bool reading_limited_ = false;
 };
 

@@ -1,4 +1,6 @@
 // The outgoing half of Connections: channels, their output and their backlog.
+#include <algorithm>
+
 #include "node/connections.h"
 #include "node/kernel.h"
 
@@ -42,7 +44,7 @@ void Connections::flush() {
     Channel& channel = *found->second;
     channel.dirty = false;
     flush(channel);
-    check_at(channel.connection.next_timeout());
+    check(channel);
     if (channel.unwritten <= kBacklogHardLimit) continue;
     const std::string why = "it has not taken " + std::to_string(channel.unwritten) + " bytes; the limit is " +
                             std::to_string(kBacklogHardLimit);
@@ -50,6 +52,7 @@ void Connections::flush() {
     channel_failed(channel, Error{why});
   }
   if (has_lost()) settle();
+  begin_waiting_attempts();
   closed_.clear();
 }
 
@@ -90,7 +93,7 @@ void Connections::update_pause(Channel& channel) {
   channel.paused = pause;
   channel.connection.reading_paused(pause, kernel_.time.now);
   kernel_.effects.emplace_back(PauseReading{channel.id, pause});
-  check_at(channel.connection.next_timeout());
+  check(channel);
 }
 
 void Connections::close_channel(Channel& channel) {
@@ -103,6 +106,7 @@ void Connections::close_channel(Channel& channel) {
 
 void Connections::drop_channel(Channel& channel) {
   handshakes_.erase(channel.id);
+  own_handshakes_.erase(channel.id);
   channel.connection.close();
   const auto found = channels_.find(channel.id);
   closed_.push_back(std::move(found->second));
@@ -121,11 +125,29 @@ void Connections::log_stranger(std::string text) {
 void Connections::after_input(Channel& channel) {
   if (!channels_.contains(channel.id)) return;
   if (channel.connection.has_output()) mark_dirty(channel);
-  check_at(channel.connection.next_timeout());
+  check(channel);
 }
 
-void Connections::check_at(std::optional<Instant> at) {
-  if (at && (!next_check_ || *at < *next_check_)) next_check_ = at;
+// Earlier than it is checked anyway, which is seldom: most time-outs move to later, and are looked at again when they were due.
+void Connections::check(Channel& channel) {
+  const auto at = channel.connection.next_timeout();
+  if (!at || (channel.checked_at && *channel.checked_at <= *at)) return;
+  channel.checked_at = *at;
+  checks_.push_back({*at, channel.id});
+  std::push_heap(checks_.begin(), checks_.end(), later);
+  if (checks_.size() < 1'024 || checks_.size() < 4 * channels_.size()) return;
+  std::erase_if(checks_, [this](const Check& each) {
+    const auto found = channels_.find(each.id);
+    return found == channels_.end() || found->second->checked_at != each.at;
+  });
+  std::make_heap(checks_.begin(), checks_.end(), later);
+}
+
+std::optional<Instant> Connections::next_timeout() const {
+  std::optional<Instant> next;
+  if (!checks_.empty()) next = checks_.front().at;
+  if (!attempt_deadlines_.empty() && (!next || attempt_deadlines_.front().first < *next)) next = attempt_deadlines_.front().first;
+  return next;
 }
 
 }  // namespace supervisorring

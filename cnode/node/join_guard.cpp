@@ -62,9 +62,17 @@ void JoinGuard::ask_all(ProcessContext& context) {
       continue;
     }
     for (const Term& name : peer->hello->supervisors)
-      found_.push_back({node, name, known_children(name), owned_here(*peer->hello, name), refused(node, name, std::ranges::count(peer->hello->features, atom("members")) > 0)});
+      found_.push_back({node, name, {}, owned_here(*peer->hello, name), refused(node, name, std::ranges::count(peer->hello->features, atom("members")) > 0)});
   }
+  look_at_children();
   answered(context);
+}
+
+// Once for each supervisor that members of ours run.
+void JoinGuard::look_at_children() {
+  std::unordered_set<Term> seen;
+  for (RemoteSupervisor& found : found_)
+    if (found.owned_here && seen.insert(found.name).second) found.children = known_children(found.name);
 }
 
 // A member of ours reads the same definition; so what is known of it here is what runs there.

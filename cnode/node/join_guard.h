@@ -22,6 +22,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "node/process.h"
@@ -43,6 +44,7 @@ class JoinGuard : public Process {
  private:
   bool all_known() const;
   bool reading() const;  // what these members run is defined here and has not been read yet
+  void look_at_children();
   std::vector<ChildSpec> known_children(const Term& supervisor) const;
   bool owned_here(const PeerHello&, const Term& supervisor) const;
   std::string refused(const Term& node, const Term& supervisor, bool knows_sets) const;

@@ -42,6 +42,9 @@ inline constexpr std::size_t kBacklogHardLimit = 256u << 20;
 
 // Connections at once, accepted ones that have not said who they are included: a cluster of some hundred members twice over.
 inline constexpr std::size_t kMaxConnections = 4'096;
+// Connections that this node is setting up itself; more wait for their turn, so that a thousand names learnt at once are neither a storm
+// for their epmds and their members nor keep this node from anything else.
+inline constexpr std::size_t kMaxAttempts = 64;
 // Accepted connections whose handshake is not finished: strangers cannot take all of the above. Beyond it the oldest goes.
 inline constexpr std::size_t kMaxPendingHandshakes = 512;
 

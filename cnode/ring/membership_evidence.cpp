@@ -63,7 +63,7 @@ void Membership::node_down(const Term& node, Time time) {
     found->second.connected = false;
     found->second.pid = Term();
     if (was_connected) end_of_life(found->second, node);
-    if (!nodes_.entries().contains(node) && !up_.entries().contains(node)) peers_.erase(found);
+    if (!nodes_.contains(node) && !up_.contains(node)) peers_.erase(found);
   }
   const auto candidate = candidates_.find(node);
   if (phase_ == Phase::asking && candidate != candidates_.end()) {
@@ -128,7 +128,7 @@ void Membership::up_answered(const Term& node, const LwwSet& up, Time time) {
     return;
   }
   third_answered(node, up, time);
-  const bool contested = contested_.entries().contains(node);
+  const bool contested = contested_.contains(node);
   if (up_.is_member(node) && !contested) return;
   up_.merge(contest(up, node, time));
   if (contested) log(Level::info, to_text(node) + " answers: it stays up");
@@ -137,9 +137,12 @@ void Membership::up_answered(const Term& node, const LwwSet& up, Time time) {
   probe_at_ = time.now + kBurstPause;
 }
 
-// Closed connections are the fastest evidence, so there is one to every up member.
+// Closed connections are the fastest evidence, so there is one to every up member. Each begins with those behind its own name, so that many that
+// start at once do not all begin with the same one.
 void Membership::connect_to_new_members(const std::vector<Term>& members, Time time) {
-  for (const Term& node : members) {
+  std::vector<Term> in_order = members;
+  std::rotate(in_order.begin(), std::partition_point(in_order.begin(), in_order.end(), [this](const Term& node) { return compare(node, self_) < 0; }), in_order.end());
+  for (const Term& node : in_order) {
     if (node == self_ || !up_.is_member(node)) continue;
     const Peer& peer = peers_[node];
     if (peer.connected || peer.retrying) continue;

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "ring/consistent_hash.h"
+#include "ring/ring_store.h"
 #include "supervisorring/result.h"
 #include "supervisorring/term.h"
 
@@ -48,7 +48,8 @@ class RingView {
   using Subscription = std::uint64_t;
   using Callback = std::function<void(const RingChange&)>;
 
-  explicit RingView(Term self) : self_(std::move(self)), ring_(Ring::make({})) {}
+  // `rings`: where rings come from, when several views share them; null: of its own.
+  explicit RingView(Term self, std::shared_ptr<RingStore> rings = nullptr);
   RingView(const RingView&) = delete;
   RingView& operator=(const RingView&) = delete;
 
@@ -73,12 +74,10 @@ class RingView {
   bool update(const RingState& state);
 
  private:
-  void rebuild_ring(const std::vector<Term>& old_up);
-
   Term self_;
   RingState state_;
   std::shared_ptr<const Ring> ring_;
-  PointCache cache_;
+  std::shared_ptr<RingStore> rings_;
   std::vector<std::pair<Subscription, Callback>> subscribers_;
   Subscription next_subscription_ = 1;
 };

@@ -17,13 +17,20 @@ bool Drains::set_self(bool drained) {
   return true;
 }
 
+void Drains::know(Known& known, std::uint64_t number, bool drained) {
+  drained_others_ += drained;
+  drained_others_ -= known.drained;
+  known.number = number, known.drained = drained;
+}
+
 bool Drains::heard(const Term& from, const std::vector<DrainWord>& words) {
   Known& sender = others_[from];
-  sender = {0, false, true};  // unless it says otherwise
+  know(sender, 0, false);  // unless it says otherwise
+  sender.said_itself = true;
   bool contested = false;
   for (const DrainWord& word : words) {
     if (word.node == from) {
-      sender.number = word.number, sender.drained = word.drained;
+      know(sender, word.number, word.drained);
     } else if (word.node == self_) {
       const bool ours = word.number < own_.number || (word.number == own_.number && word.drained == own_.drained);
       if (ours || own_.number >= kMaxDrainNumber) continue;
@@ -31,7 +38,7 @@ bool Drains::heard(const Term& from, const std::vector<DrainWord>& words) {
       contested = true;
     } else {
       Known& known = others_[word.node];
-      if (!known.said_itself && word.number > known.number) known.number = word.number, known.drained = word.drained;
+      if (!known.said_itself && word.number > known.number) know(known, word.number, word.drained);
     }
   }
   return contested;
@@ -42,7 +49,11 @@ void Drains::gone(const Term& node) {
 }
 
 void Drains::forget_if(const std::function<bool(const Term& node)>& stranger) {
-  std::erase_if(others_, [&](const auto& each) { return stranger(each.first); });
+  std::erase_if(others_, [&](const auto& each) {
+    if (!stranger(each.first)) return false;
+    drained_others_ -= each.second.drained;
+    return true;
+  });
 }
 
 std::vector<DrainWord> Drains::words() const {

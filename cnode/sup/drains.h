@@ -35,6 +35,7 @@ class Drains {
 
   bool drained(const Term& node) const;
   bool self_drained() const { return own_.drained; }
+  bool any_drained() const { return own_.drained || drained_others_ > 0; }
   const DrainWord& own() const { return own_; }
   // Of this member. False: it was so already.
   bool set_self(bool drained);
@@ -55,9 +56,12 @@ class Drains {
     bool drained = false;
     bool said_itself = false;  // over the connection that is open
   };
+  void know(Known& known, std::uint64_t number, bool drained);
+
   const Term self_;
   DrainWord own_{self_, 0, false};
   std::unordered_map<Term, Known> others_;
+  std::size_t drained_others_ = 0;
 };
 
 }  // namespace supervisorring

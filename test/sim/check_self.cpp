@@ -10,8 +10,11 @@ std::optional<std::string> CheckSelf::operator()(const SimCluster& cluster) {
   const Instant now = cluster.network().time().now;
   for (const std::string& name : cluster.running()) {
     const RingChange& view = cluster.view(name);
-    const bool counts_itself = !view.settled || view.leaving || std::find(view.new_up.begin(), view.new_up.end(), atom(name)) != view.new_up.end() ||
-                               std::find(view.new_nodes.begin(), view.new_nodes.end(), atom(name)) == view.new_nodes.end();
+    const Term self = atom(name);
+    const auto among = [&self](const std::vector<Term>& members) {
+      return std::binary_search(members.begin(), members.end(), self, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+    };
+    const bool counts_itself = !view.settled || view.leaving || among(view.new_up) || !among(view.new_nodes);
     if (counts_itself || cluster.network().stalled(name)) {
       missing_since_.erase(name);
       continue;

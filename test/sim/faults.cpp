@@ -62,14 +62,23 @@ void Scenario::calm_step() {
 
 // One way; several faults may hold the same way cut.
 void Scenario::cut(const std::string& from, const std::string& to, Duration time) {
+  cut_way(from, to);
+  at(time, [this, from, to] {
+    note("the cut of " + short_name(from) + " to " + short_name(to) + " is over");
+    heal_way(from, to);
+  });
+}
+
+void Scenario::cut_way(const std::string& from, const std::string& to) {
   const std::pair way{host_of(from), host_of(to)};
   if (++cuts_[way] == 1) cluster_.network().cut_hosts(way.first, way.second);
-  at(time, [this, way] {
-    if (--cuts_[way] > 0) return;
-    cuts_.erase(way);
-    note(way.first + " reaches " + way.second + " again");
-    cluster_.network().heal_hosts(way.first, way.second);
-  });
+}
+
+void Scenario::heal_way(const std::string& from, const std::string& to) {
+  const std::pair way{host_of(from), host_of(to)};
+  if (--cuts_[way] > 0) return;
+  cuts_.erase(way);
+  cluster_.network().heal_hosts(way.first, way.second);
 }
 
 void Scenario::cut_pair(bool both_ways) {
@@ -89,10 +98,19 @@ void Scenario::partition() {
   note(text + " against the others");
   for (const std::string& a : one) {
     for (const std::string& b : other) {
-      cut(a, b, time);
-      cut(b, a, time);
+      cut_way(a, b);
+      cut_way(b, a);
     }
   }
+  at(time, [this, one, other] {
+    note("the partition is over");
+    for (const std::string& a : one) {
+      for (const std::string& b : other) {
+        heal_way(a, b);
+        heal_way(b, a);
+      }
+    }
+  });
 }
 
 void Scenario::close_pair() {

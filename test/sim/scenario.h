@@ -84,6 +84,8 @@ class Scenario {
   void cut_pair(bool both_ways);
   void partition();
   void cut(const std::string& from, const std::string& to, Duration time);
+  void cut_way(const std::string& from, const std::string& to);
+  void heal_way(const std::string& from, const std::string& to);
   void close_pair();
   void refuse_pair();
   void crash_one();

@@ -177,6 +177,7 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
   composition.force = how.force;
   composition.ring.format = how.format;
   composition.ring.seed = net_.random();
+  composition.rings = rings_;
   for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));
   read_files(name, composition.ring);
   composition.on_ring_change.push_back([view = &member->view](const RingChange& change) { *view = change; });

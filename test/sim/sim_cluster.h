@@ -111,6 +111,7 @@ class SimCluster {
 
   SimClusterOptions options_;
   std::shared_ptr<std::set<std::string>> named_ = std::make_shared<std::set<std::string>>();
+  const std::shared_ptr<RingStore> rings_ = std::make_shared<RingStore>();
   SimNetwork net_;
   std::map<std::string, std::unique_ptr<Member>> members_;
   std::uint64_t halts_seen_ = 0;

@@ -10,9 +10,14 @@ std::string host_of(const std::string& node) { return node.substr(node.find('@')
 
 }  // namespace
 
-std::optional<std::pair<std::uint64_t, int>> SimNetwork::find_side(const std::string& name, ConnectionId id) const {
-  const auto found = sides_.find({name, id});
-  return found == sides_.end() ? std::nullopt : std::optional(found->second);
+std::optional<SimNetwork::Place> SimNetwork::find_side(const Machine& machine, ConnectionId id) {
+  const auto found = machine.sides.find(id);
+  return found == machine.sides.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<SimNetwork::Place> SimNetwork::find_side(const std::string& name, ConnectionId id) const {
+  const auto machine = nodes_.find(name);
+  return machine == nodes_.end() ? std::nullopt : find_side(machine->second, id);
 }
 
 // ---- what happens to a side ----------------------------------------------------------------------------
@@ -24,7 +29,7 @@ void SimNetwork::perform(Event event) {
   if (is_cut(connection, event.side) && event.what != What::written) return hold(std::move(event));
   Side& side = connection.side[event.side];
   if (stalled(side.node)) return hold(std::move(event));
-  const bool behind_held = event.what != What::written && held_ways_.contains({event.connection, event.side});
+  const bool behind_held = event.what != What::written && side.held > 0;
   if (behind_held || (side.paused && (event.what == What::bytes || event.what == What::closed))) {
     return hold(std::move(event));
   }
@@ -36,8 +41,11 @@ void SimNetwork::perform(Event event) {
 }
 
 void SimNetwork::hold(Event event) {
-  ++held_ways_[{event.connection, event.side}];
-  held_.push_back(std::move(event));
+  const Place way{event.connection, event.side};
+  Connection& connection = connections_.at(event.connection);
+  ++connection.due;
+  if (++connection.side[event.side].held == 1) held_between_[{connection.side[1 - event.side].host, connection.side[event.side].host}].insert(way);
+  held_[way].emplace_back(++last_held_, std::move(event));
 }
 
 void SimNetwork::perform_on_epmd(Event& event, Side& side) {
@@ -65,7 +73,7 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
   const Time now = time_of(machine);
   if (event.what != What::accepted) {
     // Numbers of connections begin again in another life: what was held back for an earlier one is not for this.
-    const auto place = find_side(name, side.id);
+    const auto place = find_side(machine, side.id);
     if (!place || place->first != number) return;
   }
   switch (event.what) {
@@ -74,14 +82,15 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
       machine.node->connection_opened(side.id, now);
       break;
     case What::failed:
-      sides_.erase({name, side.id});
+      side.open = false;
+      machine.sides.erase(side.id);
       machine.node->connection_failed(side.id, Error{event.text}, now);
       break;
     case What::accepted: {
       Connection& connection = connections_.at(number);
       side.open = true;
       side.id = last_accepted_ += 2;
-      sides_[{name, side.id}] = {number, 1};
+      machine.sides[side.id] = {number, 1};
       send_to_side(number, 0, {What::opened, number, 0, {}, 0, {}});
       machine.node->connection_accepted(side.id, connection.side[0].node, now);
       break;
@@ -98,7 +107,7 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
     case What::closed:
       if (!side.open) return;
       side.open = false;
-      sides_.erase({name, side.id});
+      machine.sides.erase(side.id);
       machine.node->connection_closed(side.id, event.text, now);
       break;
   }
@@ -109,16 +118,16 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
 
 void SimNetwork::carry_out(const std::string& name) {
   Machine& machine = nodes_.at(name);
-  const Effects effects = machine.node->take_effects();
+  Effects effects = machine.node->take_effects();
   set_next(name, machine, machine.started ? machine.node->next_timeout() : std::nullopt);
   std::map<ConnectionId, std::size_t> batches;
-  for (const Effect& effect : effects) {
+  for (Effect& effect : effects) {
     if (observer_) observer_(name, effect);
     if (const auto* open = std::get_if<OpenConnection>(&effect)) {
       carry_out(name, *open);
-    } else if (const auto* send = std::get_if<SendBytes>(&effect)) {
+    } else if (auto* send = std::get_if<SendBytes>(&effect)) {
       largest_batch_ = std::max(largest_batch_, ++batches[send->id]);
-      carry_out(name, *send);
+      carry_out(name, std::move(*send));
     } else if (const auto* close = std::get_if<CloseConnection>(&effect)) {
       carry_out(name, *close);
     } else if (const auto* pause = std::get_if<PauseReading>(&effect)) {
@@ -142,9 +151,10 @@ void SimNetwork::carry_out(const std::string& name, const OpenConnection& effect
   const std::uint64_t number = ++last_connection_;
   Connection& connection = connections_[number];
   connection.side[0] = {name, host_of(name), effect.id, true, false, {}};
-  sides_[{name, effect.id}] = {number, 0};
+  Machine& machine = nodes_.at(name);
+  machine.sides[effect.id] = {number, 0};
   const auto listener = listeners_.find({effect.host, effect.port});
-  const bool to_epmd = effect.port == nodes_.at(name).config.epmd_port;
+  const bool to_epmd = effect.port == machine.config.epmd_port;
   if (to_epmd && epmds_[effect.host].running) {
     connection.side[1] = {{}, effect.host, number, true, false, {}};
     return send_to_side(number, 0, {What::opened, number, 0, {}, 0, {}});
@@ -158,11 +168,11 @@ void SimNetwork::carry_out(const std::string& name, const OpenConnection& effect
   send_to_side(number, 0, {What::failed, number, 0, {}, 0, "connection refused"});
 }
 
-void SimNetwork::carry_out(const std::string& name, const SendBytes& effect) {
+void SimNetwork::carry_out(const std::string& name, SendBytes&& effect) {
   const auto place = find_side(name, effect.id);
   if (!place) return;
   const int to = 1 - place->second;
-  send_to_side(place->first, to, {What::bytes, place->first, to, effect.bytes, 0, {}});
+  send_to_side(place->first, to, {What::bytes, place->first, to, std::move(effect.bytes), 0, {}});
 }
 
 void SimNetwork::carry_out(const std::string& name, const CloseConnection& effect) {
@@ -170,7 +180,7 @@ void SimNetwork::carry_out(const std::string& name, const CloseConnection& effec
   if (!place) return;
   const int to = 1 - place->second;
   connections_.at(place->first).side[place->second].open = false;
-  sides_.erase({name, effect.id});
+  nodes_.at(name).sides.erase(effect.id);
   send_to_side(place->first, to, {What::closed, place->first, to, {}, 0, "closed by the peer"});
 }
 
@@ -179,7 +189,7 @@ void SimNetwork::carry_out(const std::string& name, const PauseReading& effect) 
   if (!place) return;
   connections_.at(place->first).side[place->second].paused = effect.paused;
   if (effect.paused) return;
-  release([&](const Event& event) { return event.connection == place->first && event.side == place->second; });
+  release({*place});
 }
 
 }  // namespace supervisorring::sim

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
 namespace supervisorring::sim {
 namespace {
@@ -71,18 +72,17 @@ void SimNetwork::remove_machine(const std::string& name, bool peers_see_it) {
   Machine& machine = nodes_.at(name);
   set_next(name, machine, std::nullopt);
   listeners_.erase({host_of(name), machine.config.listen_port});
-  std::vector<std::pair<std::uint64_t, int>> own;
-  for (const auto& [key, place] : sides_) {
-    if (key.first == name) own.push_back(place);
-  }
-  for (const auto& [number, side] : own) {
+  std::vector<std::pair<ConnectionId, Place>> own(machine.sides.begin(), machine.sides.end());
+  std::sort(own.begin(), own.end());
+  for (const auto& [id, place] : own) {
+    const auto [number, side] = place;
     Connection& connection = connections_.at(number);
     connection.side[side].open = false;
     // Its own epmd always sees it: it is on the same machine.
     if (peers_see_it || connection.side[1 - side].node.empty()) {
       send_to_side(number, 1 - side, {What::closed, number, 1 - side, {}, 0, "closed by the peer"});
     }
-    sides_.erase({name, connection.side[side].id});
+    forget_if_over(number);
   }
   nodes_.erase(name);
 }
@@ -116,7 +116,7 @@ void SimNetwork::set_next(const std::string& name, Machine& machine, std::option
 
 void SimNetwork::resume(const std::string& name, First first) {
   if (stalled_.erase(name) == 0) return;
-  release([&](const Event& event) { return connections_.at(event.connection).side[event.side].node == name; });
+  release_if([&](const Side&, const Side& to) { return to.node == name; });
   Machine& machine = nodes_.at(name);
   if (machine.next) timeouts_.emplace(*machine.next, name);
   if (first == First::inputs || !machine.next || *machine.next > now_) return;
@@ -136,51 +136,62 @@ void SimNetwork::cut(const std::string& a, const std::string& b) { cut_.insert(p
 
 void SimNetwork::heal(const std::string& a, const std::string& b) {
   cut_.erase(pair_of(a, b));
-  release([&](const Event& event) {
-    const Connection& connection = connections_.at(event.connection);
-    return pair_of(connection.side[0].node, connection.side[1].node) == pair_of(a, b);
-  });
+  release_if([&](const Side& from, const Side& to) { return pair_of(from.node, to.node) == pair_of(a, b); });
 }
 
 void SimNetwork::heal_hosts(const std::string& from, const std::string& to) {
   cut_hosts_.erase({from, to});
-  release([&](const Event& event) {
-    const Connection& connection = connections_.at(event.connection);
-    return connection.side[1 - event.side].host == from && connection.side[event.side].host == to;
-  });
+  const auto found = held_between_.find({from, to});
+  if (found != held_between_.end()) release({found->second.begin(), found->second.end()});
 }
 
 void SimNetwork::close_connections(const std::string& a, const std::string& b) {
-  for (auto& [number, connection] : connections_) {
-    if (pair_of(connection.side[0].node, connection.side[1].node) != pair_of(a, b)) continue;
+  for (const std::uint64_t number : connections_of(a, b)) {
+    const Connection& connection = connections_.at(number);
     for (const int side : {0, 1}) {
       if (connection.side[side].open) schedule({What::closed, number, side, {}, 0, "connection reset"}, Duration::zero());
     }
   }
 }
 
+// In ascending order.
+std::vector<std::uint64_t> SimNetwork::connections_of(const std::string& a, const std::string& b) const {
+  std::set<std::uint64_t> numbers;
+  for (const std::string& one : {a, b}) {
+    const auto machine = nodes_.find(one);
+    if (machine == nodes_.end()) continue;
+    for (const auto& [id, place] : machine->second.sides) {
+      const Connection& connection = connections_.at(place.first);
+      if (pair_of(connection.side[0].node, connection.side[1].node) == pair_of(a, b)) numbers.insert(place.first);
+    }
+  }
+  return {numbers.begin(), numbers.end()};
+}
+
 void SimNetwork::hold_accepts(const std::string& name) { holding_.insert(name); }
 
 std::string SimNetwork::peer_of(const std::string& node, ConnectionId id) const {
-  const auto place = sides_.find({node, id});
-  if (place == sides_.end()) return {};
-  const auto connection = connections_.find(place->second.first);
-  if (connection == connections_.end()) return {};
-  const std::string& other = connection->second.side[1 - place->second.second].node;
+  const auto place = find_side(node, id);
+  if (!place) return {};
+  const std::string& other = connections_.at(place->first).side[1 - place->second].node;
   return other.empty() ? "epmd" : other;
 }
 
 std::size_t SimNetwork::open_connections(const std::string& a, const std::string& b) const {
-  return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(), [&](const auto& item) {
-    const Connection& connection = item.second;
-    return pair_of(connection.side[0].node, connection.side[1].node) == pair_of(a, b) && connection.side[0].open &&
-           connection.side[1].open;
+  const auto numbers = connections_of(a, b);
+  return static_cast<std::size_t>(std::count_if(numbers.begin(), numbers.end(), [&](std::uint64_t number) {
+    const Connection& connection = connections_.at(number);
+    return connection.side[0].open && connection.side[1].open;
   }));
 }
 
 void SimNetwork::stop_epmd(const std::string& host) {
   epmds_[host].stop();
-  for (auto& [number, connection] : connections_) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, connection] : connections_) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  for (const std::uint64_t number : numbers) {
+    Connection& connection = connections_.at(number);
     Side& epmd_side = connection.side[1];
     if (!epmd_side.node.empty() || epmd_side.host != host || !epmd_side.open) continue;
     epmd_side.open = false;
@@ -191,19 +202,22 @@ void SimNetwork::stop_epmd(const std::string& host) {
 bool SimNetwork::is_cut(const Connection& connection, int towards) const {
   const Side& from = connection.side[1 - towards];
   const Side& to = connection.side[towards];
-  return cut_.contains(pair_of(from.node, to.node)) || cut_hosts_.contains({from.host, to.host});
+  return (!cut_.empty() && cut_.contains(pair_of(from.node, to.node))) || (!cut_hosts_.empty() && cut_hosts_.contains({from.host, to.host}));
 }
 
 Duration SimNetwork::delay_of(const Connection& connection) {
   // A node and its own epmd: what one life of it did last comes before what the next does first, whatever the network's delays are.
   if (connection.side[1].node.empty() && connection.side[0].host == connection.side[1].host) return std::chrono::microseconds(100);
-  const auto own = delays_.find(pair_of(connection.side[0].node, connection.side[1].node));
+  const auto own = delays_.empty() ? delays_.end() : delays_.find(pair_of(connection.side[0].node, connection.side[1].node));
   Duration delay = own == delays_.end() ? delay_ : own->second;
   if (jitter_ > Duration::zero()) delay += Duration(static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(jitter_.count())));
   return delay;
 }
 
 void SimNetwork::schedule(Event event, Duration after) {
+  const auto connection = connections_.find(event.connection);
+  if (connection == connections_.end()) return;
+  ++connection->second.due;
   events_.emplace(std::pair{now_ + after, ++last_event_}, std::move(event));
 }
 
@@ -215,18 +229,40 @@ void SimNetwork::send_to_side(std::uint64_t number, int side, Event event) {
   schedule(std::move(event), last - now_);
 }
 
-void SimNetwork::release(const std::function<bool(const Event&)>& which) {
-  std::vector<Event> kept;
-  for (Event& event : std::exchange(held_, {})) {
-    if (!which(event)) {
-      kept.push_back(std::move(event));
-      continue;
-    }
-    const auto way = held_ways_.find({event.connection, event.side});
-    if (--way->second == 0) held_ways_.erase(way);
-    schedule(std::move(event), Duration::zero());
+void SimNetwork::release_if(const std::function<bool(const Side& from, const Side& to)>& which) {
+  std::vector<Place> ways;
+  for (const auto& [way, events] : held_) {
+    const Connection& connection = connections_.at(way.first);
+    if (which(connection.side[1 - way.second], connection.side[way.second])) ways.push_back(way);
   }
-  held_ = std::move(kept);
+  release(std::move(ways));
+}
+
+// In the order in which they were held.
+void SimNetwork::release(std::vector<Place> ways) {
+  std::vector<std::pair<std::uint64_t, Event>> released;
+  for (const Place& way : ways) {
+    const auto events = held_.find(way);
+    if (events == held_.end()) continue;
+    Connection& connection = connections_.at(way.first);
+    connection.side[way.second].held = 0;
+    connection.due -= events->second.size();
+    std::move(events->second.begin(), events->second.end(), std::back_inserter(released));
+    held_.erase(events);
+    const auto between = held_between_.find({connection.side[1 - way.second].host, connection.side[way.second].host});
+    between->second.erase(way);
+    if (between->second.empty()) held_between_.erase(between);
+  }
+  std::sort(released.begin(), released.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [number, event] : released) schedule(std::move(event), Duration::zero());
+}
+
+// Neither end knows it any more, and nothing of it is under way.
+void SimNetwork::forget_if_over(std::uint64_t number) {
+  const auto found = connections_.find(number);
+  if (found == connections_.end()) return;
+  const Connection& connection = found->second;
+  if (connection.due == 0 && !connection.side[0].open && !connection.side[1].open) connections_.erase(found);
 }
 
 // ---- time ------------------------------------------------------------------------------------------------
@@ -259,7 +295,10 @@ bool SimNetwork::step(Instant limit) {
     now_ = std::max(now_, events_.begin()->first.first);
     Event event = std::move(events_.begin()->second);
     events_.erase(events_.begin());
+    const std::uint64_t number = event.connection;
+    --connections_.at(number).due;
     perform(std::move(event));
+    forget_if_over(number);
     return true;
   }
   if (!next || *next > limit) return false;

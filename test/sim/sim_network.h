@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "node/node.h"
@@ -53,8 +54,10 @@ class SimNetwork {
   // ---- the network --------------------------------------------------------------------------------
   void set_delay(Duration delay) { delay_ = delay; }                       // of every pair without its own; 100 us
   void set_delay(const std::string& a, const std::string& b, Duration delay);
+  void forget_delays() { delays_.clear(); }                                // of pairs
   void set_jitter(Duration most) { jitter_ = most; }                       // random, on top of every delay
   void refuse(const std::string& from, const std::string& to, bool refused = true);  // new connections only
+  void refuse_nobody() { refused_.clear(); }
   void cut(const std::string& a, const std::string& b);                    // silently, both ways
   void heal(const std::string& a, const std::string& b);
   // Silently, one way, between all that is on these hosts, their epmds too.
@@ -101,9 +104,11 @@ class SimNetwork {
     bool paused = false;
     Instant last_arrival{};
     std::uint16_t port = 0;  // that was connected to
+    std::uint64_t held = 0;  // events for it in held_
   };
   struct Connection {
     Side side[2];  // 0 opened it
+    std::uint64_t due = 0;  // events of it in events_ and held_
   };
   enum class What { opened, failed, accepted, bytes, written, closed };
   struct Event {
@@ -114,11 +119,13 @@ class SimNetwork {
     std::size_t count = 0;
     std::string text;
   };
+  using Place = std::pair<std::uint64_t, int>;  // connection, side
   struct Machine {
     std::unique_ptr<Node> node;
     NodeConfig config;
     std::optional<Instant> next;  // its next time-out
     bool started = false;
+    std::unordered_map<ConnectionId, Place> sides;
   };
   using Pair = std::pair<std::string, std::string>;
 
@@ -132,23 +139,27 @@ class SimNetwork {
   void set_next(const std::string& name, Machine& machine, std::optional<Instant> next);
   void perform(Event event);
   void hold(Event event);
+  void forget_if_over(std::uint64_t connection);
+  std::vector<std::uint64_t> connections_of(const std::string& a, const std::string& b) const;
   void perform_on_epmd(Event& event, Side& side);
   void perform_on_node(Event& event, Side& side);
-  void release(const std::function<bool(const Event&)>& which);
+  void release(std::vector<Place> ways);
+  void release_if(const std::function<bool(const Side& from, const Side& to)>& which);
 
   void carry_out(const std::string& name);
   void carry_out(const std::string& name, const OpenConnection& effect);
-  void carry_out(const std::string& name, const SendBytes& effect);
+  void carry_out(const std::string& name, SendBytes&& effect);
   void carry_out(const std::string& name, const CloseConnection& effect);
   void carry_out(const std::string& name, const PauseReading& effect);
   void remove_machine(const std::string& name, bool peers_see_it);
-  std::optional<std::pair<std::uint64_t, int>> find_side(const std::string& name, ConnectionId id) const;
+  static std::optional<Place> find_side(const Machine& machine, ConnectionId id);
+  std::optional<Place> find_side(const std::string& name, ConnectionId id) const;
 
   std::uint64_t random_state_;
   Instant now_{};
   Duration delay_ = std::chrono::microseconds(100);
   Duration jitter_{0};
-  std::map<std::string, Machine> nodes_;
+  std::unordered_map<std::string, Machine> nodes_;
   std::set<std::pair<Instant, std::string>> timeouts_;  // of those that are not stalled
   std::map<std::string, SimEpmd> epmds_;
   std::map<std::pair<std::string, std::uint16_t>, std::string> listeners_;
@@ -159,11 +170,12 @@ class SimNetwork {
   std::map<std::string, std::chrono::microseconds> wall_skews_;
   std::set<Pair> refused_;  // from, to
   std::set<std::string> holding_;
-  std::map<std::uint64_t, Connection> connections_;
-  std::map<std::pair<std::string, ConnectionId>, std::pair<std::uint64_t, int>> sides_;
+  std::unordered_map<std::uint64_t, Connection> connections_;
   std::map<std::pair<Instant, std::uint64_t>, Event> events_;
-  std::vector<Event> held_;  // by a cut or a reader that pauses, in order
-  std::map<std::pair<std::uint64_t, int>, int> held_ways_;  // connection and side that something is held for: how much
+  // By a cut, a stall or a reader that pauses: by its way, with its number in the order of all.
+  std::map<Place, std::vector<std::pair<std::uint64_t, Event>>> held_;
+  std::map<Pair, std::set<Place>> held_between_;  // the same ways by their hosts, from and to
+  std::uint64_t last_held_ = 0;
   std::uint64_t last_event_ = 0;
   std::uint64_t last_connection_ = 0;
   ConnectionId last_accepted_ = 0;

@@ -135,11 +135,11 @@ beams_one_from_two(Config) ->
 %% By default OTP's global cuts more than the network does; the heal is what is shown.
 beams_that_otp_cuts_apart(Config) ->
     Net = proplists:get_value(net, Config),
-    Members = beams(Config, [1, 2, 3], ["-kernel", "net_ticktime", "8"]),
+    Members = beams(Config, [1, 2, 3], ["-kernel", "net_ticktime", "4"]),
     settled(Members),
     netns:cut(Net, 1, 2),
     eventually(fun() -> homeless(Members) end, [], ?SEEN_MS),
-    timer:sleep(12000),
+    timer:sleep(7000),
     netns:heal(Net, 1, 2),
     settled(Members).
 

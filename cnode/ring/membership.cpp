@@ -98,7 +98,9 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   const bool ask_back = takes_part() && gossip.up.is_member(sender);
   const bool put_back = was_away && sender != self_ && !ask_back;
   if (put_back) up_.put(sender, time.wall);
+  const std::uint64_t news = news_;
   if (changed || put_back) sets_changed("gossip of " + to_text(sender), time);
+  if (news_ != news && last_up_.size() > kMaxBurst) announce(time, kPassedOn);
   if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
   if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);
@@ -171,6 +173,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
   const std::string nodes_text = difference(last_nodes_, now_nodes), up_text = difference(last_up_, now_up);
   if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
   if (!up_text.empty()) log(Level::info, "up:" + up_text + " (" + why + ")");
+  if (!nodes_text.empty() || !up_text.empty()) ++news_;
   last_nodes_ = std::move(now_nodes);
   const std::vector<Term> before = std::exchange(last_up_, std::move(now_up));
   persist_nodes();

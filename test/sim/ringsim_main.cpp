@@ -1,6 +1,6 @@
 // ringsim: lives of whole clusters from seeds (scenario.h).
 //
-//   ringsim [--seed N] [--seeds COUNT] [--nodes M] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace]
+//   ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace]
 //
 // Each life prints its seed when it begins and what failed, with the virtual time, when something did; the line to replay it comes with it.
 // Without --nodes, --legacy and --class they follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
@@ -20,10 +20,12 @@ using namespace supervisorring::sim;
 
 struct Options {
   std::uint64_t seed = 1, seeds = 1;
-  int nodes = 0, steps = 40, legacy = -1;
+  int nodes = 0, most_nodes = 0, steps = 40, legacy = -1;  // nodes to most_nodes of them, by the seed
   std::string kind, policy;
   bool fresh = false, twice = false, trace = false;
 };
+
+constexpr int kFormedFrom = 150;  // to have them join one by one would take longer than all else
 
 char replay_line[200];  // of the life that runs now: printed when a check of the program's own aborts
 
@@ -34,7 +36,7 @@ extern "C" void tell_abort(int) {
 }
 
 [[noreturn]] void usage() {
-  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace]\n", stderr);
+  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace]\n", stderr);
   std::exit(2);
 }
 
@@ -46,7 +48,11 @@ Options read(int count, char** arguments) {
     const auto number = [&] { return std::strtoull(value().c_str(), nullptr, 10); };
     if (word == "--seed") options.seed = number();
     else if (word == "--seeds") options.seeds = number();
-    else if (word == "--nodes") options.nodes = static_cast<int>(number());
+    else if (word == "--nodes") {
+      const std::string range = value();
+      options.nodes = std::atoi(range.c_str());
+      options.most_nodes = range.find('-') == std::string::npos ? options.nodes : std::atoi(range.c_str() + range.find('-') + 1);
+    }
     else if (word == "--legacy") options.legacy = static_cast<int>(number());
     else if (word == "--steps") options.steps = static_cast<int>(number());
     else if (word == "--class") options.kind = value();
@@ -56,7 +62,7 @@ Options read(int count, char** arguments) {
     else if (word == "--trace") options.trace = true;
     else usage();
   }
-  if (options.nodes < 0 || options.nodes == 1 || (!options.kind.empty() && options.kind != "calm" && options.kind != "wild" && options.kind != "parted")) usage();
+  if (options.nodes < 0 || options.nodes == 1 || options.most_nodes < options.nodes || (!options.kind.empty() && options.kind != "calm" && options.kind != "wild" && options.kind != "parted")) usage();
   return options;
 }
 
@@ -65,14 +71,16 @@ const char* kind_of(const ScenarioOptions& scenario) { return scenario.calm ? "c
 ScenarioOptions scenario_of(std::uint64_t seed, const Options& options) {
   ScenarioOptions scenario;
   scenario.seed = seed;
-  scenario.nodes = options.nodes ? options.nodes : 3 + static_cast<int>(seed % 5);
+  const int least = options.nodes ? options.nodes : 3, most = options.nodes ? options.most_nodes : 7;
+  scenario.nodes = least + static_cast<int>((most == 7 ? seed : seed * 2654435761u % 65521) % static_cast<std::uint64_t>(most - least + 1));
   scenario.steps = options.steps;
   const std::string kind = !options.kind.empty() ? options.kind : seed % 4 == 0 ? "calm" : seed % 8 == 5 ? "parted" : "wild";
   scenario.calm = kind == "calm";
   scenario.parted = kind == "parted";
   if (kind == "wild") scenario.strategy = seed % 3 == 0 ? "one_for_one" : seed % 3 == 1 ? "one_for_all" : "rest_for_one";
   scenario.quorum = options.policy.empty() ? scenario.parted && seed % 16 == 5 : options.policy == "quorum";
-  scenario.legacy = options.legacy >= 0 ? options.legacy : kind != "wild" ? 0 : static_cast<int>(seed / 4 % 3);
+  scenario.formed = kind == "wild" && scenario.nodes >= kFormedFrom;
+  scenario.legacy = options.legacy >= 0 ? options.legacy : kind != "wild" || scenario.formed ? 0 : static_cast<int>(seed / 4 % 3);
   if (options.trace) scenario.trace = [](const std::string& line) { std::puts(line.c_str()); };
   return scenario;
 }

@@ -38,7 +38,7 @@ struct ScenarioOptions {
   int nodes = 5;
   int steps = 40;
   int legacy = 0;      // members that run the Elixir libraries, besides those
-  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters
+  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters, which are not split in two
   bool calm = false;
   bool parted = false;
   bool quorum = false;  // what a partition does

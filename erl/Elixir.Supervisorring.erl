@@ -13,7 +13,7 @@
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
 -export([call/3, call/4, cast/3, explain/2, plan/1]).
--export([drain/0, drain/1, uncordon/0, uncordon/1]).
+-export([drain/0, drain/1, cordon/0, cordon/1, uncordon/0, uncordon/1]).
 -export([global_sup_ref/1, local_sup_ref/1, child_manager_ref/1]).
 -export(['MACRO-__using__'/2, '__info__'/1]).
 
@@ -91,6 +91,14 @@ drain() -> supervisorring:drain().
 -spec drain([{rate, pos_integer()} | {node, node()}]) -> ok | {error, term()}.
 drain(Options) -> supervisorring:drain(Options).
 
+%% @doc Has this member keep the children it has and get no new ones.
+-spec cordon() -> ok | {error, term()}.
+cordon() -> supervisorring:cordon().
+
+%% @doc The same of `node: another_member'.
+-spec cordon([{node, node()}]) -> ok | {error, term()}.
+cordon(Options) -> supervisorring:cordon(Options).
+
 %% @doc Has this member own children again.
 -spec uncordon() -> ok.
 uncordon() -> supervisorring:uncordon().
@@ -124,7 +132,7 @@ child_manager_ref(Sup) -> named(Sup, <<".ChildManager">>).
 functions() ->
     [{start_link, 3}, {find, 2}, {exec, 3}, {exec, 4}, {exec, 5}, {start_child, 2}, {terminate_child, 2},
      {delete_child, 2}, {restart_child, 2}, {which_children, 1}, {count_children, 1}, {explain, 2}, {plan, 1},
-     {call, 3}, {call, 4}, {cast, 3}, {drain, 0}, {drain, 1}, {uncordon, 0}, {uncordon, 1},
+     {call, 3}, {call, 4}, {cast, 3}, {drain, 0}, {drain, 1}, {cordon, 0}, {cordon, 1}, {uncordon, 0}, {uncordon, 1},
      {global_sup_ref, 1}, {local_sup_ref, 1}, {child_manager_ref, 1}].
 
 named(Sup, Suffix) ->

@@ -17,7 +17,7 @@
 -export([start_child/2, terminate_child/2, delete_child/2, restart_child/2]).
 -export([which_children/1, count_children/1]).
 -export([status/0, explain/2, plan/1, leave/0, leave/1]).
--export([drain/0, drain/1, uncordon/0, uncordon/1]).
+-export([drain/0, drain/1, cordon/0, cordon/1, uncordon/0, uncordon/1]).
 -export([whereis_name/1, register_name/2, unregister_name/1, send/2]).
 %% Asked of members by clients.
 -export([whereis/2, place/2]).
@@ -47,7 +47,7 @@
                        digest := binary(), otp := 25 | 26,
                        point := #{digest := binary(), member := node(), number := 1..300},
                        owner := node(), members := members(), members_note := binary(),
-                       excluded := [{node(), not_up | leaving | drained | members | kind_unknown}],
+                       excluded := [{node(), not_up | leaving | drained | cordoned | members | kind_unknown}],
                        without_supervisor := [node()], named := boolean(),
                        here := running | starting | restarting | stopping | terminated | none,
                        pid := pid() | undefined, by := native | beam | none,
@@ -56,7 +56,7 @@
 -type plan() :: #{node := node(), up := [node()], up_then := [node()],
                   supervisors := [#{supervisor := sup(), children := non_neg_integer(),
                                     moves := non_neg_integer(), complete := boolean(),
-                                    members := members(), excluded := [{node(), members | kind_unknown}],
+                                    members := members(), excluded := [{node(), drained | cordoned | members | kind_unknown}],
                                     moves_between := [#{from := node() | none, to := node() | none,
                                                         count := pos_integer(), ids := [id()]}]}]}.
 
@@ -213,6 +213,18 @@ drain() ->
 -spec drain([{rate, pos_integer()} | {node, node()}]) -> ok | {error, term()}.
 drain(Options) ->
     supervisorring_operator:drain(Options).
+
+%% @doc The same as `cordon([])'.
+-spec cordon() -> ok | {error, term()}.
+cordon() ->
+    cordon([]).
+
+%% @doc Has this member, or `{node, Node}', keep the children it has and get no new ones until it is
+%% told otherwise. `{error, Why}' as of drain/1, and `drained', and `{too_many_children, N, Max}'.
+%% A member that starts is not cordoned.
+-spec cordon([{node, node()}]) -> ok | {error, term()}.
+cordon(Options) ->
+    supervisorring_operator:cordon(Options).
 
 %% @doc The same as `uncordon([])'.
 -spec uncordon() -> ok.

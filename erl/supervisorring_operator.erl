@@ -2,7 +2,7 @@
 %% asked by erpc, a C++ node as well as a BEAM.
 -module(supervisorring_operator).
 
--export([drain/1, uncordon/1]).
+-export([drain/1, cordon/1, uncordon/1]).
 
 -define(TIMEOUT_MS, 5000).
 
@@ -10,6 +10,11 @@
 drain(Options) when is_list(Options) ->
     {Node, Rest} = member(Options),
     ask(Node, drain, Rest).
+
+-spec cordon([{node, node()}]) -> ok | {error, term()}.
+cordon(Options) when is_list(Options) ->
+    {Node, []} = member(Options),
+    ask(Node, cordon, []).
 
 -spec uncordon([{node, node()}]) -> ok.
 uncordon(Options) when is_list(Options) ->
@@ -30,5 +35,5 @@ ask(Node, Function, Options) when Node =:= node() ->
 ask(Node, Function, Options) ->
     erpc:call(Node, supervisorring, Function, arguments(Function, Options), ?TIMEOUT_MS).
 
-arguments(uncordon, []) -> [];
-arguments(drain, Options) -> [Options].
+arguments(drain, Options) -> [Options];
+arguments(_Function, []) -> [].

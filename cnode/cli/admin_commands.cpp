@@ -178,6 +178,8 @@ std::string why_not_drained(const std::string& name, const Term& why) {
   if (why.is_tagged("older_members", 2)) return listed(why[1]) + " is of an older version, which places children by all up members";
   if (why.is_tagged("not_heard_yet", 2)) return listed(why[1]) + " has not said yet what it is; try again";
   if (why.is_atom("no_other_member")) return name + " is the only member that owns children";
+  if (why.is_atom("drained")) return name + " is drained: it has nothing to keep";
+  if (why.is_tagged("too_many_children", 3)) return name + " has " + to_text(why[1], 30) + " children, more than the " + to_text(why[2], 30) + " that it may keep";
   if (why.is_atom("not_up")) return name + " is not up in its ring";
   return to_text(why, 300);
 }
@@ -210,6 +212,21 @@ ExitStatus drain(const AdminOptions& options, const DrainOptions& how, std::ostr
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   if (how.wait.count() > 0) out << options.name << ": no child runs there any more\n";
+  return ExitStatus::ok;
+}
+
+ExitStatus cordon(const AdminOptions& options, std::ostream& out, std::ostream& errors) {
+  const auto fail = [&](const Refusal& refusal) {
+    errors << "ringnode cordon: " << refusal.why << '\n';
+    return refusal.status;
+  };
+  auto connected = connect(options);
+  if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(*refusal);
+  const auto answer = std::get<EiClient>(connected).rpc("supervisorring", "cordon", {}, options.timeout);
+  if (!answer) return fail({ExitStatus::no_answer, answer.error()});
+  if (const auto why = refused(*answer, "cordon/0")) return fail({ExitStatus::no_answer, *why});
+  if (answer->is_tagged("error", 2)) return fail({ExitStatus::not_drained, why_not_drained(options.name, (*answer)[1])});
+  out << options.name << " is cordoned: it keeps its children and gets no new ones\n";
   return ExitStatus::ok;
 }
 

@@ -1,4 +1,4 @@
-// `ringnode status`, `explain`, `plan`, `leave`, `drain` and `uncordon`: a running node is asked as a stock `ei` client asks (ei_client.h).
+// `ringnode status`, `explain`, `plan`, `leave`, `drain`, `cordon` and `uncordon`: a running node is asked as a stock `ei` client asks (ei_client.h).
 #pragma once
 
 #include <chrono>
@@ -36,6 +36,7 @@ struct DrainOptions {
   std::chrono::milliseconds wait{0};     // for its last child to be gone
 };
 ExitStatus drain(const AdminOptions&, const DrainOptions&, std::ostream& out, std::ostream& errors);
+ExitStatus cordon(const AdminOptions&, std::ostream& out, std::ostream& errors);
 ExitStatus uncordon(const AdminOptions&, std::ostream& out, std::ostream& errors);
 
 }  // namespace supervisorring

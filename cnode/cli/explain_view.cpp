@@ -53,7 +53,7 @@ std::string explain_text(const Term& explained) {
   const auto line = [&](std::string_view name, const std::string& what) { out += "  " + std::string(name) + std::string(10 - name.size(), ' ') + what + "\n"; };
   line("key", text_of(explained, "key") + ", at " + text_of(explained, "digest") + " (format of OTP " + text_of(explained, "otp") + ")");
   line("point", "number " + text_of(point, "number") + " of " + text_of(point, "member") + ", at " + text_of(point, "digest") + ": the first from the key on");
-  line("owner", text_of(explained, "owner"));
+  line("owner", text_of(explained, "owner") + (value(explained, "kept").is_atom("true") ? ", which is cordoned and keeps it" : ""));
   if (const Term set = value(explained, "members"); set.is_list() || set.is_atom("native") || set.is_atom("beam")) line("members", set.is_list() ? joined(set) : shown(set));
   if (const std::string note = text_of(explained, "members_note"); !note.empty() && note != "?") line("", note);
   if (const std::string who = joined(value(explained, "excluded")); !who.empty()) line("excluded", who);

@@ -170,10 +170,12 @@ int main_with(int argc, char** argv) {
   CLI::Option* const wait = leave_command->add_option("--wait", leave_how.wait, "how long to wait for its end (default: 60s, with --leave-timeout that and 10s more)")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"ms", 1}, {"s", 1000}}));
 
-  AdminOptions drain_options, uncordon_options;
+  AdminOptions drain_options, cordon_options, uncordon_options;
   DrainOptions drain_how;
   const CLI::App* drain_command = add_drain(app, drain_options, drain_how);
-  CLI::App* uncordon_command = app.add_subcommand("uncordon", "have a drained node own children again");
+  CLI::App* cordon_command = app.add_subcommand("cordon", "have a node keep the children it has and get no new ones. Until uncordon, or its next start");
+  add_admin_flags(*cordon_command, cordon_options);
+  CLI::App* uncordon_command = app.add_subcommand("uncordon", "have a drained or cordoned node own children again");
   add_admin_flags(*uncordon_command, uncordon_options);
 
   try {
@@ -188,6 +190,7 @@ int main_with(int argc, char** argv) {
   if (*explain_command) return to_int(explain(explain_options.node, explain_options.supervisor, explain_options.id, explain_options.as_term, std::cout, std::cerr));
   if (*plan_command) return to_int(plan(plan_options.node, plan_options.without, plan_options.with, plan_options.as_term, std::cout, std::cerr));
   if (*drain_command) return to_int(drain(drain_options, drain_how, std::cout, std::cerr));
+  if (*cordon_command) return to_int(cordon(cordon_options, std::cout, std::cerr));
   if (*uncordon_command) return to_int(uncordon(uncordon_options, std::cout, std::cerr));
   if (leave_timeout->count() > 0) leave_how.limited = true;
   if (leave_how.limited && wait->count() == 0) leave_how.wait = leave_how.timeout + std::chrono::seconds(10);

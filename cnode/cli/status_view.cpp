@@ -85,6 +85,10 @@ std::string head(const Term& status) {
     text += "DRAINED: it owns no children until uncordon" + (rate == "none" ? "" : ", " + rate + " moves a second") + "\n";
   }
   if (drain != nullptr && !text_of(*drain, "note", "").empty()) text += text_of(*drain, "note", "") + "\n";
+  const Term* cordon = find(status, "cordon");
+  if (cordon != nullptr && is_true(*cordon, "self"))
+    text += "CORDONED: it keeps its children (" + std::to_string(number_of(*cordon, "children")) + ") and gets no new ones until uncordon\n";
+  if (cordon != nullptr && !text_of(*cordon, "note", "").empty()) text += text_of(*cordon, "note", "") + "\n";
   for (const Term& file : list_of(status, "unwritten"))
     text += "NOT WRITTEN for " + duration(number_of(file, "seconds")) + ", tried again and again: " + text_of(file, "why") + "\n";
   for (const Term& member : list_of(status, "other_format"))
@@ -108,6 +112,7 @@ std::string members(const Term& status) {
     const Term* share = shares != nullptr && shares->is_map() ? shares->find(member) : nullptr;
     if (is_up && share != nullptr && share->is_real()) text += share_text(share->to_double());
     if (holds(list_of(status, "drained"), member)) text += "  drained";
+    if (holds(list_of(status, "cordoned"), member)) text += "  cordoned";
     if (self != nullptr && member == *self) text += "  this node";
     else if (is_up && !holds(connected, member)) text += "  not connected";
     text += '\n';

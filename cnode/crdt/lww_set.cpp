@@ -1,6 +1,7 @@
 #include "crdt/lww_set.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -137,8 +138,42 @@ Term LwwStruct::to_term() const {
 
 LwwSet::LwwSet(const LwwStruct& received) {
   bool changed = false;
-  for (const auto& [element, at] : received.adds) keep_newest(entries_[element].added, at, changed);
-  for (const auto& [element, at] : received.removes) keep_newest(entries_[element].removed, at, changed);
+  const std::size_t most = received.adds.size() + received.removes.size();
+  entries_.reserve(std::min(most, kMaxLwwNames));
+  index_.reserve(std::min(most, kMaxLwwNames));
+  for (const auto& [element, at] : received.adds) keep_newest(stamps_of(element).added, at, changed);
+  for (const auto& [element, at] : received.removes) keep_newest(stamps_of(element).removed, at, changed);
+}
+
+std::uint32_t LwwSet::number_of(const Term& element) const {
+  return index_.find(element.hash(), [&](std::uint32_t number) { return entries_[number].element == element; });
+}
+
+const LwwSet::Stamps* LwwSet::find(const Term& element) const {
+  const std::uint32_t number = number_of(element);
+  return number == HashIndex::kNone ? nullptr : &entries_[number].stamps;
+}
+
+LwwSet::Stamps& LwwSet::stamps_of(const Term& element) {
+  std::uint32_t number = number_of(element);
+  if (number == HashIndex::kNone) {
+    number = static_cast<std::uint32_t>(entries_.size());
+    entries_.push_back({element, {}});
+    index_.add(element.hash(), number);
+  }
+  return entries_[number].stamps;
+}
+
+// What came since the last time is put into its place.
+const std::vector<std::uint32_t>& LwwSet::order() const {
+  const std::size_t known = order_.size();
+  if (known == entries_.size()) return order_;
+  for (std::size_t number = known; number < entries_.size(); ++number) order_.push_back(static_cast<std::uint32_t>(number));
+  const auto less = [this](std::uint32_t a, std::uint32_t b) { return compare_exact(entries_[a].element, entries_[b].element) < 0; };
+  const auto middle = order_.begin() + static_cast<std::ptrdiff_t>(known);
+  std::sort(middle, order_.end(), less);
+  std::inplace_merge(order_.begin(), middle, order_.end(), less);
+  return order_;
 }
 
 namespace {
@@ -172,43 +207,63 @@ void with_dropped(std::vector<Term::Pair>& entries, const Replaced& replaced, co
 }  // namespace
 
 void LwwSet::put(const Term& element, std::chrono::microseconds wall, const std::optional<Timestamp>& after) {
-  Stamps& stamps = entries_[element];
+  Stamps& stamps = stamps_of(element);
   Timestamp at = newer_than_all(stamps, wall);
   if (after && at <= *after) at = after->next();
   if (mutated(Mutation::no_compaction)) drop(dropped().adds, element, at, stamps.added);
   stamps.added = at;
+  ++version_;
 }
 
 void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
-  Stamps& stamps = entries_[element];
+  Stamps& stamps = stamps_of(element);
   const Timestamp at = newer_than_all(stamps, wall);
   if (mutated(Mutation::no_compaction)) drop(dropped().removes, element, at, stamps.removed);
   stamps.removed = at;
+  ++version_;
+}
+
+void LwwSet::forget(const Term& element) {
+  const std::uint32_t number = number_of(element);
+  if (number == HashIndex::kNone) return;
+  index_.remove(element.hash(), number);
+  const auto last = static_cast<std::uint32_t>(entries_.size() - 1);
+  if (number != last) {
+    index_.renumber(entries_[last].element.hash(), last, number);
+    entries_[number] = std::move(entries_[last]);
+  }
+  entries_.pop_back();
+  order_.clear();
+  ++version_;
 }
 
 bool LwwSet::merge(const LwwSet& other) {
   bool changed = false;
   for (const auto& [element, theirs] : other.entries_) {
-    Stamps& ours = entries_[element];
+    Stamps& ours = stamps_of(element);
     keep_newest(ours.added, theirs.added, changed);
     keep_newest(ours.removed, theirs.removed, changed);
   }
+  if (changed) ++version_;
   return changed;
 }
 
 LwwSet LwwSet::extract(const Term& element) {
   LwwSet extracted;
-  if (auto entry = entries_.extract(element)) extracted.entries_.insert(std::move(entry));
+  if (const Stamps* known = find(element)) {
+    extracted.stamps_of(element) = *known;
+    forget(element);
+  }
   return extracted;
 }
 
 bool LwwSet::is_member(const Term& element) const {
-  const auto found = entries_.find(element);
-  if (found == entries_.end() || !found->second.added) return false;
-  if (element.is_atom()) return found->second.is_member();
+  const Stamps* known = find(element);
+  if (known == nullptr || !known->added) return false;
+  if (element.is_atom()) return known->is_member();
   // Elixir compares the removed element with ==, the added one exactly: a remove of 1.0 takes 1 out too.
-  return std::none_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
-    return entry.second.removed && *entry.second.removed > *found->second.added && compare(entry.first, element) == 0;
+  return std::none_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.stamps.removed && *entry.stamps.removed > *known->added && compare(entry.element, element) == 0;
   });
 }
 
@@ -220,15 +275,26 @@ std::optional<Timestamp> LwwSet::newest() const {
 
 std::vector<Term> LwwSet::members() const {
   std::vector<Term> members;
-  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
-    if (is_member(entry->first)) members.push_back(entry->first);
+  members.reserve(entries_.size());
+  const auto& ascending = order();
+  for (auto number = ascending.rbegin(); number != ascending.rend(); ++number) {
+    const auto& [element, stamps] = entries_[*number];
+    if (element.is_atom() ? stamps.is_member() : is_member(element)) members.push_back(element);
   }
   return members;
 }
 
+bool LwwSet::operator==(const LwwSet& other) const {
+  return names() == other.names() && std::all_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+           const Stamps* theirs = other.find(entry.element);
+           return theirs != nullptr && *theirs == entry.stamps;
+         });
+}
+
 Term LwwSet::to_term(const MapSetForm& form) const {
   std::vector<Term::Pair> adds, removes;
-  for (const auto& [element, stamps] : entries_) {
+  for (const std::uint32_t number : order()) {
+    const auto& [element, stamps] = entries_[number];
     if (stamps.added) adds.push_back(entry_pair(element, *stamps.added, form));
     if (stamps.removed) removes.push_back(entry_pair(element, *stamps.removed, form));
     if (!mutated(Mutation::no_compaction)) continue;

@@ -7,18 +7,20 @@
 // A new timestamp is newer than all that is known for that element, whatever the wall clock says, so a change made here
 // is never lost to a clock that went backwards.
 //
+// Found by hash and put in order only when somebody asks for that: a gossip that brings nothing new costs a look-up for each of its entries.
+//
 // The wire form (LwwStruct) is separate: a lossless parse of `%LWWElemSet{}`, re-encodable byte for byte.
 #pragma once
 
 #include <chrono>
 #include <compare>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <vector>
 
 #include "supervisorring/result.h"
 #include "supervisorring/term.h"
+#include "term/hash_index.h"
 
 namespace supervisorring {
 
@@ -74,10 +76,13 @@ class LwwSet {
     bool is_member() const { return added && !(removed && *removed > *added); }
     bool operator==(const Stamps&) const = default;
   };
+  struct Entry {
+    Term element;
+    Stamps stamps;
+  };
   struct KeyOrder {
     bool operator()(const Term& a, const Term& b) const { return compare_exact(a, b) < 0; }
   };
-  using Entries = std::map<Term, Stamps, KeyOrder>;
 
   LwwSet() = default;
   explicit LwwSet(const LwwStruct& received);
@@ -87,7 +92,7 @@ class LwwSet {
   void put(const Term& element, std::chrono::microseconds wall, const std::optional<Timestamp>& after = std::nullopt);
   void remove(const Term& element, std::chrono::microseconds wall);
   // As if the element had never been used. Whoever merges with a set that still knows it knows it again.
-  void forget(const Term& element) { entries_.erase(element); }
+  void forget(const Term& element);
   // Takes the newest of both. True when anything became newer.
   bool merge(const LwwSet& other);
   // Takes what is known of `element` out, as if it had never been heard of, and gives it as a set of its own.
@@ -98,15 +103,28 @@ class LwwSet {
   // In descending order of terms, as LWWElemSet.to_list/1 gives.
   std::vector<Term> members() const;
   std::size_t names() const { return entries_.size(); }  // elements ever used
-  const Entries& entries() const { return entries_; }
+  // Each of them once. Their order depends on the past of this object, and means nothing.
+  const std::vector<Entry>& entries() const { return entries_; }
+  const Stamps* find(const Term& element) const;         // nullptr: never used
+  bool contains(const Term& element) const { return find(element) != nullptr; }
+  // Another one after each change of this object: as long as it stays the same, so does the set.
+  std::uint64_t version() const { return version_; }
 
   // %LWWElemSet{} in the given form.
   Term to_term(const MapSetForm& form) const;
 
-  bool operator==(const LwwSet&) const = default;
+  // What is known is the same.
+  bool operator==(const LwwSet& other) const;
 
  private:
-  Entries entries_;
+  std::uint32_t number_of(const Term& element) const;
+  Stamps& stamps_of(const Term& element);  // added where it is unknown
+  const std::vector<std::uint32_t>& order() const;
+
+  std::vector<Entry> entries_;
+  HashIndex index_;                            // numbers into entries_
+  mutable std::vector<std::uint32_t> order_;   // the same, of the first order_.size() entries, ordered by element
+  std::uint64_t version_ = 0;
 };
 
 }  // namespace supervisorring

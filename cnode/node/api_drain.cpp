@@ -23,6 +23,7 @@ void define_drain(Node& node, std::shared_ptr<SupervisionState> state) {
   };
   node.define_function("supervisorring", "drain", 0, drain);
   node.define_function("supervisorring", "drain", 1, drain);
+  node.define_function("supervisorring", "cordon", 0, [state](ProcessContext& context, std::vector<Term>, RpcDone done) { done(state->cordoning.cordon(context)); });
   node.define_function("supervisorring", "uncordon", 0, [state](ProcessContext& context, std::vector<Term>, RpcDone done) { done(state->draining.undrain(context)); });
 }
 

@@ -32,9 +32,11 @@ const char* name_of(const std::optional<Supervisor::View>& view) {
   return "none";
 }
 
+bool by_name(const Term& a, const Term& b) { return compare(a, b) < 0; }
+
 // Why an up member owns none of a supervisor's children.
 Term why_not(const SupervisionState& state, const Term& node) {
-  if (state.draining.excludes(node)) return atom("drained");
+  if (state.draining.excludes(node)) return atom(std::ranges::binary_search(state.draining.drained(), node, by_name) ? "drained" : "cordoned");
   return atom(state.who_owns.kind_of(node) == MemberKind::unknown ? "kind_unknown" : "members");
 }
 
@@ -78,8 +80,9 @@ std::variant<Term, RpcError> explain(ProcessContext& context, SupervisionState& 
                     {atom("key"), tuple(name, id)},
                     {atom("digest"), hex(explained->key)},
                     {atom("otp"), integer(otp_of_hash_format(state.ring.format()))},
-                    {atom("point"), Term::map({{atom("digest"), hex(explained->point)}, {atom("member"), explained->owner}, {atom("number"), integer(explained->point_number)}})},
+                    {atom("point"), Term::map({{atom("digest"), hex(explained->point)}, {atom("member"), explained->point_member}, {atom("number"), integer(explained->point_number)}})},
                     {atom("owner"), explained->owner},
+                    {atom("kept"), Term::boolean(explained->owner != explained->point_member)},
                     {atom("excluded"), excluded(state, explained->leaving, explained->not_in_set)},
                     {atom("without_supervisor"), without_supervisor(state, context.node_name(), *sup)},
                     {atom("members"), to_term(sup->flags.members)},
@@ -117,7 +120,7 @@ struct Planning {
 
 std::vector<Term> sorted_members(const Ring& ring) {
   std::vector<Term> members(ring.members().begin(), ring.members().end());
-  std::ranges::sort(members, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  std::ranges::sort(members, by_name);
   return members;
 }
 
@@ -143,7 +146,8 @@ Term plan_of(const Planning& planning, const SupervisorState& sup, const std::ve
   // The same ring as now where nothing changes for this supervisor.
   const auto before = planning.state->who_owns.ring_of(sup);
   const auto after = planning.after == planning.before ? before : planning.state->who_owns.would_be(sup, planning.after);
-  const SupervisorPlan plan = plan_moves(sup.name, ids, planning.format, *before, *after, kMaxPlannedIds);
+  const KeptIds* const kept = WhoOwns::kept_of(sup).get();
+  const SupervisorPlan plan = plan_moves(sup.name, ids, planning.format, {*before, *planning.before, kept}, {*after, *planning.after, kept}, kMaxPlannedIds);
   std::vector<Term> between;
   for (const PlannedMoves& moves : plan.moves_between)
     between.push_back(Term::map({{atom("from"), moves.from}, {atom("to"), moves.to}, {atom("count"), Term::unsigned_integer(moves.count)}, {atom("ids"), Term::list(moves.ids)}}));

@@ -46,12 +46,10 @@ std::shared_ptr<const Ring> Draining::would_be(const std::shared_ptr<const Ring>
 
 bool Draining::excludes(const Term& node) const { return std::ranges::binary_search(excluded_, node, by_name); }
 
-bool Draining::knows_drains(const PeerHello& hello) const { return std::ranges::count(hello.features, atom("drain")) > 0; }
-
-bool Draining::blocks(const Term& node, Instant now) const {
+bool Draining::blocks(const Term& node, const Term& feature, Instant now) const {
   const PeerInfo* const peer = all_.peer(node);
   if (peer == nullptr) return false;  // its connection is being opened
-  if (peer->hello) return !knows_drains(*peer->hello);
+  if (peer->hello) return !peer->has(feature);
   return peer->legacy && (peer->has_no_such_process || now - peer->since >= kSilentIsLegacy);
 }
 
@@ -71,14 +69,17 @@ void Draining::heard(ProcessContext& context, const Term& node, const PeerHello&
 }
 
 void Draining::forget_strangers() {
-  drains_.forget_if([this](const Term& node) { return !all_.peers.contains(node) && !std::ranges::binary_search(all_.ring.nodes(), node, by_name); });
+  const auto stranger = [this](const Term& node) { return !all_.peers.contains(node) && !std::ranges::binary_search(all_.ring.nodes(), node, by_name); };
+  drains_.forget_if(stranger);
+  all_.cordoning.forget_if(stranger);
 }
 
 bool Draining::look(ProcessContext& context) {
-  if (excluded_.empty() && !drains_.any_drained()) return false;
-  std::vector<Term> blockers, now;
+  if (excluded_.empty() && !drains_.any_drained() && !all_.cordoning.any()) return false;
+  std::vector<Term> blockers, of_cordons, now;
   for (const Term& node : all_.ring.up()) {
-    if (node != all_.ring.self() && blocks(node, context.time().now)) blockers.push_back(node);
+    if (node != all_.ring.self() && blocks(node, drain_feature(), context.time().now)) blockers.push_back(node);
+    if (node != all_.ring.self() && blocks(node, cordon_feature(), context.time().now)) of_cordons.push_back(node);
     if (drains_.drained(node)) now.push_back(node);
   }
   if (!blockers.empty() && drains_.set_self(false)) {
@@ -87,15 +88,22 @@ bool Draining::look(ProcessContext& context) {
     context.log(LogLevel::warning, note_);
     changed(context);
   }
-  if (!blockers.empty() || now.size() == all_.ring.up().size()) now.clear();
+  if (!blockers.empty()) now.clear();
+  const bool others_keep = all_.cordoning.look(context, of_cordons);
+  std::vector<Term> all = now;
+  for (const Term& node : all_.cordoning.in_effect())
+    if (std::ranges::count(now, node) == 0) all.push_back(node);
+  if (all.size() == all_.ring.up().size()) now.clear(), all.clear();
   std::ranges::sort(now, by_name);
-  if (now == excluded_) return false;
+  std::ranges::sort(all, by_name);
+  if (now == drained_ && all == excluded_) return others_keep;
   for (const Term& node : now)
-    if (!excludes(node)) context.log(LogLevel::notice, to_text(node, 100) + " is drained: it owns no children");
-  for (const Term& node : excluded_)
+    if (!std::ranges::binary_search(drained_, node, by_name)) context.log(LogLevel::notice, to_text(node, 100) + " is drained: it owns no children");
+  for (const Term& node : drained_)
     if (!std::ranges::binary_search(now, node, by_name) && all_.ring.is_up(node))
       context.log(LogLevel::notice, to_text(node, 100) + " owns children again" + (blockers.empty() ? "" : ": " + names(blockers) + " places them by all members"));
-  excluded_ = std::move(now);
+  drained_ = std::move(now);
+  excluded_ = std::move(all);
   rings_.clear();
   return true;
 }
@@ -108,16 +116,16 @@ void Draining::changed(ProcessContext& context) {
   context.send(peer_name(), atom("$announce"));
 }
 
-Term Draining::refusal(ProcessContext& context) const {
+Term Draining::refusal(ProcessContext& context, const Term& feature) const {
   std::vector<Term> legacy, older, silent;
   std::size_t others = 0;
   for (const Term& node : all_.ring.up()) {
     if (node == context.node_name()) continue;
     const PeerInfo* const peer = all_.peer(node);
-    if (peer && peer->hello && !knows_drains(*peer->hello)) older.push_back(node);
+    if (peer && peer->hello && !peer->has(feature)) older.push_back(node);
     else if (peer && peer->legacy) legacy.push_back(node);
     else if (!peer || !peer->hello) silent.push_back(node);
-    others += drains_.drained(node) ? 0 : 1;
+    others += drains_.drained(node) || all_.cordoning.cordoned(node) ? 0 : 1;
   }
   if (!all_.ring.settled() || all_.ring.leaving() || !all_.ring.is_up(context.node_name())) return atom("not_up");
   if (!legacy.empty()) return tuple(atom("legacy_members"), Term::list(std::move(legacy)));
@@ -127,10 +135,11 @@ Term Draining::refusal(ProcessContext& context) const {
 }
 
 Term Draining::drain(ProcessContext& context, std::optional<std::int64_t> moves_a_second) {
-  if (Term why = drains_.self_drained() ? Term::nil() : refusal(context); !why.is_nil()) return error(std::move(why));
+  if (Term why = drains_.self_drained() ? Term::nil() : refusal(context, drain_feature()); !why.is_nil()) return error(std::move(why));
   note_.clear();
   all_.move_rate.limit(moves_a_second, context.time().now);
   drains_.set_self(true);
+  all_.cordoning.lift(context);
   context.log(LogLevel::notice, "asked to be drained" + (moves_a_second ? ", " + std::to_string(*moves_a_second) + " moves a second" : std::string()));
   changed(context);
   return atom("ok");
@@ -139,7 +148,8 @@ Term Draining::drain(ProcessContext& context, std::optional<std::int64_t> moves_
 Term Draining::undrain(ProcessContext& context) {
   note_.clear();
   all_.move_rate.limit(std::nullopt, context.time().now);
-  if (!drains_.set_self(false)) return atom("ok");
+  const bool cordoned = all_.cordoning.lift(context);
+  if (!drains_.set_self(false) && !cordoned) return atom("ok");
   context.log(LogLevel::notice, "asked to own children again");
   changed(context);
   return atom("ok");

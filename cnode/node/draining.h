@@ -1,4 +1,4 @@
-// Draining: members that are up and own no children, because their operator has said so (`ringnode drain`, `supervisorring:drain/0,1`).
+// Draining: members that are up and own no children, or no new ones (cordoning.h), because their operator has said so (`ringnode drain`, `supervisorring:drain/0,1`).
 //
 // What each member has said of itself is agreed by sup/drains.h. It counts only while every up member of the ring knows of it: a legacy member, or an older
 // one of ours, places children by all up members. So drain is refused beside one, and when one comes up later every drained member is drained no more, and says
@@ -36,7 +36,8 @@ class Draining {
   std::shared_ptr<const Ring> placed(const std::shared_ptr<const Ring>& ring);
   std::shared_ptr<const Ring> would_be(const std::shared_ptr<const Ring>& ring) const;
   bool excludes(const Term& node) const;
-  const std::vector<Term>& excluded() const { return excluded_; }  // in the order of their names
+  const std::vector<Term>& excluded() const { return excluded_; }  // drained and cordoned ones, in the order of their names
+  const std::vector<Term>& drained() const { return drained_; }    // those of them that are drained
   bool self_drained() const { return drains_.self_drained(); }
   // Why this member is drained no more, though nobody has said so; empty: it is, or was told.
   const std::string& note() const { return note_; }
@@ -49,19 +50,19 @@ class Draining {
   void forget_strangers();
   // After any of these, or a change of the ring. Costs nothing while nobody is drained. True: other members are excluded than before.
   bool look(ProcessContext&);
+  // Why members may not be drained, or cordoned, now; [] when they may. As below.
+  Term refusal(ProcessContext&, const Term& feature) const;
   // ok, or {error, Why}: {legacy_members, [Node]}, {older_members, [Node]}, {not_heard_yet, [Node]}, no_other_member, not_up.
   Term drain(ProcessContext&, std::optional<std::int64_t> moves_a_second);
   Term undrain(ProcessContext&);
 
  private:
-  bool knows_drains(const PeerHello&) const;
-  bool blocks(const Term& node, Instant now) const;
-  Term refusal(ProcessContext&) const;  // [] when there is none
+  bool blocks(const Term& node, const Term& feature, Instant now) const;
   void changed(ProcessContext&);
 
   SupervisionState& all_;
   Drains drains_;
-  std::vector<Term> excluded_;
+  std::vector<Term> excluded_, drained_;
   std::string note_;
   std::vector<std::pair<std::shared_ptr<const Ring>, std::shared_ptr<const Ring>>> rings_;  // with and without
 };

@@ -16,7 +16,7 @@ enum class ExitStatus : int {
   no_answer = 9,      // ringnode status, leave: no node of that name answers, or it refuses our cookie
   bad_input = 10,     // ringnode place: one line or more were no terms
   top_intensity = 11, // supervisors ended here more often than --top-intensity allows
-  not_drained = 12,   // ringnode drain: refused as the ring is, or children still run there when the time is over
+  not_drained = 12,   // ringnode drain, cordon: refused as the ring is, or children still run there when the time is over
 };
 
 constexpr int to_int(ExitStatus status) { return static_cast<int>(status); }

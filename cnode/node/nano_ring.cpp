@@ -92,10 +92,10 @@ void NanoRingProcess::input(ProcessContext& context, const std::function<void(Me
 
 void NanoRingProcess::tell_sets(ProcessContext& context) {
   const Membership& core = *shared_->core;
-  if (!std::exchange(published_, false) && told_phase_ == core.phase() && told_nodes_ == core.node_set() && told_up_ == core.up_set()) return;
+  const std::pair versions{core.node_set().version(), core.up_set().version()};
+  if (!std::exchange(published_, false) && told_phase_ == core.phase() && told_ == versions) return;
   told_phase_ = core.phase();
-  told_nodes_ = core.node_set();
-  told_up_ = core.up_set();
+  told_ = versions;
   shared_->hooks.sets_changed(context, core);
 }
 

@@ -57,7 +57,7 @@ class NanoRingProcess : public Process {
   ProcessContext* context_ = nullptr;  // while in input(): where the core's references come from
   Term timer_;
   std::optional<Instant> timer_at_;
-  LwwSet told_nodes_, told_up_;        // as hooks.sets_changed was told last
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> told_;  // the versions of both sets that hooks.sets_changed was told last
   bool published_ = false;             // the view has changed since
   Membership::Phase told_phase_ = Membership::Phase::asking;
   std::deque<membership::Effect> pending_;

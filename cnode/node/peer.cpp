@@ -18,6 +18,7 @@ void PeerProcess::started(ProcessContext& context) {
   all_->peer_box.open(context.self());
   all_->who_owns.started(context);
   all_->draining.started(context);
+  all_->cordoning.started();
   context.monitor_nodes();
   context.send_after(kSweep, context.self(), sweep_message());
 }
@@ -55,6 +56,7 @@ void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
 void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
   all_->peers.erase(node);
   all_->draining.gone(node);
+  all_->cordoning.gone(node);
   if (all_->beam) all_->beam->unkeep(tuple(atom("gate"), node));
   std::erase_if(early_asks_, [&](const auto& early) { return early.first == node; });
   for (const auto& [name, sup] : all_->supervisors) {
@@ -92,6 +94,7 @@ void PeerProcess::sweep(ProcessContext& context) {
   all_->who_owns.ask_legacy(context);
   if (nudge_at_ && *nudge_at_ <= now) nudge_legacy(context);
   tell_of_partitions(context);
+  all_->cordoning.sweep(context);
   context.send_after(kSweep, context.self(), sweep_message());
 }
 
@@ -153,6 +156,13 @@ void PeerProcess::handle_ring(ProcessContext& context) {
 
 // ---- messages ------------------------------------------------------------------------------------------
 
+// What this member keeps goes before the hello that says that it does.
+void PeerProcess::send_kept(ProcessContext& context, const Term& node) {
+  const PeerInfo* const peer = all_->peer(node);
+  if (!peer || !peer->has(cordon_feature())) return;
+  for (PeerKept& part : all_->cordoning.own_parts()) context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(part)}));
+}
+
 void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool answer) {
   PeerHello hello;
   hello.answer = answer;
@@ -162,9 +172,10 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   for (const auto& [name, sup] : all_->supervisors)
     if (sup->runs() && !sup->flags.members.is_all()) hello.members.emplace_back(sup->name, sup->flags.members);
   hello.drained = all_->draining.words();
+  hello.cordoned = all_->cordoning.words();
   hello.otp = otp_of_hash_format(all_->ring.format());
   hello.partitions = atom(name_of(all_->partitions));
-  hello.features = {atom("ask"), atom("members"), atom("drain")};
+  hello.features = {atom("ask"), atom("members"), drain_feature(), cordon_feature()};
   hello.features.push_back(all_->beam ? gate_feature() : atom("move"));
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
@@ -173,7 +184,7 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
 
 void PeerProcess::handle_announce(ProcessContext& context) {
   for (const auto& [node, peer] : all_->peers)
-    if (peer.connected) send_hello(context, node, false);
+    if (peer.connected) send_kept(context, node), send_hello(context, node, false);
   all_->who_owns.look(context);
 }
 
@@ -195,6 +206,7 @@ void PeerProcess::handle_peer_message(ProcessContext& context, const Term& messa
   if (std::holds_alternative<PeerLeaving>(body)) return handle_leaving(context, node);
   if (auto* ask = std::get_if<PeerAsk>(&body)) return handle_ask(context, node, *ask);
   if (auto* answer = std::get_if<PeerAnswer>(&body)) return pass_on(context, node, answer->supervisor, body);
+  if (auto* kept = std::get_if<PeerKept>(&body)) return handle_kept(context, node, *kept);
   const auto& move = std::get<PeerMove>(body);
   SupervisorState* sup = all_->find(move.supervisor);
   if (sup && sup->manager_box.is_open()) return pass_on(context, node, move.supervisor, body);
@@ -240,9 +252,10 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
   peer.hello = hello;
   peer.legacy = false;
   tell_gate(node);
-  if (!hello.answer) send_hello(context, node, true);
+  if (!hello.answer) send_kept(context, node), send_hello(context, node, true);
   all_->who_owns.heard(node, hello);
   all_->draining.heard(context, node, hello);
+  all_->cordoning.heard(context, node, hello);
   all_->who_owns.look(context);
   tell_managers(context, node);
 }
@@ -253,6 +266,12 @@ void PeerProcess::tell_managers(ProcessContext& context, const Term& node) {
     const PeerKind kind = peer.kind_for(sup->name);
     sup->manager_box.put(context, [sup = sup, node, kind](ProcessContext& ctx) { sup->manager->peer_is(node, kind, ctx.time().now); });
   }
+}
+
+void PeerProcess::handle_kept(ProcessContext& context, const Term& node, const PeerKept& kept) {
+  if (!all_->peer(node)) return;  // it says so again when it has heard this member
+  all_->cordoning.heard(context, node, kept);
+  if (kept.part == kept.parts) all_->who_owns.look(context);
 }
 
 void PeerProcess::handle_leaving(ProcessContext& context, const Term& node) {

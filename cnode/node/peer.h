@@ -45,6 +45,8 @@ class PeerProcess : public Process {
   void nudge_legacy(ProcessContext&);
   void tell_of_partitions(ProcessContext&);
   void send_hello(ProcessContext&, const Term& node, bool answer);
+  void send_kept(ProcessContext&, const Term& node);
+  void handle_kept(ProcessContext&, const Term& node, const PeerKept&);
   void handle_ask(ProcessContext&, const Term& node, const PeerAsk&);
   void answer_early_asks(ProcessContext&);
   void pass_on(ProcessContext&, const Term& node, const Term& supervisor, const PeerBody&);

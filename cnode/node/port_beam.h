@@ -10,6 +10,7 @@
 //   {ending, Sup}         gave_up | auto_shutdown: the local supervisor ends its children and then itself
 //   {handler, Sup, Mod}   the children that Mod:get_all() named last
 //   drained               {Number, Drained, MovesASecond | none}: what this member has said of itself last (draining.h)
+//   cordoned              {Number, Cordoned, [{Sup, [Id]}]}: the same of what it keeps (cordoning.h)
 //   {gate, Node}          true | false: whether that member has a gate for calls (supervisorring_gate); its callers read it
 //   {owners, Sup}         the up members that its children are placed by, or all: of a supervisor with a set of members (who_owns.h)
 //   {sent, Tag}           the member to which a change was sent on behalf of this request

@@ -12,7 +12,7 @@
 #include <tuple>
 #include <utility>
 
-#include "sup/hash_index.h"
+#include "term/hash_index.h"
 
 namespace supervisorring {
 

@@ -62,6 +62,7 @@ void ManagerProcess::started(ProcessContext& context) {
   sup_->manager->set_move_rate(&all_->move_rate);
   sup_->manager_box.open(context.self());
   all_->who_owns.decide(context, *sup_);
+  sup_->manager->keep(last_kept_ = WhoOwns::kept_of(*sup_));
   if (all_->beam) sup_->manager->set_native([all = all_.get()](const ChildSpec& spec) { return all->can_start(spec); });  // `all` owns the manager
   look_at_peers(context);
   sup_->manager->attach(sup_->local.get(), context.time().now);
@@ -85,6 +86,7 @@ void ManagerProcess::ended(ProcessContext&, const Term&) {
 }
 
 void ManagerProcess::handle_message(ProcessContext& context, const Term& message) {
+  if (ring_is_new()) sup_->manager->ring_will_change();  // what the box has to say about others came with it
   if (sup_->manager_box.handle(context, message)) {
   } else if (message.is_tagged("$gen_call", 3)) {
     handle_call(context, message[1], message[2]);
@@ -126,6 +128,7 @@ void ManagerProcess::handle_onnode(ProcessContext& context, const Term& request)
   const Term& from = request[2];
   if (!from.is_tuple(2) || !from[0].is_pid() || !from[1].is_reference()) return;
   const auto executed = [&](Term error) { context.send(from[0], tuple(from[1], atom("executed"), tuple(atom("error"), std::move(error)))); };
+  if (all_->ring.minority()) return executed(minority_term(all_->ring.nodes(), all_->ring.up()));
   const auto owner = all_->who_owns.owner_of(*sup_, request[1]);
   if (!owner.node) return executed(owner.why);
   if (*owner.node == context.node_name()) return closures_.run(context, request);
@@ -160,17 +163,23 @@ Term ManagerProcess::state_for_sys() const {
 
 // ---- ring and handlers -------------------------------------------------------------------------------------
 
-void ManagerProcess::handle_ring(ProcessContext& context) {
+bool ManagerProcess::ring_is_new() const {
   const RingView& view = all_->ring;
-  const auto owners = all_->who_owns.ring_of(*sup_);
-  const bool settled = all_->who_owns.settled(*sup_);
-  if (view.ring() == last_ring_ && owners == last_owners_ && view.format() == last_format_ && settled == last_settled_ && view.leaving() == last_leaving_ && view.minority() == last_minority_) return;
-  last_ring_ = view.ring(), last_owners_ = owners, last_format_ = view.format(), last_settled_ = settled, last_leaving_ = view.leaving();
+  return view.ring() != last_ring_ || all_->who_owns.ring_of(*sup_) != last_owners_ || WhoOwns::kept_of(*sup_) != last_kept_ || view.format() != last_format_ ||
+         all_->who_owns.settled(*sup_) != last_settled_ || view.leaving() != last_leaving_ || view.minority() != last_minority_;
+}
+
+void ManagerProcess::handle_ring(ProcessContext& context) {
+  if (!ring_is_new()) return;
+  const RingView& view = all_->ring;
+  last_ring_ = view.ring(), last_owners_ = all_->who_owns.ring_of(*sup_), last_format_ = view.format(), last_settled_ = all_->who_owns.settled(*sup_), last_leaving_ = view.leaving();
   if (view.minority() != last_minority_) sup_->manager->stand_down(last_minority_ = view.minority(), context.time().now);
   recent_refs_.clear();
   recent_ref_set_.clear();
   // What a member announced before it counted this one in may still wait in the box: who runs the children depends on it.
+  sup_->manager->ring_will_change();
   look_at_peers(context);
+  if (const auto& kept = WhoOwns::kept_of(*sup_); kept != last_kept_) sup_->manager->keep(last_kept_ = kept);
   sup_->manager->ring_changed(last_ring_, last_owners_, view.format(), last_settled_, last_leaving_, context.time().now);
   refresh_handlers(context);
 }

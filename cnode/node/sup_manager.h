@@ -40,6 +40,7 @@ class ManagerProcess : public Process {
   void handle_cast(ProcessContext&, const Term& request);
   void handle_onnode(ProcessContext&, const Term& request);
   void handle_get_handler(ProcessContext&, const Term& id, const Term& from);
+  bool ring_is_new() const;
   void handle_ring(ProcessContext&);
   void look_at_peers(ProcessContext&);
   void refresh_handlers(ProcessContext&);
@@ -60,6 +61,7 @@ class ManagerProcess : public Process {
   std::shared_ptr<SupervisionState> all_;
   std::shared_ptr<SupervisorState> sup_;
   std::shared_ptr<const Ring> last_ring_, last_owners_;  // of all up members; of those that own the children (who_owns.h)
+  std::shared_ptr<const KeptIds> last_kept_;
   HashFormat last_format_ = HashFormat::minor_version_1;
   bool last_settled_ = false, last_leaving_ = false, last_minority_ = false;
   std::deque<Term> recent_refs_;

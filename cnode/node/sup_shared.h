@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "node/native_process.h"
+#include "node/cordoning.h"
 #include "node/draining.h"
 #include "node/port_attach.h"
 #include "node/sup_definition.h"
@@ -31,6 +32,9 @@ inline Term name_of_child_manager(const Term& sup) { return atom(std::string(sup
 inline const Term& super_sup_name() { static const Term name = atom("Elixir.Supervisorring.App.Sup.SuperSup"); return name; }
 // Announced by members beside a BEAM: calls and casts by {Sup, Id} are held there while the child moves (erl/supervisorring_gate.erl).
 inline const Term& gate_feature() { static const Term name = atom("calls"); return name; }
+// Announced by members that go by who is drained; and by who is cordoned.
+inline const Term& drain_feature() { static const Term name = atom("drain"); return name; }
+inline const Term& cordon_feature() { static const Term name = atom("cordon"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
 
 // For handing over: a move takes milliseconds, a `migrate` of the user's and one more try may take 30 s.
@@ -87,7 +91,8 @@ struct PeerInfo {
   Term monitor;           // of its supervisorring_peer
   bool has_no_such_process = false;  // as that monitor says
 
-  bool has_gate() const { return hello && std::ranges::count(hello->features, gate_feature()) > 0; }
+  bool has(const Term& feature) const { return hello && std::ranges::count(hello->features, feature) > 0; }
+  bool has_gate() const { return has(gate_feature()); }
   // REQUIRES: hello or legacy
   PeerKind kind_for(const Term& supervisor) const {
     if (!hello) return PeerKind::legacy;
@@ -115,6 +120,7 @@ struct SupervisionState {
   Beam* beam = nullptr;  // drop-in only; not owned
   MoveRate move_rate;         // of children that move away, while this member is drained
   Draining draining{*this};
+  Cordoning cordoning{*this};
   WhoOwns who_owns{*this};
 
   SupervisorState* find(const Term& name) const {

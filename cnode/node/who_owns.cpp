@@ -47,8 +47,14 @@ std::shared_ptr<const Ring> WhoOwns::ring_of(const SupervisorState& sup) {
   static const auto kNone = Ring::make({});
   const OwnersDecided& owners = sup.owners;
   if (!is_placed(owners)) return kNone;
-  return all_.draining.placed(rings_.ring_of(owners.previous ? *owners.previous : owners.set, all_.ring.ring()));
+  return all_.draining.placed(with_all(sup));
 }
+
+std::shared_ptr<const Ring> WhoOwns::with_all(const SupervisorState& sup) {
+  return rings_.ring_of(sup.owners.previous ? *sup.owners.previous : sup.owners.set, all_.ring.ring());
+}
+
+const std::shared_ptr<const KeptIds>& WhoOwns::kept_of(const SupervisorState& sup) { return sup.owners.kept; }
 
 bool WhoOwns::settled(const SupervisorState& sup) { return all_.ring.settled() && is_placed(sup.owners); }
 
@@ -64,6 +70,8 @@ WhoOwns::Owner WhoOwns::owner_of(const SupervisorState& sup, const Term& id) {
   const auto ring = ring_of(sup);
   if (!is_placed(sup.owners)) return {std::nullopt, Term::binary("the members have not all said yet who they are")};
   if (ring->empty() && !all_.ring.ring()->empty()) return {std::nullopt, tuple(atom("no_member_up"), to_term(sup.owners.set))};
+  const Term* const keeper = sup.owners.kept ? sup.owners.kept->keeper(id) : nullptr;
+  if (keeper && all_.ring.ring()->has(*keeper)) return {*keeper, Term()};
   const auto owner = ring->owner_of(sup.name, id, all_.ring.format());
   if (!owner) return {std::nullopt, Term::binary(owner.error())};
   return {*owner, Term()};
@@ -157,7 +165,7 @@ void WhoOwns::look(ProcessContext& context) {
 }
 
 void WhoOwns::decide(ProcessContext& context, SupervisorState& sup) {
-  const bool plain = announce_sets_ == 0 && sup.flags.members.is_all() && all_.draining.excluded().empty();
+  const bool plain = announce_sets_ == 0 && sup.flags.members.is_all() && all_.draining.excluded().empty() && all_.cordoning.version() == sup.owners.kept_version && !sup.owners.kept;
   if (plain && sup.owners.set.is_all() && !sup.owners.previous && sup.owners.note({}).empty() && sup.owners.told_kind == OwnersDecided::Told::all) return;
   const OwnersDecided before = sup.owners;
   OwnersDecided& now = sup.owners;
@@ -171,8 +179,18 @@ void WhoOwns::decide(ProcessContext& context, SupervisorState& sup) {
   now.surveyed = now.surveyed || (all_.ring.settled() && everybody_is_known(sup.name));
   if (now.surveyed || plain) now.previous.reset();
   now.nobody = !now.set.is_all() && settled(sup) && ring_of(sup)->empty();
+  find_kept(sup);
   report(context, sup, before);
   tell_beam(sup);
+}
+
+void WhoOwns::find_kept(SupervisorState& sup) {
+  OwnersDecided& owners = sup.owners;
+  const auto ring = with_all(sup);
+  if (owners.kept_version == all_.cordoning.version() && owners.kept_of == ring) return;
+  owners.kept = all_.cordoning.kept(sup.name, *ring);
+  owners.kept_version = all_.cordoning.version();
+  owners.kept_of = ring;
 }
 
 void WhoOwns::report(ProcessContext& context, const SupervisorState& sup, const OwnersDecided& before) const {
@@ -189,6 +207,12 @@ void WhoOwns::tell_beam(SupervisorState& sup) {
   OwnersDecided& owners = sup.owners;
   if (owners.previous) return;  // it knows them
   const Term key = tuple(atom("owners"), sup.name);
+  if (owners.kept) {  // the program is asked for each child
+    if (owners.told_kind != Told::asked) all_.beam->order(tuple(atom("owners"), sup.name, Term::nil()));
+    all_.beam->keep(key, owners.set.is_all() ? atom("all") : Term::list(sorted_members(*with_all(sup))));
+    owners.told_kind = Told::asked;
+    return owners.told.clear();
+  }
   if (owners.set.is_all() && ring_of(sup) == all_.ring.ring()) {
     if (owners.told_kind != Told::all) all_.beam->order(tuple(atom("owners"), sup.name, atom("all")));
     any_set(sup) ? all_.beam->keep(key, atom("all")) : all_.beam->unkeep(key);

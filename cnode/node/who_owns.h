@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "node/process.h"
+#include "sup/cordons.h"
 #include "sup/owner_rings.h"
 #include "sup/peer_messages.h"
 
@@ -42,8 +43,11 @@ struct OwnersDecided {
   bool nobody = false;                                // no member of the set is up
   bool surveyed = false;                              // each up member had said hello or what it runs, once
   std::optional<OwnerSet> previous;                   // drop-in: those that the predecessor placed by, until then
+  std::shared_ptr<const KeptIds> kept;                // what cordoned members keep (cordoning.h); null: nothing
+  std::uint64_t kept_version = 0;
+  std::shared_ptr<const Ring> kept_of;                // the ring of those that might
   std::vector<Term> told;                             // drop-in: the members of the ring that the BEAM looks up by
-  enum class Told : std::uint8_t { all, listed, unknown } told_kind = Told::all;
+  enum class Told : std::uint8_t { all, listed, asked, unknown } told_kind = Told::all;
 
   // Why the children are not placed as the definition says, or nowhere; empty: they are.
   std::string note(const OwnerSet& defined) const;
@@ -56,6 +60,8 @@ class WhoOwns {
   // ---- asking -----------------------------------------------------------------------------------------
   // Never null; empty when no member of the set is up, and before the supervisor is placed for the first time.
   std::shared_ptr<const Ring> ring_of(const SupervisorState&);
+  // Who keeps which of its children, whatever that ring says; null: nobody.
+  static const std::shared_ptr<const KeptIds>& kept_of(const SupervisorState&);
   // Children may run.
   bool settled(const SupervisorState&);
   // The member, or why there is none: {no_member_up, Set}, or a text as a binary.
@@ -100,6 +106,8 @@ class WhoOwns {
   void forget_strangers();  // who is neither a member nor connected any more
   void report(ProcessContext&, const SupervisorState&, const OwnersDecided& before) const;
   void tell_beam(SupervisorState&);
+  std::shared_ptr<const Ring> with_all(const SupervisorState&);  // with members that are drained or cordoned
+  void find_kept(SupervisorState&);
 
   SupervisionState& all_;
   OwnerRings rings_;

@@ -41,7 +41,7 @@ Membership::Membership(MembershipConfig config, Term pid, std::function<Term()> 
   if (config_.ring_file) {
     nodes_ = config_.ring_file->nodes;
     file_form_ = config_.ring_file->form;
-    persisted_ = nodes_;
+    persisted_ = nodes_.version();
   }
   if (config_.facts) persisted_format_ = config_.facts->format;
   if (config_.format) {
@@ -60,12 +60,15 @@ Effects Membership::take_effects() { return std::exchange(effects_, {}); }
 
 void Membership::handle_message(const Term& message, Time time) {
   if (phase_ == Phase::gone) return;
-  const auto parsed = parse_ring_message(message);
+  auto parsed = parse_ring_message(message);
   if (!parsed) return refuse_input(parsed.error(), time);
   struct Dispatch {
     Membership& core;
     Time time;
-    void operator()(const Reconcile& m) { core.handle_reconcile(core.forgets() ? core.without_forgotten(m, time) : m, time); }
+    void operator()(Reconcile& m) {
+      if (core.forgets()) core.drop_forgotten(m, time);
+      core.handle_reconcile(m, time);
+    }
     void operator()(const AddNode& m) { core.handle_add_node(m, time); }
     void operator()(const DelNode& m) { core.handle_del_node(m, time); }
     void operator()(const GetSet& m) { core.handle_get_set(m); }
@@ -84,9 +87,9 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   }
   const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
   if (phase_ == Phase::asking) note_earlier_life(gossip.nodes);
-  bool changed = nodes_.merge(gossip.nodes);
-  changed |= up_.merge(contest(gossip.up, sender, time));
-  if (sender != self_ && (nodes_.entries().contains(sender) || up_.entries().contains(sender))) {
+  nodes_.merge(gossip.nodes);
+  up_.merge(contest(gossip.up, sender, time));
+  if (sender != self_ && (nodes_.contains(sender) || up_.contains(sender))) {
     Peer& peer = peers_[sender];
     if (peer.pid.is_pid() && peer.pid.creation() != gossip.from.creation()) end_of_life(peer, sender);
     peer.form = gossip.form;
@@ -96,10 +99,10 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   // A legacy member that was dropped from up_set says so itself in its gossip, and counts on this to come back. One that does not know it
   // is asked: it may have left since it sent this, and another have told us first.
   const bool ask_back = takes_part() && gossip.up.is_member(sender);
-  const bool put_back = was_away && sender != self_ && !ask_back;
-  if (put_back) up_.put(sender, time.wall);
+  if (was_away && sender != self_ && !ask_back) up_.put(sender, time.wall);
   const std::uint64_t news = news_;
-  if (changed || put_back) sets_changed("gossip of " + to_text(sender), time);
+  const bool changed = last_versions_ != std::pair(nodes_.version(), up_.version());
+  if (changed || !up_.is_member(self_) || phase_ == Phase::aside) sets_changed("gossip of " + to_text(sender), time);
   if (news_ != news && last_up_.size() > kMaxBurst) announce(time, kPassedOn);
   if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
@@ -156,7 +159,7 @@ void Membership::refuse_input(const std::string& line, Time time) {
 bool Membership::fits(const LwwSet& ours, const LwwSet& theirs) const {
   if (ours.names() + theirs.names() <= kMaxLwwNames) return true;
   std::size_t names = ours.names();
-  for (const auto& [name, stamps] : theirs.entries()) names += ours.entries().contains(name) ? 0 : 1;
+  for (const auto& [name, stamps] : theirs.entries()) names += ours.contains(name) ? 0 : 1;
   return names <= kMaxLwwNames;
 }
 
@@ -169,6 +172,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
     up_.put(self_, time.wall);
     log(Level::info, "another member removed this one from up, and it lives (" + why + ")");
   }
+  last_versions_ = {nodes_.version(), up_.version()};
   std::vector<Term> now_nodes = ascending(nodes_), now_up = ascending(up_);
   const std::string nodes_text = difference(last_nodes_, now_nodes), up_text = difference(last_up_, now_up);
   if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
@@ -198,9 +202,9 @@ void Membership::sets_changed(const std::string& why, Time time) {
 // Only once this member is in the ring: a file that names no other says that there is none.
 void Membership::persist_nodes() {
   const bool in_ring = phase_ == Phase::entering || phase_ == Phase::aside || takes_part();
-  if (!in_ring || persisted_ == nodes_) return;
+  if (!in_ring || persisted_ == nodes_.version()) return;
   effects_.push_back(Persist{kRingFileName, write_ring_file(nodes_, file_form_, format_)});
-  persisted_ = nodes_;
+  persisted_ = nodes_.version();
 }
 
 void Membership::publish() {

@@ -198,7 +198,7 @@ class Membership {
   // membership_forget.cpp: names that were not used for long
   bool forgets() const { return config_.forget_after && all_ours_ && takes_part(); }
   void forget_old_names(Time);
-  ring_message::Reconcile without_forgotten(const ring_message::Reconcile&, Time);
+  void drop_forgotten(ring_message::Reconcile&, Time);
   // membership_suspicion.cpp: what is heard, what is missed, what others say
   void heard(const Term& node, Time);
   void judge_acks(Time);
@@ -233,7 +233,8 @@ class Membership {
   LwwSet nodes_, up_;
   std::vector<Term> last_nodes_, last_up_;           // members when sets_changed() last looked
   std::uint64_t news_ = 0;                           // how often they had changed then
-  std::optional<LwwSet> persisted_;                  // what the ring file holds
+  std::pair<std::uint64_t, std::uint64_t> last_versions_;  // of both sets, then
+  std::optional<std::uint64_t> persisted_;           // the version of nodes_ that the ring file holds
   MapSetForm file_form_;
   std::map<MapSetForm, Term> ring_terms_;            // of the present sets, by form
   RingState published_;

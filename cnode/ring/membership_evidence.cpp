@@ -63,7 +63,7 @@ void Membership::node_down(const Term& node, Time time) {
     found->second.connected = false;
     found->second.pid = Term();
     if (was_connected) end_of_life(found->second, node);
-    if (!nodes_.entries().contains(node) && !up_.entries().contains(node)) peers_.erase(found);
+    if (!nodes_.contains(node) && !up_.contains(node)) peers_.erase(found);
   }
   const auto candidate = candidates_.find(node);
   if (phase_ == Phase::asking && candidate != candidates_.end()) {
@@ -128,7 +128,7 @@ void Membership::up_answered(const Term& node, const LwwSet& up, Time time) {
     return;
   }
   third_answered(node, up, time);
-  const bool contested = contested_.entries().contains(node);
+  const bool contested = contested_.contains(node);
   if (up_.is_member(node) && !contested) return;
   up_.merge(contest(up, node, time));
   if (contested) log(Level::info, to_text(node) + " answers: it stays up");

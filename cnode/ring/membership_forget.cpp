@@ -13,26 +13,16 @@ namespace supervisorring {
 
 namespace {
 
-const LwwSet::Stamps* stamps_in(const LwwSet& set, const Term& name) {
-  const auto found = set.entries().find(name);
-  return found == set.entries().end() ? nullptr : &found->second;
-}
-
-// The last use of a name that both sets tell of; none: neither knows it.
-std::optional<Timestamp> last_use(const LwwSet& nodes, const LwwSet& up, const Term& name) {
-  std::optional<Timestamp> last;
-  for (const LwwSet* set : {&nodes, &up})
-    if (const auto* stamps = stamps_in(*set, name)) last = std::max({last, stamps->added, stamps->removed});
-  return last;
-}
-
 bool is_old(const std::optional<Timestamp>& used, std::chrono::seconds limit, Time time) { return used && *used < Timestamp::of_wall(time.wall - limit); }
 
-std::vector<Term> names_of(const LwwSet& nodes, const LwwSet& up) {
+// The names of either set whose last use in both is older than the limit.
+std::vector<Term> old_names(const LwwSet& nodes, const LwwSet& up, std::chrono::seconds limit, Time time) {
+  const auto was_old = [&](const LwwSet::Stamps* stamps) { return stamps == nullptr || is_old(std::max(stamps->added, stamps->removed), limit, time); };
   std::vector<Term> names;
-  for (const auto& [name, stamps] : nodes.entries()) names.push_back(name);
+  for (const auto& [name, stamps] : nodes.entries())
+    if (was_old(&stamps) && was_old(up.find(name))) names.push_back(name);
   for (const auto& [name, stamps] : up.entries())
-    if (!nodes.entries().contains(name)) names.push_back(name);
+    if (was_old(&stamps) && !nodes.contains(name)) names.push_back(name);
   return names;
 }
 
@@ -41,8 +31,8 @@ std::vector<Term> names_of(const LwwSet& nodes, const LwwSet& up) {
 void Membership::forget_old_names(Time time) {
   forgot_at_ = time.now;
   std::size_t forgotten = 0;
-  for (const Term& name : names_of(nodes_, up_)) {
-    if (name == self_ || nodes_.is_member(name) || up_.is_member(name) || !is_old(last_use(nodes_, up_, name), *config_.forget_after, time)) continue;
+  for (const Term& name : old_names(nodes_, up_, *config_.forget_after, time)) {
+    if (name == self_ || nodes_.is_member(name) || up_.is_member(name)) continue;
     nodes_.forget(name);
     up_.forget(name);
     peers_.erase(name);
@@ -53,24 +43,27 @@ void Membership::forget_old_names(Time time) {
   sets_changed("names that were not used for long", time);
 }
 
-ring_message::Reconcile Membership::without_forgotten(const ring_message::Reconcile& gossip, Time time) {
-  ring_message::Reconcile taken = gossip;
-  for (const Term& name : names_of(gossip.nodes, gossip.up)) {
-    if (last_use(nodes_, up_, name) || gossip.up.is_member(name) || !is_old(last_use(gossip.nodes, gossip.up, name), *config_.forget_after, time)) continue;
-    taken.nodes.forget(name);
-    taken.up.forget(name);
-  }
+void Membership::drop_forgotten(ring_message::Reconcile& gossip, Time time) {
+  const auto known_in = [](const LwwSet& nodes, const LwwSet& up, const Term& name) { return nodes.contains(name) || up.contains(name); };
   const Term sender = gossip.from.node();
-  if (sender == self_ || !gossip.up.is_member(sender) || !gossip.nodes.is_member(self_)) return taken;
-  for (const Term& name : names_of(nodes_, up_)) {
-    const bool known_there = last_use(gossip.nodes, gossip.up, name).has_value();
-    if (known_there || name == self_ || up_.is_member(name) || !is_old(last_use(nodes_, up_, name), *config_.forget_after, time)) continue;
+  const bool knows_us = sender != self_ && gossip.up.is_member(sender) && gossip.nodes.is_member(self_);
+  std::vector<Term> forgotten_there;
+  if (knows_us) {
+    for (Term& name : old_names(nodes_, up_, *config_.forget_after, time)) {
+      if (!known_in(gossip.nodes, gossip.up, name) && name != self_ && !up_.is_member(name)) forgotten_there.push_back(std::move(name));
+    }
+  }
+  for (const Term& name : old_names(gossip.nodes, gossip.up, *config_.forget_after, time)) {
+    if (known_in(nodes_, up_, name) || gossip.up.is_member(name)) continue;
+    gossip.nodes.forget(name);
+    gossip.up.forget(name);
+  }
+  for (const Term& name : forgotten_there) {
     if (nodes_.is_member(name)) log(membership::Level::notice, to_text(name) + " is forgotten: it was not used for long, and " + to_text(sender) + " has forgotten it");
     nodes_.forget(name);
     up_.forget(name);
     peers_.erase(name);
   }
-  return taken;
 }
 
 }  // namespace supervisorring

@@ -75,7 +75,7 @@ void Membership::set_answered(const Term& node, RingSet set, const Term& answer,
   if (phase_ == Phase::aside) return merge_aside(set, *parsed, time);
   if (phase_ == Phase::entering && confirming_ && node == contact_ && set == RingSet::up) return confirmed(node, &*parsed, time);
   if (!takes_part() || set != RingSet::up) return;
-  if (nodes_.entries().contains(node)) heard(node, time);
+  if (nodes_.contains(node)) heard(node, time);
   // It may have left after it answered, and another have told us first.
   if (outdated) return ask_up(node);
   up_answered(node, *parsed, time);

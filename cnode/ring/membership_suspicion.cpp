@@ -94,8 +94,8 @@ std::vector<Term> Membership::removed_by(const LwwSet& up) const {
   std::vector<Term> removed;
   for (const auto& [node, stamps] : up.entries()) {
     if (stamps.is_member() || node == self_) continue;
-    const auto ours = up_.entries().find(node);
-    if (ours != up_.entries().end() && ours->second.is_member() && *stamps.removed > *ours->second.added) removed.push_back(node);
+    const LwwSet::Stamps* ours = up_.find(node);
+    if (ours != nullptr && ours->is_member() && *stamps.removed > *ours->added) removed.push_back(node);
   }
   return removed;
 }

@@ -59,7 +59,8 @@ Result<ChildManager::Explained> ChildManager::explain(const Term& id, Instant no
   const auto key = child_digest(supervisor_, id, format_);
   if (!key) return Error{key.error()};
   const Ring::Point point = ring_->point_of(*key);
-  Explained out{*key, point.digest, point.number, point.member, {leaving_peers_.begin(), leaving_peers_.end()}, {}, false, doing(id), std::nullopt};
+  Explained out{*key, point.digest, point.number, point.member, point.member, {leaving_peers_.begin(), leaving_peers_.end()}, {}, false, doing(id), std::nullopt};
+  if (const Term* const keeper = keeper_of(id)) out.owner = *keeper;
   if (full_ring_ && leaving_ && !full_ring_->has(self_)) out.leaving.push_back(self_);
   if (full_ring_)
     for (const Term& node : full_ring_->members())
@@ -69,6 +70,23 @@ Result<ChildManager::Explained> ChildManager::explain(const Term& id, Instant no
   const auto retry = retries_.find(id);
   if (retry != retries_.end() && !out_.contains(id)) out.next_try = std::max(Duration::zero(), retry->second.at - now);
   return out;
+}
+
+bool ChildManager::belongs(const Term& id) const {
+  const auto it = entries_.find(id);
+  if (it == entries_.end()) return busy_here(id);
+  return it->second.owner == self_ && (it->second.wanted || busy_here(id) || in_by_id_.contains(id));
+}
+
+std::vector<Term> ChildManager::belonging() const {
+  std::vector<Term> ids;
+  for (const auto& [id, entry] : entries_)
+    if (belongs(id)) ids.push_back(id);
+  if (local_)
+    local_->for_each([&](const Supervisor::View& view) {
+      if (!entries_.contains(view.spec.id) && belongs(view.spec.id)) ids.push_back(view.spec.id);
+    });
+  return ids;
 }
 
 std::vector<Term> ChildManager::known_ids(std::size_t limit) const {

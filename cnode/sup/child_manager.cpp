@@ -89,6 +89,7 @@ void ChildManager::end_unnamed(const Supervisor::View& view) {
 void ChildManager::ring_changed(std::shared_ptr<const Ring> up, std::shared_ptr<const Ring> owners, HashFormat format, bool settled, bool leaving, Instant now) {
   note_ring_change(now);
   ring_changed_ = true;
+  ring_will_change_ = false;
   full_ring_ = std::move(up);
   owners_ = std::move(owners);
   if (format_ != format) {
@@ -344,6 +345,7 @@ bool ChildManager::busy_here(const Term& id) const {
 
 Result<Term> ChildManager::owner_of(const Term& id) const {
   if (!ring_ || ring_->empty()) return Error{"no member is up"};
+  if (const Term* const keeper = keeper_of(id)) return *keeper;
   return ring_->owner_of(supervisor_, id, format_);
 }
 

@@ -132,6 +132,10 @@ class ChildManager {
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
     ring_changed(ring, ring, format, settled, leaving, now);
   }
+  // A ring_changed() follows: until then what peers are is taken up, and no move begins by the ring of before.
+  void ring_will_change() { ring_will_change_ = true; }
+  // Which children stay with a cordoned member that is up, whatever the ring says; null: none. Before ring_changed(), which follows.
+  void keep(std::shared_ptr<const KeptIds> kept);
   // In a minority under the policy quorum (ring/partition.h): ends what runs and begins nothing. REQUIRES: the ring is not settled while it is so.
   void stand_down(bool down, Instant now);
   void peer_is(const Term& node, PeerKind kind, Instant now);
@@ -185,7 +189,8 @@ class ChildManager {
     Digest key;
     Digest point;                    // the first of the ring at or after the key
     std::uint32_t point_number;      // 1..300, of its member
-    Term owner;
+    Term point_member;
+    Term owner;                      // the same, or a cordoned member that keeps it
     std::vector<Term> leaving;       // members that are up and not counted
     std::vector<Term> not_in_set;    // up members that own none of this supervisor's children
     bool named = false;              // by the supervisor's definition or a handler's last list
@@ -195,6 +200,9 @@ class ChildManager {
   Result<Explained> explain(const Term& id, Instant now) const;
   // The ids of all children that are known here, in the order in which they became known, at most `limit`.
   std::vector<Term> known_ids(std::size_t limit) const;
+  // Children that belong here now: those that run here, or are about to. Not those that are to move away.
+  std::vector<Term> belonging() const;
+  bool belongs(const Term& id) const;
 
  private:
   struct Went { Instant at; Term to; };
@@ -265,6 +273,7 @@ class ChildManager {
   void place_here(const Term& id, Entry&, const std::optional<Term>& owner_before, Instant now, bool ring_change, Table table = Table::unknown);
   void place_elsewhere(const Term& id, Entry&, Instant now);
   std::optional<Term> effective_owner(const Entry&) const;
+  const Term* keeper_of(const Term& id) const;  // a cordoned member that is up; null: none
   void rebuild_ring();
   void note_ring_change(Instant now);
 
@@ -341,6 +350,7 @@ class ChildManager {
   std::shared_ptr<const Ring> full_ring_;       // of all up members
   std::shared_ptr<const Ring> owners_;          // of those of them that own the children
   std::shared_ptr<const Ring> ring_;            // the same without those that leave
+  std::shared_ptr<const KeptIds> kept_;         // or null
   HashFormat format_ = HashFormat::minor_version_1;
   bool settled_ = false;
   bool leaving_ = false;
@@ -380,6 +390,7 @@ class ChildManager {
   OrderedTable<Term, Retry> retries_;           // by id
   OrderedTable<Term, Instant> deleted_;         // by delete_child, oldest first, for kDeletedGrace
   std::unordered_map<Term, Unnamed> unnamed_;   // children in the supervisor's table that were not wanted at the last all_are_named()
+  bool ring_will_change_ = false;
   bool ring_changed_ = false;                   // since the last all_are_named()
   Instant next_sweep_{};
   Instant views_differ_until_{};

@@ -1,4 +1,6 @@
 // Moves of which this member is the source. The old copy runs, or is frozen, until the new one has the state.
+#include <algorithm>
+
 #include "crdt/mutation.h"
 #include "sup/child_manager.h"
 
@@ -9,6 +11,7 @@ void ChildManager::send_step(const Term& node, MoveStep step, std::uint64_t numb
 }
 
 void ChildManager::pump_moves(Instant now) {
+  if (ring_will_change_) return;
   std::size_t looked_at = 0;
   const std::size_t queued = to_move_.size();
   while (local_ && looked_at++ < queued && out_.size() < kMaxMovesInFlight) {
@@ -31,6 +34,8 @@ void ChildManager::begin_move(const Term& id, const Term& target, Instant now) {
   const PeerKind kind = kind_of(target);
   if (kind == PeerKind::unknown) return retry_later(id, to_text(target) + " has not said yet what it runs", now, Tell::late);
   if (kind == PeerKind::lacks_it) return retry_later(id, to_text(target) + " does not run the supervisor", now, Tell::late, Hope::none);
+  if (kept_ && std::ranges::count(kept_->silent, target) > 0)
+    return retry_later(id, to_text(target) + " is cordoned and has not said yet which children it keeps", now, Tell::late);
   const auto view = local_->find(id);
   const std::uint64_t number = next_move_++;
   const bool hand = kind != PeerKind::runs_it || (native_ && !native_(view->spec));

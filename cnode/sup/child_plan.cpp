@@ -133,8 +133,19 @@ void ChildManager::rebuild_ring() {
     if (ring_ && ring_->has(node)) ring_ = ring_->without(node);
 }
 
+void ChildManager::keep(std::shared_ptr<const KeptIds> kept) {
+  kept_ = std::move(kept);
+  planned_ring_.reset();
+}
+
+const Term* ChildManager::keeper_of(const Term& id) const {
+  const Term* const keeper = kept_ ? kept_->keeper(id) : nullptr;
+  return keeper && full_ring_ && full_ring_->has(*keeper) && !leaving_peers_.contains(*keeper) ? keeper : nullptr;
+}
+
 std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
   if (!entry.digest || !ring_ || ring_->empty()) return std::nullopt;
+  if (const Term* const keeper = keeper_of(entry.spec->id)) return *keeper;
   return ring_->owner(*entry.digest);
 }
 
@@ -162,8 +173,10 @@ void ChildManager::replan_all(Instant now, bool ring_change) {
 }
 
 // The ring that was planned for last and this one differ in some arcs. Besides the children in those a ring change concerns the children that have ended here
-// since (they are started again), those that have appeared, and those that wait for another try. False: too much has changed here to know which.
+// since (they are started again), those that have appeared, and those that wait for another try. False: too much has changed here to know which, or
+// the ring alone does not say who owns what.
 bool ChildManager::replan_changed(Instant now) {
+  if (kept_) return false;
   std::vector<Term> looked_for = look_again_;
   if (local_ && !local_->recent_changes().since(planned_until_, looked_for)) return false;
   std::vector<Placed> concerned;

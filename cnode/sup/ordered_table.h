@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "sup/hash_index.h"
+#include "term/hash_index.h"
 #include "sup/slab.h"
 
 namespace supervisorring {

@@ -11,6 +11,12 @@ constexpr std::array<std::string_view, 8> kSteps = {"offer", "started", "running
 
 Term from_ids(const std::vector<Term>& ids) { return Term::list(ids); }
 
+Term from_words(const std::vector<DrainWord>& words) {
+  std::vector<Term> out;
+  for (const DrainWord& word : words) out.push_back(tuple(word.node, Term::unsigned_integer(word.number), Term::boolean(word.drained)));
+  return Term::list(std::move(out));
+}
+
 Term encode_hello(const PeerHello& hello) {
   std::vector<Term::Pair> capabilities{{atom("kind"), hello.kind},
                                        {atom("supervisors"), Term::list(hello.supervisors)},
@@ -21,11 +27,8 @@ Term encode_hello(const PeerHello& hello) {
     for (const auto& [supervisor, set] : hello.members) members.emplace_back(supervisor, to_term(set));
     capabilities.emplace_back(atom("members"), Term::map(std::move(members)));
   }
-  if (!hello.drained.empty()) {
-    std::vector<Term> words;
-    for (const DrainWord& word : hello.drained) words.push_back(tuple(word.node, Term::unsigned_integer(word.number), Term::boolean(word.drained)));
-    capabilities.emplace_back(atom("drained"), Term::list(std::move(words)));
-  }
+  if (!hello.drained.empty()) capabilities.emplace_back(atom("drained"), from_words(hello.drained));
+  if (!hello.cordoned.empty()) capabilities.emplace_back(atom("cordoned"), from_words(hello.cordoned));
   if (!hello.partitions.is_atom("keep_all")) capabilities.emplace_back(atom("partitions"), hello.partitions);
   return tuple(atom(hello.answer ? "hello_back" : "hello"), integer(hello.version), Term::map(std::move(capabilities)));
 }
@@ -39,6 +42,9 @@ struct BodyEncoder {
   }
   Term operator()(const PeerMove& move) const {
     return tuple(atom("move"), atom(to_string(move.step)), move.supervisor, Term::unsigned_integer(move.move), move.value);
+  }
+  Term operator()(const PeerKept& kept) const {
+    return tuple(atom("kept"), Term::unsigned_integer(kept.part), Term::unsigned_integer(kept.parts), to_term(kept.ids));
   }
 };
 
@@ -112,6 +118,9 @@ Result<PeerBody> decode_hello(const Term& body) {
   auto drained = to_drain_words(map.find("drained"));
   if (!drained) return expected("drained as a list of {Node, Number, Boolean}", map);
   hello.drained = std::move(*drained);
+  auto cordoned = to_drain_words(map.find("cordoned"));
+  if (!cordoned) return expected("cordoned as a list of {Node, Number, Boolean}", map);
+  hello.cordoned = std::move(*cordoned);
   if (const Term* partitions = map.find("partitions")) {
     if (!partitions->is_atom()) return expected("an atom as partitions", map);
     hello.partitions = *partitions;
@@ -144,10 +153,20 @@ Result<PeerBody> decode_move(const Term& body) {
   return expected("a step of a move", body[1]);
 }
 
+Result<PeerBody> decode_kept(const Term& body) {
+  const auto part = body[1].as_int64(), parts = body[2].as_int64();
+  if (!parts || *parts < 1 || *parts > static_cast<std::int64_t>(kMaxKeptParts) || !part || *part < 1 || *part > *parts)
+    return expected("a part of at most " + std::to_string(kMaxKeptParts), body);
+  auto ids = read_kept_list(body[3]);
+  if (!ids || ids->size() > kMaxIdsInAMessage || count_ids(*ids) > kMaxIdsInAMessage) return expected("a list of {Sup, [Id]}, of at most " + std::to_string(kMaxIdsInAMessage) + " ids", body[3]);
+  return PeerBody(PeerKept{static_cast<std::size_t>(*part), static_cast<std::size_t>(*parts), std::move(*ids)});
+}
+
 Result<PeerBody> decode_body(const Term& body) {
   if (body.is_tagged("hello", 3) || body.is_tagged("hello_back", 3)) return decode_hello(body);
   if (body.is_tagged("leaving", 1)) return PeerBody(PeerLeaving{});
   if (body.is_tagged("move", 5)) return decode_move(body);
+  if (body.is_tagged("kept", 4)) return decode_kept(body);
   if (body.is_tagged("ask", 3) && body[1].is_atom()) {
     if (auto ids = to_ids(body[2])) return PeerBody(PeerAsk{body[1], std::move(*ids)});
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sup/child_spec.h"
+#include "sup/cordons.h"
 #include "sup/drains.h"
 #include "supervisorring/result.h"
 #include "supervisorring/term.h"
@@ -31,6 +32,7 @@ struct PeerHello {
   std::int64_t otp = 25;             // placement format: 25 (and below) or 26 (and above)
   std::vector<Term> features;        // atoms; unknown ones are ignored
   std::vector<DrainWord> drained = {};  // what the sender knows of who is drained, itself included
+  std::vector<DrainWord> cordoned = {};  // the same of who is cordoned; what they keep is told by {kept, ...}, PeerKept
   std::vector<std::pair<Term, OwnerSet>> members = {};  // of those supervisors who own their children by another set than all
   Term partitions = atom("keep_all");  // what it does in a partition: ring/partition.h; a member that does not say keeps all
 };
@@ -60,7 +62,7 @@ struct PeerMove {
   Term value;
 };
 
-using PeerBody = std::variant<PeerHello, PeerLeaving, PeerAsk, PeerAnswer, PeerMove>;
+using PeerBody = std::variant<PeerHello, PeerLeaving, PeerAsk, PeerAnswer, PeerMove, PeerKept>;
 struct PeerMessage {
   Term from;  // a pid
   PeerBody body;

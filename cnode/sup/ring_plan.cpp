@@ -13,15 +13,20 @@ Result<std::shared_ptr<const Ring>> changed_ring(std::shared_ptr<const Ring> rin
   return ring;
 }
 
-SupervisorPlan plan_moves(const Term& supervisor, std::span<const Term> ids, HashFormat format, const Ring& before, const Ring& after, std::size_t ids_limit) {
+Term OwnersThen::owner(const Term& id, const Digest& key) const {
+  const Term* const keeper = kept ? kept->keeper(id) : nullptr;
+  if (keeper && up.has(*keeper)) return *keeper;
+  return owners.empty() ? atom("none") : owners.owner(key);
+}
+
+SupervisorPlan plan_moves(const Term& supervisor, std::span<const Term> ids, HashFormat format, const OwnersThen& before, const OwnersThen& after, std::size_t ids_limit) {
   SupervisorPlan plan;
   std::map<std::pair<std::string, std::string>, PlannedMoves> between;
   for (const Term& id : ids) {
     const auto key = child_digest(supervisor, id, format);
     if (!key) continue;
     ++plan.children;
-    const Term from = before.empty() ? atom("none") : before.owner(*key);
-    const Term to = after.empty() ? atom("none") : after.owner(*key);
+    const Term from = before.owner(id, *key), to = after.owner(id, *key);
     if (from == to) continue;
     ++plan.moves;
     PlannedMoves& moves = between[{std::string(from.atom_name()), std::string(to.atom_name())}];

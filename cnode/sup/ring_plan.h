@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ring/consistent_hash.h"
+#include "sup/cordons.h"
 
 namespace supervisorring {
 
@@ -28,7 +29,15 @@ struct SupervisorPlan {
   std::vector<PlannedMoves> moves_between;  // in the order of the names of `from`, then `to`
 };
 
+// The owners, the up members, and who keeps what all the same: one of them that is up.
+struct OwnersThen {
+  const Ring& owners;
+  const Ring& up;
+  const KeptIds* kept = nullptr;
+  Term owner(const Term& id, const Digest& key) const;  // `none`: nobody
+};
+
 // `ids`: each once. On an empty ring the owner is `none`. Of each pair of members at most `ids_limit` ids are listed.
-SupervisorPlan plan_moves(const Term& supervisor, std::span<const Term> ids, HashFormat format, const Ring& before, const Ring& after, std::size_t ids_limit);
+SupervisorPlan plan_moves(const Term& supervisor, std::span<const Term> ids, HashFormat format, const OwnersThen& before, const OwnersThen& after, std::size_t ids_limit);
 
 }  // namespace supervisorring

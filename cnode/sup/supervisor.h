@@ -25,7 +25,7 @@
 #include <vector>
 
 #include "sup/child_spec.h"
-#include "sup/hash_index.h"
+#include "term/hash_index.h"
 #include "sup/intensity.h"
 #include "sup/recent_changes.h"
 #include "sup/seq_table.h"

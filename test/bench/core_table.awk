@@ -13,6 +13,7 @@ BEGIN {
   text["BM_SameList"] = "the list of 100,000 children again, N of them new"
   text["BM_GossipMerge"] = "gossip decoded and merged, N members"
   text["BM_GossipEncode"] = "gossip encoded, N members"
+  text["BM_GossipEncodeChanged"] = "the first one after a change, N members"
   text["term_decode_call"] = "decode a call"
   text["ei_decode_call"] = "decode a call by ei, no term built"
   text["term_encode_call"] = "encode a call"

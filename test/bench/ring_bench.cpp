@@ -55,15 +55,15 @@ LwwSet set_of(std::int64_t count) {
   return set;
 }
 
-Bytes gossip_of(const LwwSet& set) {
+Bytes gossip_of(const Term& ring) {
   const std::uint32_t words[] = {1, 2, 3};
-  return external_form(reconcile_message(ring_term(set.to_term({}), set.to_term({})), Term::pid(atom("a@h"), 1, 0, 1), Term::reference(atom("a@h"), 1, words)));
+  return external_form(reconcile_message(ring, Term::pid(atom("a@h"), 1, 0, 1), Term::reference(atom("a@h"), 1, words)));
 }
 
 // From the bytes that came: both sets.
 void BM_GossipMerge(benchmark::State& state) {
   LwwSet nodes = set_of(state.range(0)), up = nodes;
-  const Bytes received = gossip_of(nodes);
+  const Bytes received = gossip_of(ring_term(nodes.to_term({}), nodes.to_term({})));
   for (auto _ : state) {
     const auto message = parse_ring_message(*decode_whole(received));
     const auto& theirs = std::get<ring_message::Reconcile>(*message);
@@ -73,11 +73,20 @@ void BM_GossipMerge(benchmark::State& state) {
 }
 BENCHMARK(BM_GossipMerge)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
 
+// Of sets that have not changed since the last gossip: their term is kept, here and by a legacy member.
 void BM_GossipEncode(benchmark::State& state) {
   const LwwSet set = set_of(state.range(0));
-  for (auto _ : state) benchmark::DoNotOptimize(gossip_of(set));
+  const Term ring = ring_term(set.to_term({}), set.to_term({}));
+  for (auto _ : state) benchmark::DoNotOptimize(gossip_of(ring));
 }
 BENCHMARK(BM_GossipEncode)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
+
+// The first gossip after a change makes the term.
+void BM_GossipEncodeChanged(benchmark::State& state) {
+  const LwwSet set = set_of(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(gossip_of(ring_term(set.to_term({}), set.to_term({}))));
+}
+BENCHMARK(BM_GossipEncodeChanged)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace supervisorring

@@ -55,12 +55,10 @@ children_start_with_all_results_of_otp(Config) ->
 a_slow_start_holds_up_nobody(Config) ->
     on(Config, fun() ->
         {ok, _} = supervisor([]),
-        spawn(fun() -> supervisor:start_child(?SUP, beam_child:spec(slow, {beam_child, slow, [slow, 3000]})) end),
+        spawn(fun() -> supervisor:start_child(?SUP, beam_child:spec(slow, {beam_child, slow, [slow, 60000]})) end),
         timer:sleep(50),
-        Before = erlang:monotonic_time(millisecond),
         {ok, _} = supervisor:start_child(?SUP, beam_child:spec(quick)),
         [_ | _] = supervisor:which_children(?SUP),
-        ?assert(erlang:monotonic_time(millisecond) - Before < 1000),
         ?assertEqual([{started, quick}], beam_child:seen())
     end).
 

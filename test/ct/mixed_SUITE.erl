@@ -139,7 +139,7 @@ a_program_passes_functions_on(Config) ->
     ?assertEqual(Owner, on_legacy(Config, fun() ->
         Ref = make_ref(),
         gen_server:cast({'Elixir.MixedSup.ChildManager', Program}, {onnode, Id, {self(), Ref}, fun erlang:node/0}),
-        receive {Ref, executed, Result} -> Result after 5000 -> nothing end
+        receive {Ref, executed, Result} -> Result after 30000 -> nothing end
     end)).
 
 a_program_names_the_handler(Config) ->
@@ -148,7 +148,7 @@ a_program_names_the_handler(Config) ->
         [begin
              Ref = make_ref(),
              gen_server:cast({'Elixir.MixedSup.ChildManager', Program}, {get_handler, Id, {self(), Ref}}),
-             receive {Ref, Handler} -> Handler after 5000 -> nothing end
+             receive {Ref, Handler} -> Handler after 30000 -> nothing end
          end || Id <- [any, unmatched]]
     end),
     ?assertEqual([{dyn_child_handler, ?SUP}, nil], Handlers).

@@ -15,14 +15,19 @@
          the_old_copy_ends_slowly/1, the_target_leaves_half_way/1, a_third_member_joins_half_way/1,
          calls_are_waited_for/1, a_call_that_is_never_answered_is_not/1,
          a_legacy_member_gets_it_without_state_when_migrate_raises/1, to_a_legacy_member_and_back/1,
-         a_legacy_member_dies_during_migrate/1]).
+         a_legacy_member_dies_during_migrate/1,
+         a_legacy_member_that_gives_it_away_dies_before_migrate/1, a_legacy_member_that_gives_it_away_dies_during_migrate/1,
+         a_legacy_member_that_gives_it_away_dies_before_its_copy_ends/1]).
 
 -import(ring_cluster, [in/2, eventually/2, eventually/3]).
 
 -define(SUP, move_sup).
 -define(IDS, move_child:ids(8)).
+-define(LEGACY_MANAGER, 'move_sup.ChildManager').
 -define(LEGACY, [a_legacy_member_gets_it_without_state_when_migrate_raises, to_a_legacy_member_and_back,
                  a_legacy_member_dies_during_migrate]).
+-define(FROM_LEGACY, [a_legacy_member_that_gives_it_away_dies_before_migrate, a_legacy_member_that_gives_it_away_dies_during_migrate,
+                      a_legacy_member_that_gives_it_away_dies_before_its_copy_ends]).
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -33,7 +38,7 @@ all() ->
      the_target_dies_during_migrate, the_source_dies_during_migrate,
      the_program_of_the_source_dies_during_migrate, the_program_of_the_target_dies_during_migrate,
      the_old_copy_ends_slowly, the_target_leaves_half_way, a_third_member_joins_half_way,
-     calls_are_waited_for, a_call_that_is_never_answered_is_not | ?LEGACY].
+     calls_are_waited_for, a_call_that_is_never_answered_is_not | ?LEGACY ++ ?FROM_LEGACY].
 
 init_per_suite(Config) ->
     dropin_kit:start(Config).
@@ -43,6 +48,25 @@ end_per_suite(_Config) ->
 
 init_per_testcase(Case, Config) ->
     With = dropin_kit:begin_case(Config),
+    case lists:member(Case, ?FROM_LEGACY) of
+        true -> from_legacy(With);
+        false -> from_ours(Case, With)
+    end.
+
+%% A legacy member runs them all; it gives none away before go_on/1, however long the target takes to run the supervisor.
+from_legacy(With) ->
+    file:del_dir_r(ring_cluster:data_dir("legacy")),
+    Legacy = ring_cluster:start_legacy("legacy"),
+    run(Legacy),
+    in(Legacy, fun() ->
+        [ok = gen_server:call(Id, {take, state(Id)}) || Id <- ?IDS],
+        sys:suspend(?LEGACY_MANAGER)
+    end),
+    Target = target(Legacy, #{}),
+    dropin_kit:await_up([Legacy, Target]),
+    [{legacy, Legacy}, {target, Target} | With].
+
+from_ours(Case, With) ->
     Env = #{migrate_timeout_ms => 4000},
     [Source] = dropin_kit:members(["source"], Env),
     run(Source),
@@ -250,7 +274,73 @@ a_legacy_member_dies_during_migrate(Config) ->
     ?assertEqual(number(Id) + 1, answer(Source, Caller)),
     await_counts([Source], [Id], 1).
 
+%% Nobody else knows the states that it did not hand over: those children start anew, each once.
+
+a_legacy_member_that_gives_it_away_dies_before_migrate(Config) ->
+    #{legacy := Legacy, target := Target} = maps:from_list(Config),
+    Teller = tells(Target, tell_start),
+    run_in_background(Target),
+    _ = told(Target, Teller),
+    go_on(Legacy),
+    eventually(fun() -> is_giving_away(Legacy) end, 20000),
+    crash(Legacy),
+    go(Target, {Teller, none}),
+    await_all_on(Target),
+    ?assertEqual([{Id, 0} || Id <- ?IDS], counts(Target)).
+
+a_legacy_member_that_gives_it_away_dies_during_migrate(Config) ->
+    #{legacy := Legacy, target := Target} = maps:from_list(Config),
+    run(Target),
+    Teller = tells(Legacy, tell),
+    go_on(Legacy),
+    _ = told(Legacy, Teller),
+    crash(Legacy),
+    await_all_on(Target),
+    ?assertEqual([{Id, 0} || Id <- ?IDS], counts(Target)).
+
+a_legacy_member_that_gives_it_away_dies_before_its_copy_ends(Config) ->
+    #{legacy := Legacy, target := Target} = maps:from_list(Config),
+    run(Target),
+    Teller = tells(Legacy, tell_end),
+    go_on(Legacy),
+    Id = told(Legacy, Teller),
+    crash(Legacy),
+    await_all_on(Target),
+    ?assertEqual({Id, number(Id)}, lists:keyfind(Id, 1, counts(Target))).
+
 %% What the cases are made of
+
+%% Sets that fault there: a process is told which child it is about.
+tells(Member, Fault) ->
+    Teller = in(Member, fun() -> spawn(fun() -> tell_of_migrations([]) end) end),
+    fault(Member, {Fault, Teller}),
+    Teller.
+
+%% The first child.
+told(Member, Teller) ->
+    eventually(fun() -> in(Member, fun() -> migrations(Teller) end) =/= [] end, 20000),
+    [{Id, _} | _] = in(Member, fun() -> migrations(Teller) end),
+    Id.
+
+go_on(Legacy) ->
+    in(Legacy, fun() -> sys:resume(?LEGACY_MANAGER) end).
+
+%% Its child manager waits for a start.
+is_giving_away(Legacy) ->
+    in(Legacy, fun() ->
+        {current_stacktrace, Stack} = process_info(whereis(?LEGACY_MANAGER), current_stacktrace),
+        lists:any(fun(Module) -> lists:keymember(Module, 1, Stack) end, [rpc, erpc])
+    end).
+
+await_all_on(#{node := Node} = Member) ->
+    eventually(fun() -> where([Member]) end, lists:sort([{Id, Node} || Id <- ?IDS]), 30000).
+
+counts(Member) ->
+    in(Member, fun() -> [{Id, Count} || {Id, #{count := Count}} <- move_child:tallies(?SUP, ?IDS)] end).
+
+run_in_background(Member) ->
+    in(Member, fun() -> spawn(fun() -> move_child:start(?SUP, ?IDS) end) end),
+    ok.
 
 run(Member) ->
     {ok, _} = in(Member, fun() -> move_child:start(?SUP, ?IDS) end).
@@ -281,7 +371,7 @@ begin_migrate(Config) ->
     begin_migrate(Config, fun(_Source) ->
         Target = proplists:get_value(target, Config),
         %% It returns when the children have come, or after a while.
-        _ = in(Target, fun() -> spawn(fun() -> move_child:start(?SUP, ?IDS) end) end),
+        run_in_background(Target),
         Target
     end).
 
@@ -307,6 +397,7 @@ tell_of_migrations(Seen) ->
         {migrating, Pid, Old, _New} ->
             {registered_name, Id} = process_info(Old, registered_name),
             tell_of_migrations([{Id, Pid} | Seen]);
+        {What, Id} when What =:= starting; What =:= ending -> tell_of_migrations([{Id, none} | Seen]);
         {seen, From} -> From ! {seen, lists:reverse(Seen)}, tell_of_migrations(Seen)
     end.
 
@@ -378,7 +469,7 @@ await_states(Members) ->
 await_counts([Asked | _] = Members, Ids, More) ->
     eventually(fun() -> [Id || {Id, _} <- where(Members)] end, lists:sort(?IDS), 30000),
     ?assertEqual([{Id, number(Id) + case lists:member(Id, Ids) of true -> More; false -> 0 end} || Id <- ?IDS],
-                 in(Asked, fun() -> [{Id, Count} || {Id, #{count := Count}} <- move_child:tallies(?SUP, ?IDS)] end)).
+                 counts(Asked)).
 
 %% Status and explain name the reason, and when it is tried again.
 await_pending(Source, Moving, Reason) ->

@@ -10,7 +10,8 @@
 -export([init/1, handle_call/3, handle_cast/2, terminate/2]).
 
 %% What migrate/3, the start or the end of children does on this node: none, raise, {hang, Ms},
-%% no_module, start_fails, start_hangs, {slow_end, Ms}, {tell, Pid}: says that migrate/3 runs and waits for `go'.
+%% no_module, start_fails, start_hangs, {slow_end, Ms}, {tell, Pid}: says that migrate/3 runs and waits for `go';
+%% {tell_start, Pid}, {tell_end, Pid}: the same of a child that starts or ends.
 -spec fault(term()) -> ok.
 fault(Fault) ->
     persistent_term:put(?MODULE, Fault).
@@ -49,13 +50,15 @@ migrate(_Child, Old, New) ->
     case fault() of
         raise -> error(no_migration_today);
         {hang, Ms} -> timer:sleep(Ms);
-        {tell, Pid} ->
-            Monitor = monitor(process, Pid),
-            Pid ! {migrating, self(), Old, New},
-            receive go -> ok; {'DOWN', Monitor, process, _, _} -> ok end;
+        {tell, Pid} -> tell(Pid, {migrating, self(), Old, New});
         _ -> ok
     end,
     ok = gen_server:call(New, {take, gen_server:call(Old, state)}).
+
+tell(Pid, What) ->
+    Monitor = monitor(process, Pid),
+    Pid ! What,
+    receive go -> ok; {'DOWN', Monitor, process, _, _} -> ok end.
 
 %% The states of these children, asked where they run.
 tallies(Sup, Ids) ->
@@ -100,8 +103,12 @@ init(Id) ->
     case fault() of
         start_fails -> {stop, no_start_today};
         start_hangs -> timer:sleep(infinity);
-        _ -> {ok, #{id => Id, count => 0, casts => #{}, disorder => []}}
+        {tell_start, Pid} -> tell(Pid, {starting, Id}), {ok, fresh(Id)};
+        _ -> {ok, fresh(Id)}
     end.
+
+fresh(Id) ->
+    #{id => Id, count => 0, casts => #{}, disorder => []}.
 
 handle_call(increment, _From, #{count := Count} = State) ->
     {reply, Count + 1, State#{count := Count + 1}};
@@ -121,8 +128,9 @@ handle_cast({cast, Caller, Seq}, #{casts := Casts, disorder := Disorder} = State
         Expected -> {noreply, State#{casts := Casts#{Caller => Seq}, disorder := [{Caller, Expected, Seq} | Disorder]}}
     end.
 
-terminate(_Reason, _State) ->
+terminate(_Reason, #{id := Id}) ->
     case fault() of
+        {tell_end, Pid} -> tell(Pid, {ending, Id});
         {slow_end, Ms} -> timer:sleep(Ms);
         _ -> ok
     end.

@@ -57,7 +57,7 @@ class watcher : public gen_server {
   std::vector<Term> told_;
 };
 
-// Does not return from a callback for as long as it is told.
+// Does not return from a callback while there is a file of that name: {stay, Path}. Makes another one, Path.begun, when it begins.
 class stubborn : public gen_server {
  public:
   CallReaction handle_call(const Term& request, const From& from) override {
@@ -65,7 +65,10 @@ class stubborn : public gen_server {
     return gen_server::handle_call(request, from);
   }
   Reaction handle_cast(const Term& request) override {
-    if (request.is_tagged("sleep", 2)) std::this_thread::sleep_for(std::chrono::milliseconds(request[1].as_int64().value_or(0)));
+    if (!request.is_tagged("stay", 2)) return noreply();
+    const std::string path = request[1].as_text().value_or("");
+    std::ofstream(path + ".begun") << "begun";
+    while (std::ifstream(path)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return noreply();
   }
 };

@@ -6,6 +6,7 @@
 -export([suite/0, all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([programs_leave_one_after_the_other/1, programs_are_drained_one_after_the_other/1,
          beams_stop_one_after_the_other/1, a_drained_beam_stays_drained_when_its_program_dies/1, a_slow_drain_keeps_to_its_rate/1,
+         a_cordoned_program_keeps_its_children_and_gets_no_new_ones/1, a_cordoned_beam_keeps_its_children_and_gets_no_new_ones/1,
          beside_a_legacy_member_drain_is_refused_and_ends/1, what_is_left_at_the_end_is_named/1]).
 
 -import(dropin_kit, [members/1]).
@@ -21,6 +22,7 @@ suite() ->
 all() ->
     [programs_leave_one_after_the_other, programs_are_drained_one_after_the_other,
      beams_stop_one_after_the_other, a_drained_beam_stays_drained_when_its_program_dies, a_slow_drain_keeps_to_its_rate,
+     a_cordoned_program_keeps_its_children_and_gets_no_new_ones, a_cordoned_beam_keeps_its_children_and_gets_no_new_ones,
      beside_a_legacy_member_drain_is_refused_and_ends, what_is_left_at_the_end_is_named].
 
 init_per_suite(Config) ->
@@ -117,6 +119,68 @@ a_slow_drain_keeps_to_its_rate(_Config) ->
     [{0, _} = command(["drain" | admin(Node)]) || Node <- tl(Nodes)],
     {12, Text} = command(["drain" | admin(A)]),
     ?assertNotEqual(nomatch, string:find(Text, "is the only member that owns children")).
+
+a_cordoned_program_keeps_its_children_and_gets_no_new_ones(_Config) ->
+    {Dev, #{"again2" := Second}} = three_programs(),
+    [A, B, C] = [node_name(Name) || Name <- ?PROGRAMS],
+    Kept = pids_on(Dev, A),
+    ?assert(length(Kept) >= 5),
+    [1 = in(Dev, fun() -> supervisorring:call(?SUP, Id, increment) end) || Id <- ids()],
+    {0, Text} = command(["cordon" | admin(A)]),
+    ?assertNotEqual(nomatch, string:find(Text, "keeps its children and gets no new ones")),
+    ?assertNotEqual(nomatch, string:find(ring_cluster:status(A), "CORDONED: it keeps its children (" ++ integer_to_list(length(Kept)) ++ ")")),
+    [eventually(fun() -> in(Dev, fun() -> maps:get(cordoned, erpc:call(Node, supervisorring, status, [])) end) end, [A], ?SETTLE_MS) || Node <- [A, B, C]],
+    New = [list_to_atom("new" ++ integer_to_list(N)) || N <- lists:seq(1, 20)],
+    Ring = [Id || Id <- New, in(Dev, fun() -> erpc:call(B, supervisorring, find, [?SUP, Id]) end) =:= A],
+    ?assertEqual([], Ring),
+    [in(Dev, fun() -> supervisorring:start_child(?SUP, my_sup:counter(Id)) end) || Id <- New],
+    ?assertEqual(Kept, pids_on(Dev, A)),
+    %% What ran on one that dies goes to the third.
+    ring_cluster:signal(Second, "KILL"),
+    eventually(fun() -> in(Dev, fun() -> lists:usort([erpc:call(C, supervisorring, find, [?SUP, Id]) || Id <- ids()]) end) end, lists:usort([A, C]), ?SETTLE_MS),
+    eventually(fun() -> length([Id || Id <- ids(), lists:keymember(Id, 1, pids_on(Dev, C))]) end, length(ids()) - length(Kept), ?SETTLE_MS),
+    ?assertEqual(Kept, pids_on(Dev, A)),
+    ?assertEqual(lists:duplicate(length(Kept), 1), [in(Dev, fun() -> supervisorring:call(?SUP, Id, get) end) || {Id, _} <- Kept]),
+    [#{owner := A} = in(Dev, fun() -> erpc:call(C, supervisorring, explain, [?SUP, Id]) end) || {Id, _} <- Kept],
+    %% Uncordoned it owns its share again, and the counts come along.
+    {0, _} = command(["uncordon" | admin(A)]),
+    await_share(Dev, [A, C]),
+    ?assertEqual(lists:duplicate(length(Kept), 1), [in(Dev, fun() -> supervisorring:call(?SUP, Id, get) end) || {Id, _} <- Kept]),
+    {0, _} = command(["cordon" | admin(C)]),
+    {12, Why} = command(["cordon" | admin(A)]),
+    ?assertNotEqual(nomatch, string:find(Why, "is the only member that owns children")),
+    #{node := Old} = ring_cluster:start_legacy("again_old", [A]),
+    eventually(fun() -> string:find(ring_cluster:status(C), "not cordoned any more") =/= nomatch end, ?SETTLE_MS),
+    {12, Legacy} = command(["cordon" | admin(C)]),
+    ?assertNotEqual(nomatch, string:find(Legacy, atom_to_list(Old) ++ " runs the Elixir library")).
+
+a_cordoned_beam_keeps_its_children_and_gets_no_new_ones(_Config) ->
+    [M1, M2] = Members = members(["cordoned1", "cordoned2"]),
+    [B1, B2] = Nodes = [Node || #{node := Node} <- Members],
+    [start_beam_children(M) || M <- Members],
+    await_settled(M2, Nodes),
+    Kept = pids_on(M2, B1),
+    New = [list_to_atom("new" ++ integer_to_list(N)) || N <- lists:seq(1, 20)],
+    Stays = fun() ->
+        [eventually(fun() -> in(M, fun() -> lists:usort([supervisorring:find(?SUP, Id) || {Id, _} <- Kept]) end) end, [B1], ?SETTLE_MS) || M <- Members],
+        [eventually(fun() -> in(M, fun() -> lists:usort([supervisorring:find(?SUP, Id) || Id <- New]) end) end, [B2], ?SETTLE_MS) || M <- Members],
+        ?assertEqual(Kept, pids_on(M2, B1))
+    end,
+    ?assertEqual(ok, in(M2, fun() -> supervisorring:cordon([{node, B1}]) end)),
+    Stays(),
+    [in(M1, fun() -> supervisorring:start_child(?SUP, beam_child:spec(Id)) end) || Id <- New],
+    ?assertEqual(length(New) + length(ids()) - length(Kept), running_on(M1, B2)),
+    [1 = in(M2, fun() -> supervisorring:call(?SUP, Id, increment) end) || {Id, _} <- Kept],
+    [begin
+         in(M, fun() -> os:cmd("kill -KILL " ++ ring_cluster:program_pid()) end),
+         eventually(fun() -> in(M, fun ring_cluster:is_ready/0) end, 10000),
+         Stays()
+     end || M <- Members],
+    ?assertMatch(#{cordon := #{self := true}}, in(M1, fun() -> supervisorring:status() end)),
+    ?assertEqual({error, no_other_member}, in(M2, fun() -> supervisorring:cordon() end)),
+    ?assertEqual(ok, in(M1, fun() -> supervisorring:uncordon() end)),
+    await_share(M2, Nodes),
+    ?assertEqual(lists:duplicate(length(Kept), 1), [in(M2, fun() -> supervisorring:call(?SUP, Id, count) end) || {Id, _} <- Kept]).
 
 beside_a_legacy_member_drain_is_refused_and_ends(_Config) ->
     {Dev, _Programs} = three_programs(),
@@ -221,6 +285,17 @@ increment_all(Reader) ->
 
 running_on(Dev, Node) ->
     in(Dev, fun() -> length([Id || {Id, Pid, _, _} <- children(Node), is_pid(Pid)]) end).
+
+pids_on(Dev, Node) ->
+    in(Dev, fun() -> lists:sort([{Id, Pid} || {Id, Pid, _, _} <- children(Node), is_pid(Pid)]) end).
+
+%% Each of the children that are there from the start runs once, on the member that these name.
+await_share(Dev, Nodes) ->
+    eventually(fun() -> in(Dev, fun() ->
+        [Id || Id <- ids(), Node <- Nodes,
+               Owner <- [erpc:call(Node, supervisorring, find, [?SUP, Id])],
+               [Owner] =/= [Each || Each <- Nodes, lists:keymember(Id, 1, children(Each))]]
+    end) end, [], ?SETTLE_MS).
 
 children(Node) ->
     try supervisor:which_children({?SUP, Node})

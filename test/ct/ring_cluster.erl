@@ -20,7 +20,8 @@
 
 -define(HOST, "127.0.0.1").
 -define(COOKIE, "ring_cluster_cookie").
--define(IN_TIMEOUT_MS, 60000).
+-define(IN_TIMEOUT_MS, 240000).
+-define(PATIENCE, 4).
 
 -type program() :: #{name := string(), node := node(), os_pid := pos_integer(),
                      port := port(), log := file:filename()}.
@@ -199,7 +200,7 @@ start_peer(Name, Where, Dirs, Args) ->
              end,
     {ok, Peer, Node} =
         peer:start(Where#{name => list_to_atom(Name), longnames => true,
-                          connection => standard_io, wait_boot => 30000,
+                          connection => standard_io, wait_boot => 120000,
                           args => Cookie ++ Paths ++ Args}),
     call({peer, Peer}),
     #{peer => Peer, node => Node}.
@@ -300,7 +301,7 @@ raise(Class, Reason, Stack) ->
     _ = erlang:raise(Class, Reason, [{M, F, A, []} || {M, F, A, _} <- Stack, is_integer(A)]),
     error({Class, Reason, Stack}).
 
-%% Waits until Fun() is true.
+%% Waits until Fun() is true. TimeoutMs: within how long on a quiet machine; a slow or busy one gets ?PATIENCE times that.
 -spec eventually(fun(() -> boolean()), timeout()) -> ok.
 eventually(Fun, TimeoutMs) ->
     eventually(Fun, true, TimeoutMs).
@@ -308,7 +309,7 @@ eventually(Fun, TimeoutMs) ->
 %% Waits until Fun() is Expected; a Fun that fails has not answered yet.
 -spec eventually(fun(() -> term()), Expected :: term(), timeout()) -> ok.
 eventually(Fun, Expected, TimeoutMs) ->
-    until(Fun, Expected, erlang:monotonic_time(millisecond) + TimeoutMs).
+    until(Fun, Expected, erlang:monotonic_time(millisecond) + ?PATIENCE * TimeoutMs).
 
 until(Fun, Expected, Deadline) ->
     Last = try Fun() catch Class:Reason -> {Class, Reason} end,

@@ -152,7 +152,7 @@ a_child_that_crashes_starts_again(Config) ->
              Ref = monitor(process, Server),
              catch gen_server:call(Server, HowItEnds),
              ?assertMatch({'DOWN', Ref, process, Server, _}, receive {'DOWN', Ref, _, _, _} = Down -> Down
-                                                             after 5000 -> nothing end),
+                                                             after 30000 -> nothing end),
              eventually(fun() -> gen_server:call(Server, get) end, 0, 5000)
          end || HowItEnds <- [crash, {stop, because}, {stop, normal}]]
     end).
@@ -189,7 +189,7 @@ terminate_restart_and_delete_answer_as_otp(Config) ->
         Ref = monitor(process, Before),
         _ = gen_server:call(Before, get),  % the monitor is there: the request below goes another way
         ?assertEqual(ok, ask(N1, terminate_child, [?SUP, c1])),
-        ?assertEqual(shutdown, receive {'DOWN', Ref, _, _, Reason} -> Reason after 5000 -> nothing end),
+        ?assertEqual(shutdown, receive {'DOWN', Ref, _, _, Reason} -> Reason after 30000 -> nothing end),
         ?assertEqual(undefined, ask(N1, whereis, [?SUP, c1])),
         ?assertEqual(ok, ask(N1, terminate_child, [?SUP, c1])),
         {ok, After} = ask(N1, restart_child, [?SUP, c1]),

@@ -1,3 +1,6 @@
+#include <map>
+#include <random>
+
 #include "crdt/lww_set.h"
 #include "ring_test_kit.h"
 
@@ -109,6 +112,46 @@ TEST(LwwSet, KeepsOneAddAndOneRemoveOfEachName) {
   ASSERT_TRUE(written);
   EXPECT_EQ(written->adds.size(), 1u);
   EXPECT_EQ(written->removes.size(), 1u);
+}
+
+TEST(LwwSet, KeepsItsOrderWhateverCameAndWent) {
+  std::mt19937 random(7);
+  LwwSet set;
+  std::map<std::string, bool> model;  // name -> is it a member
+  for (int i = 0; i < 3'000; ++i) {
+    const std::string name = "n" + std::to_string(random() % 300) + "@h";
+    const Term element = atom(name);
+    switch (random() % 4) {
+      case 0: set.forget(element); model.erase(name); break;
+      case 1: set.remove(element, microseconds(i)); model[name] = false; break;
+      case 2: EXPECT_EQ(set.extract(element).contains(element), model.erase(name) > 0); break;
+      default: set.put(element, microseconds(i)); model[name] = true;
+    }
+    if (i % 50 != 0) continue;
+    std::vector<Term> expected;
+    for (auto known = model.rbegin(); known != model.rend(); ++known)
+      if (known->second) expected.push_back(atom(known->first));
+    EXPECT_EQ(set.members(), expected);
+    EXPECT_EQ(set.names(), model.size());
+    EXPECT_EQ(LwwSet(*LwwStruct::from_term(set.to_term({}))), set);
+  }
+}
+
+TEST(LwwSet, ItsVersionTellsWhetherItHasChanged) {
+  LwwSet set, other;
+  set.put(kA, microseconds(5));
+  const auto before = set.version();
+  other.put(kA, microseconds(4));
+  EXPECT_FALSE(set.merge(other));
+  EXPECT_EQ(set.version(), before);
+  other.remove(kA, microseconds(6));
+  EXPECT_TRUE(set.merge(other));
+  EXPECT_NE(set.version(), before);
+  const auto merged = set.version();
+  set.forget(atom("unknown@h"));
+  EXPECT_EQ(set.version(), merged);
+  set.forget(kA);
+  EXPECT_NE(set.version(), merged);
 }
 
 TEST(LwwSet, ATimestampCarriesIntoTheNextField) {

@@ -12,7 +12,7 @@ std::size_t bytes_of(const LwwSet& set) { return external_form(set.to_term({}), 
 class RingNames : public ring_test::RingCluster {
  protected:
   const Membership& core(const std::string& name) { return *members.at(name).ring->membership(); }
-  bool knows(const std::string& name, const std::string& of) { return core(name).node_set().entries().contains(atom(of)) || core(name).up_set().entries().contains(atom(of)); }
+  bool knows(const std::string& name, const std::string& of) { return core(name).node_set().contains(atom(of)) || core(name).up_set().contains(atom(of)); }
   bool counts(const std::string& name, const std::string& of) { return core(name).node_set().is_member(atom(of)); }
   // gone@h4 was a member, and is none any more.
   void use_and_remove(const std::string& on, const std::string& of = kGone) {
@@ -78,7 +78,7 @@ TEST_F(RingNames, ANameThatWasNotUsedForLongIsForgottenByAll) {
   for (const auto& name : {kA, kB, kC}) {
     EXPECT_FALSE(knows(name, kGone)) << state();
     EXPECT_EQ(core(name).node_set().names(), 3u);
-    EXPECT_FALSE(read_ring_file(net.files(name)["ring"])->nodes.entries().contains(atom(kGone)));
+    EXPECT_FALSE(read_ring_file(net.files(name)["ring"])->nodes.contains(atom(kGone)));
   }
   net.advance(seconds(120));
   EXPECT_FALSE(knows(kA, kGone)) << "it came back";

@@ -158,7 +158,7 @@ TEST(RingPlan, IdsAreListedUpToALimitAndCountedAll) {
   const std::vector<MemberChange> gone{{false, atom("b@h")}};
   std::vector<Term> ids;
   for (int i = 0; i < 1000; ++i) ids.push_back(integer(i));
-  const auto plan = plan_moves(atom("s"), ids, HashFormat::minor_version_1, *before, **changed_ring(before, gone), 5);
+  const auto plan = plan_moves(atom("s"), ids, HashFormat::minor_version_1, {*before, *before}, {**changed_ring(before, gone), **changed_ring(before, gone)}, 5);
   ASSERT_EQ(plan.moves_between.size(), 1u);
   EXPECT_EQ(plan.moves_between[0].ids.size(), 5u);
   EXPECT_EQ(plan.moves_between[0].count, plan.moves);

@@ -163,7 +163,7 @@ TEST(OwnerRings, WhatIsPlannedIsWhatTheNextRingDoes) {
     if (up->has(node) && up->size() == 1) continue;
     const auto next = *changed_ring(up, std::vector<MemberChange>{{!up->has(node), node}});
     const auto before = rings.ring_of(native, up);
-    const auto planned = plan_moves(atom("s"), ids, HashFormat::minor_version_1, *before, *rings.would_be(native, next), 1'000);
+    const auto planned = plan_moves(atom("s"), ids, HashFormat::minor_version_1, {*before, *up}, {*rings.would_be(native, next), *next}, 1'000);
     const auto after = rings.ring_of(native, next);
     std::size_t moved = 0;
     for (const Term& id : ids) {

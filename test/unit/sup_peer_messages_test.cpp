@@ -18,7 +18,9 @@ TEST(PeerMessages, WhatIsEncodedIsDecodedAgain) {
       PeerHello{true, 1, atom("cnode"), {atom("Elixir.S")}, 26, {atom("move")}}, PeerLeaving{},
       PeerAsk{atom("Elixir.S"), {atom("a"), integer(1)}}, PeerAnswer{atom("Elixir.S"), {atom("a")}, {}},
       PeerMove{MoveStep::offer, atom("Elixir.S"), 7, T("{a,{m,f,[]},permanent,5000,worker,[m]}")},
-      PeerMove{MoveStep::state, atom("Elixir.S"), 7, T("{state, 42}")}, PeerMove{MoveStep::taken, atom("Elixir.S"), 7, kFrom}};
+      PeerMove{MoveStep::state, atom("Elixir.S"), 7, T("{state, 42}")}, PeerMove{MoveStep::taken, atom("Elixir.S"), 7, kFrom},
+      PeerHello{false, 1, atom("cnode"), {}, 25, {atom("cordon")}, {{atom("b@h"), 2, true}}, {{atom("b@h"), 3, false}}},
+      PeerKept{2, 3, {{atom("Elixir.S"), {atom("a"), integer(1)}}, {atom("t"), {}}}}};
   for (const PeerBody& body : bodies) {
     const Term term = encode_peer_message({kFrom, body});
     const auto decoded = decode_peer_message(term);
@@ -33,7 +35,9 @@ TEST(PeerMessages, WhatDoesNotFollowTheGrammarIsRefusedWithWhatCame) {
                           "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], drained => [{a, 0, true}]}}",
                           "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], drained => [{a, 1, yes}]}}",
                           "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], drained => [{a, 1, true} | b]}}", "{ask, \"S\", []}", "{ask, s, [a|b]}", "{answer, s, [], x}", "{move, offer, s, -1, {}}",
-                          "{move, jump, s, 1, []}", "{move, taken, s, 1, not_a_pid}", "{move, state, s, 1, 5}", "{move, offer, \"s\", 1, {}}", "{leaving, now}"};
+                          "{move, jump, s, 1, []}", "{move, taken, s, 1, not_a_pid}", "{move, state, s, 1, 5}", "{move, offer, \"s\", 1, {}}", "{leaving, now}",
+                          "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], cordoned => [{a, 1}]}}", "{kept, 0, 1, []}", "{kept, 2, 1, []}",
+                          "{kept, 1, 100000, []}", "{kept, 1, 1, x}", "{kept, 1, 1, [{\"s\", []}]}", "{kept, 1, 1, [{s, [a | b]}]}", "{kept, 1, 1, [{s}]}"};
   for (const char* body : bodies) {
     const auto decoded = decode_peer_message(message(body));
     ASSERT_FALSE(decoded) << body;
@@ -49,6 +53,7 @@ TEST(PeerMessages, UnknownCapabilitiesAreIgnored) {
 TEST(PeerMessages, AnAskForTooManyIdsIsRefused) {
   std::vector<Term> ids(kMaxIdsInAMessage + 1, atom("x"));
   EXPECT_FALSE(decode_peer_message(tuple(atom("supervisorring_peer"), kFrom, tuple(atom("ask"), atom("s"), Term::list(ids)))));
+  EXPECT_FALSE(decode_peer_message(tuple(atom("supervisorring_peer"), kFrom, tuple(atom("kept"), integer(1), integer(1), list({tuple(atom("s"), Term::list(ids))})))));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 // Eight bytes a place: half of the hash, and the thing's number; at most seven of eight places are taken. The keys stay where they are: who looks passes the
 // comparison. Open addressing with linear probing; nothing is left behind by what is removed.
 //
-// Says nothing about an order: what is gone through in some order is kept by the owner (slab.h, ordered_table.h, seq_table.h).
+// Says nothing about an order: what is gone through in some order is kept by the owner (sup/slab.h, sup/ordered_table.h, sup/seq_table.h, crdt/lww_set.h).
 #pragma once
 
 #include <algorithm>
@@ -35,6 +35,12 @@ class HashIndex {
     if (8 * (size_ + 1) > 7 * places_.size()) resize(std::max<std::size_t>(8, 2 * places_.size()));
     put({mark_of(hash), what});
     ++size_;
+  }
+  // Room for so many, so that add() need not make it bit by bit.
+  void reserve(std::size_t things) {
+    std::size_t places = std::max<std::size_t>(8, places_.size());
+    while (7 * places < 8 * things) places *= 2;
+    if (places > places_.size()) resize(places);
   }
   // REQUIRES: it was added with this hash.
   void remove(std::size_t hash, std::uint32_t what) {

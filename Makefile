@@ -32,10 +32,7 @@ demo: setup erl
 demo-stop:
 	@test/demo/demo.sh stop
 
-# Common Test waits most of its time, so the C++ tests are built and run beside it; the program is made before.
-test: setup erl
-	@SUPERVISORRING_NO_BUILD=1 $(MAKE) --no-print-directory -j2 test-cpp test-erl
-	@$(MAKE) --no-print-directory test-elixir test-dependency
+test: setup erl test-cpp test-erl test-elixir test-dependency
 
 test-cpp: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)

@@ -345,8 +345,8 @@ TEST_F(NativeHand, ItAnswersByTheWayInOnlyAndWhatWaitsGoesToTheNewCopyInOrder) {
   as(kA, "sup_a", [&](ProcessContext& context) { forward_native(context, runtimes.at(kA), old_pid, new_pid, [](ProcessContext&, Term) {}); });
   settle();
   EXPECT_EQ(waits, "ok: 2");
-  EXPECT_EQ(ask(kB, old_pid, "count"), "error: noproc");
-  EXPECT_EQ(ask(kB, way_in, "count"), "error: noproc");
+  EXPECT_EQ(ask(kB, old_pid, "count"), "no: noproc");
+  EXPECT_EQ(ask(kB, way_in, "count"), "no: noproc");
   EXPECT_EQ(ask(kB, new_pid, "count"), "ok: 3");
 }
 
@@ -363,7 +363,7 @@ TEST_F(NativeHand, OneThatStaysHandlesInOrderWhatHasWaited) {
   as(kA, "sup_a", [&](ProcessContext& context) { unfreeze_native(context, runtimes.at(kA), pid); });
   settle();
   EXPECT_EQ(first + second, "ok: 1ok: 2");
-  EXPECT_EQ(ask(kB, way_in, "count"), "error: noproc");
+  EXPECT_EQ(ask(kB, way_in, "count"), "no: noproc");
 }
 
 TEST_F(NativeHand, WhoGivesAndIsNotHeardOfAgainIsNotWaitedForForever) {
@@ -385,7 +385,7 @@ TEST_F(NativeHand, OneThatIsGivenAlreadyIsNotGivenTwiceAndItsEndEndsTheWayIn) {
   hand(pid);
   EXPECT_NE(error.find("busy"), std::string::npos) << error;
   EXPECT_EQ(stop(kA, pid, std::chrono::seconds(1)), "shutdown");
-  EXPECT_EQ(ask(kB, first, "count"), "error: noproc");
+  EXPECT_EQ(ask(kB, first, "count"), "no: noproc");
 }
 
 TEST_F(NativeChild, AFreezeThatTakesTooLongIsTakenBack) {

@@ -159,7 +159,17 @@ look(#request{sup = Sup, id = Id} = Request) ->
         false -> not_running(Request)
     end.
 
-to_process(Pid, #request{what = {call, Message}} = Request, Leave) ->
+%% To a member that has left since it was looked for nothing is sent: the child has moved.
+to_process(Pid, Request, Leave) ->
+    case is_connected(node(Pid)) of
+        true -> send_to(Pid, Request, Leave);
+        false -> Leave(), again(Request)
+    end.
+
+is_connected(Node) ->
+    Node =:= node() orelse lists:member(Node, nodes(connected)) orelse net_kernel:connect_node(Node) =:= true.
+
+send_to(Pid, #request{what = {call, Message}} = Request, Leave) ->
     try
         gen_server:call(Pid, Message, left(Request))
     of
@@ -169,7 +179,7 @@ to_process(Pid, #request{what = {call, Message}} = Request, Leave) ->
         exit:{noproc, {gen_server, call, [Pid | _]}} -> Leave(), again(Request);
         Class:Reason:Stack -> Leave(), erlang:raise(Class, Reason, Stack)
     end;
-to_process(Pid, #request{what = {_, Message}}, Leave) ->
+send_to(Pid, #request{what = {_, Message}}, Leave) ->
     gen_server:cast(Pid, Message),
     Leave(),
     ok.

@@ -20,7 +20,7 @@ constexpr std::string_view kSuffix = ".ChildManager";
 
 void JoinGuard::started(ProcessContext& context) {
   begun_ = context.time().now;
-  if (all_->beam && all_->beam->elixir) return answer_for_beam(context);
+  if (all_->beam && all_->beam->elixir && all_->ring.settled()) return answer_for_beam(context);  // it is in already
   until_ = begun_ + kHelloTimeout;
   reading_until_ = begun_ + kReadTimeout;
   handle_message(context, Term());
@@ -29,6 +29,7 @@ void JoinGuard::started(ProcessContext& context) {
 // Members of ours answer the hello that was sent before this process began; whoever has not when the time is up is a BEAM.
 void JoinGuard::handle_message(ProcessContext& context, const Term&) {
   if (open_ > 0) return;
+  if (awaiting_) return await_supervisors(context);
   const Instant now = context.time().now;
   if ((all_known() || now >= until_) && (!reading() || now >= reading_until_)) return ask_all(context);
   context.send_after(kLook, context.self(), atom("look"));
@@ -51,6 +52,7 @@ bool JoinGuard::reading() const {
 }
 
 void JoinGuard::ask_all(ProcessContext& context) {
+  if (all_->beam && all_->beam->elixir) return ask_for_supervisors(context);
   if (all_->beam) return answer_for_beam(context);
   open_ = 1;
   for (const Term& node : members_) {
@@ -152,6 +154,37 @@ void JoinGuard::start_again(ProcessContext& context) {
     context.log(LogLevel::notice, "supervisor " + to_text(found.name) + " ended here (" + it->second->why + ") and runs on " + to_text(found.member) + ": starting it again");
     start_supervisor(context, all_, it->second);
   }
+}
+
+void JoinGuard::ask_for_supervisors(ProcessContext& context) {
+  const auto one_less = [this](ProcessContext& later) {
+    if (--open_ == 0) await_supervisors(later);
+  };
+  awaiting_ = true;
+  if (!all_->supervisors_start_by) all_->supervisors_start_by = begun_ + kSupervisorsStart;
+  open_ = 1;
+  for (const Term& node : members_) {
+    if (const PeerInfo* peer = all_->peer(node); peer && peer->hello) continue;
+    ++open_;
+    context.erpc(node, atom("erlang"), atom("registered"), {}, kAnswer, [this, node, one_less](ProcessContext& later, CallResult answer) {
+      if (answer.ok && answer.value.is_proper_list())
+        for (const Term& name : answer.value.elements())
+          if (name.is_atom() && name.atom_name().ends_with(kSuffix)) awaited_.emplace_back(atom(name.atom_name().substr(0, name.atom_name().size() - kSuffix.size())), node);
+      one_less(later);
+    });
+  }
+  one_less(context);
+}
+
+void JoinGuard::await_supervisors(ProcessContext& context) {
+  std::erase_if(awaited_, [this](const auto& each) {
+    const SupervisorState* const sup = all_->find(each.first);
+    return sup && sup->runs();
+  });
+  if (!awaited_.empty() && context.time().now < *all_->supervisors_start_by) return void(context.send_after(kLook, context.self(), atom("look")));
+  for (const auto& [name, node] : begun_ < *all_->supervisors_start_by ? awaited_ : decltype(awaited_)())
+    context.log(LogLevel::warning, "joins although the supervisor " + to_text(name, 200) + ", which " + to_text(node) + " runs, has not started on this BEAM: that member ends its children that belong here");
+  answer_for_beam(context);
 }
 
 void JoinGuard::answer_for_beam(ProcessContext& context) {

@@ -10,7 +10,9 @@
 // started again here, or this node would own children of it that run nowhere.
 //
 // Beside a BEAM (drop-in) every child can run, so the only question is whether there are legacy members where that BEAM has no
-// 'Elixir.Supervisor': they call it, and it would hang them.
+// 'Elixir.Supervisor': they call it, and it would hang them. And before it joins, whether the supervisors that legacy members run have started here, which they do
+// when the BEAM's own tree comes to them: a legacy member ends a child that belongs to a member on which its supervisor does not run, and its state with it.
+// They are waited for, until kSupervisorsStart after the first question.
 //
 // A supervisor whose `members` leave this node out needs no definition and no factory here. One that is defined here with such a set is not to be run beside a
 // member that runs it and knows no sets.
@@ -28,6 +30,8 @@
 #include "sup/join_check.h"
 
 namespace supervisorring {
+
+inline constexpr Duration kSupervisorsStart = std::chrono::seconds(10);
 
 class JoinGuard : public Process {
  public:
@@ -50,6 +54,8 @@ class JoinGuard : public Process {
   void ask_handler(ProcessContext&, const Term& node, std::size_t supervisor, const Term& module);
   void skip(ProcessContext&, const Term& node, const std::string& what, const Term& why);
   void start_again(ProcessContext&);  // supervisors that are down here and run elsewhere
+  void ask_for_supervisors(ProcessContext&);
+  void await_supervisors(ProcessContext&);
   void answer_for_beam(ProcessContext&);
   void answered(ProcessContext&);  // one question less; the last one gives the answer
 
@@ -58,6 +64,8 @@ class JoinGuard : public Process {
   const std::vector<Term> members_;
   std::vector<RemoteSupervisor> found_;
   std::size_t open_ = 0;
+  std::vector<std::pair<Term, Term>> awaited_;  // supervisors that are to start on this BEAM, and a legacy member that runs it
+  bool awaiting_ = false;
   Instant begun_{};
   Instant until_{}, reading_until_{};
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/api.h"
 #include "node/join_guard.h"
 #include "node/port_beam.h"
 
@@ -116,7 +117,7 @@ void PeerProcess::tell_of_partitions(ProcessContext& context) {
   else context.log(LogLevel::warning, text);
 }
 
-// What the original's manager casts to itself at a change of its ring. One that has just come does it whatever its name: the others may not have missed it.
+// One that has just come does it whatever its name: the others may not have missed it.
 void PeerProcess::nudge_legacy(ProcessContext& context) {
   nudge_at_.reset();
   if (std::exchange(nudge_again_, false)) nudge_at_ = context.time().now + kNudgeAgain;
@@ -129,7 +130,21 @@ void PeerProcess::nudge_legacy(ProcessContext& context) {
   }
   for (const Term& node : legacy)
     for (const auto& [name, sup] : all_->supervisors)
-      if (sup->runs()) context.cast(tuple(name_of_child_manager(sup->name), node), atom("sync_children"));
+      if (sup->runs()) nudge_if_needed(context, node, sup);
+}
+
+// What the original's manager casts to itself at a change of its ring. It ends children that no handler names, one that is just being started included:
+// so only where a child of another member runs.
+void PeerProcess::nudge_if_needed(ProcessContext& context, const Term& node, const std::shared_ptr<SupervisorState>& sup) {
+  context.call(tuple(sup->name, node), atom("which_children"), CallOptions{kListTimeout}, [this, node, sup](ProcessContext& later, CallResult answer) {
+    if (!answer.ok || !answer.value.is_proper_list() || !sup->runs()) return;
+    const auto is_anothers = [&](const Term& child) {
+      if (!child.is_tuple(4) || !child[1].is_pid()) return false;
+      const auto owner = all_->who_owns.owner_of(*sup, child[0]);
+      return owner.node && *owner.node != node;
+    };
+    if (std::ranges::any_of(answer.value.elements(), is_anothers)) later.cast(tuple(name_of_child_manager(sup->name), node), atom("sync_children"));
+  });
 }
 
 void PeerProcess::handle_ring(ProcessContext& context) {

@@ -3,8 +3,8 @@
 // Says hello to a node when a connection opens and whenever the supervisors that run here change; hands ask, answer and move messages to the
 // child manager of their supervisor. An ask of a member that is not up here yet waits until it is: before that, `not here` could be
 // undone by what this ring places here. A node that has been connected for kHelloTimeout and said nothing is legacy; a hello later corrects
-// that. Some seconds after a change of the ring the first of ours has legacy members look at their children once more: one that was given a child by
-// somebody who did not know of the change yet would keep it for good, beside the owner's copy. Grammar: sup/peer_messages.h. Answers {may_join, Members} (join_guard.h).
+// that. Some seconds after a change of the ring the first of ours asks legacy members for their children, and has one that runs another's look once more: it
+// was given that child by somebody who did not know of the change yet, and would keep it for good, beside the owner's copy. Grammar: sup/peer_messages.h. Answers {may_join, Members} (join_guard.h).
 #pragma once
 
 #include <deque>
@@ -43,6 +43,7 @@ class PeerProcess : public Process {
   void sweep(ProcessContext&);
   void became_legacy(ProcessContext&, const Term& node);
   void nudge_legacy(ProcessContext&);
+  void nudge_if_needed(ProcessContext&, const Term& node, const std::shared_ptr<SupervisorState>&);
   void tell_of_partitions(ProcessContext&);
   void send_hello(ProcessContext&, const Term& node, bool answer);
   void send_kept(ProcessContext&, const Term& node);

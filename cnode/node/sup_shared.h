@@ -118,6 +118,7 @@ struct SupervisionState {
   Duration leave_timeout = kLeaveTimeout;  // for handing children over before this node ends
   PartitionPolicy partitions = PartitionPolicy::keep_all;
   Beam* beam = nullptr;  // drop-in only; not owned
+  std::optional<Instant> supervisors_start_by;  // drop-in: from the first question of the join guard on; its
   MoveRate move_rate;         // of children that move away, while this member is drained
   Draining draining{*this};
   Cordoning cordoning{*this};

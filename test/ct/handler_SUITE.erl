@@ -149,7 +149,7 @@ a_list_with_a_malformed_spec_only_adds(Config) ->
     await_running(Config, [d1, d2, d3, d4, d5, s1, s2]),
     eventually(fun() -> times(C1, "is no child spec: {invalid_restart_type,sometimes}") end, 1, 5000),
     C2 = second_program(Config),
-    [begin sync(Config), timer:sleep(500) end || _ <- lists:seq(1, 14)],
+    [begin sync(Config), timer:sleep(500) end || _ <- lists:seq(1, 11)],
     ?assertEqual([d1, d2, d3, d4, d5, s1, s2], ids(running(Config, C2))).
 
 %% What is named no more

@@ -53,18 +53,13 @@ init_per_testcase(Case, Config) ->
         false -> from_ours(Case, With)
     end.
 
-%% A legacy member runs them all; it gives none away before go_on/1, however long the target takes to run the supervisor.
+%% A legacy member runs them all; it gives none away before the target runs the supervisor, and joins.
 from_legacy(With) ->
     file:del_dir_r(ring_cluster:data_dir("legacy")),
     Legacy = ring_cluster:start_legacy("legacy"),
     run(Legacy),
-    in(Legacy, fun() ->
-        [ok = gen_server:call(Id, {take, state(Id)}) || Id <- ?IDS],
-        sys:suspend(?LEGACY_MANAGER)
-    end),
-    Target = target(Legacy, #{}),
-    dropin_kit:await_up([Legacy, Target]),
-    [{legacy, Legacy}, {target, Target} | With].
+    in(Legacy, fun() -> [ok = gen_server:call(Id, {take, state(Id)}) || Id <- ?IDS] end),
+    [{legacy, Legacy}, {target, target(Legacy, #{})} | With].
 
 from_ours(Case, With) ->
     Env = #{migrate_timeout_ms => 4000},
@@ -281,7 +276,6 @@ a_legacy_member_that_gives_it_away_dies_before_migrate(Config) ->
     Teller = tells(Target, tell_start),
     run_in_background(Target),
     _ = told(Target, Teller),
-    go_on(Legacy),
     eventually(fun() -> is_giving_away(Legacy) end, 20000),
     crash(Legacy),
     go(Target, {Teller, none}),
@@ -290,9 +284,8 @@ a_legacy_member_that_gives_it_away_dies_before_migrate(Config) ->
 
 a_legacy_member_that_gives_it_away_dies_during_migrate(Config) ->
     #{legacy := Legacy, target := Target} = maps:from_list(Config),
-    run(Target),
     Teller = tells(Legacy, tell),
-    go_on(Legacy),
+    run_in_background(Target),
     _ = told(Legacy, Teller),
     crash(Legacy),
     await_all_on(Target),
@@ -300,9 +293,8 @@ a_legacy_member_that_gives_it_away_dies_during_migrate(Config) ->
 
 a_legacy_member_that_gives_it_away_dies_before_its_copy_ends(Config) ->
     #{legacy := Legacy, target := Target} = maps:from_list(Config),
-    run(Target),
     Teller = tells(Legacy, tell_end),
-    go_on(Legacy),
+    run_in_background(Target),
     Id = told(Legacy, Teller),
     crash(Legacy),
     await_all_on(Target),
@@ -321,9 +313,6 @@ told(Member, Teller) ->
     eventually(fun() -> in(Member, fun() -> migrations(Teller) end) =/= [] end, 20000),
     [{Id, _} | _] = in(Member, fun() -> migrations(Teller) end),
     Id.
-
-go_on(Legacy) ->
-    in(Legacy, fun() -> sys:resume(?LEGACY_MANAGER) end).
 
 %% Its child manager waits for a start.
 is_giving_away(Legacy) ->

@@ -32,7 +32,7 @@ a_data_directory_has_one_owner(_Config) ->
     [One] = members(["dir1"]),
     Two = ring_cluster:start_dropin("dir2", #{data_dir => ring_cluster:data_dir("dir1"), lease_ms => 1000}),
     in(Two, fun() -> ?assertMatch({error, {no_program, {refused, _}}}, supervisor([])) end),
-    timer:sleep(6000),
+    timer:sleep(3000),
     ?assertMatch([_], lines(Two, "the program refuses to start: ")),
     in(One, fun() -> {ok, _} = supervisor([beam_child:spec(a)]), await([a]) end).
 

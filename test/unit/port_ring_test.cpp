@@ -1,4 +1,5 @@
 // A drop-in member in the ring: joining, gossip, events, leaving, and the API's requests.
+#include "node/join_guard.h"
 #include "port_fixture.h"
 
 namespace supervisorring {
@@ -14,7 +15,10 @@ class PortRingTest : public PortFixture {
   // o@h is an up legacy member, reached and asked.
   void answer_as_legacy() {
     input("{nodeup, o@h}");
-    for (int round = 0; round < 5; ++round) {
+    answer_as_before();
+  }
+  void answer_as_before() {
+    for (int round = 0; round < 6; ++round, advance(std::chrono::milliseconds(20))) {
       const auto pending = all;
       clear();
       for (const Term& order : pending) {
@@ -25,6 +29,8 @@ class PortRingTest : public PortFixture {
           input("{called, '$1', {ok, '$2'}}", order[1], Term::binary(external_form(atom("a"), other_format)));
         } else if (order.is_tagged("monitor", 3) && order[2][0].is_atom("supervisorring_peer")) {
           input("{down, '$1', '$2', noproc}", order[1], order[2]);
+        } else if (order.is_tagged("erpc", 7) && order[4].is_atom("registered")) {
+          input("{called, '$1', {ok, '$2'}}", order[1], registered);
         } else if (order.is_tagged("send", 3) && order[2].is_tagged("$gen_cast", 2) && order[2][1].is_tagged("reconcile", 4)) {
           joined = true;
           input("{message, '$1', {'$2', is_up}}", pid(1), order[2][1][3]);
@@ -36,6 +42,7 @@ class PortRingTest : public PortFixture {
   }
   bool saw(const Term& order) const { return std::count(seen.begin(), seen.end(), order) > 0; }
   bool joined = false;
+  Term registered = T("[rex, 'Elixir.NanoRing']");
   AtomEncoding other_format = AtomEncoding::minor_version_1;
   std::vector<Term> seen;
 };
@@ -68,6 +75,39 @@ TEST_F(PortRingTest, ItJoinsARingOfLegacyMembersAsTheBeam) {
   EXPECT_EQ(Term::list({(*ring)[1], (*ring)[4]}), T("[[b@h, o@h], true]"));
   const auto gossip = std::find_if(seen.begin(), seen.end(), [](const Term& order) { return order.is_tagged("send", 3) && order[2].is_tagged("$gen_cast", 2) && order[2][1].is_tagged("reconcile", 4); });
   EXPECT_EQ((*gossip)[2][1][2], pid(1)) << "gossip comes from the BEAM's NanoRing";
+}
+
+// The program joined in milliseconds, and the BEAM's supervisors start when its tree comes to them: until then a legacy member ended the children that
+// belong here, since it could not start them, and their state was lost.
+TEST_F(PortRingTest, ItDoesNotJoinBeforeTheSupervisorsOfALegacyMemberHaveStarted) {
+  attach_map["join"] = T("[o@h]");
+  registered = T("[rex, 's.ChildManager', 'Elixir.NanoRing']");
+  start();
+  answer_as_legacy();
+  advance(std::chrono::seconds(5));
+  answer_as_before();
+  EXPECT_FALSE(joined);
+  EXPECT_TRUE(saw(T("{ready}"))) << "the BEAM's tree goes on";
+  input("{supervisor, #{name => s, module => m, args => [], flags => {one_for_one, 3, 5}, specs => [], global => '$1', local => '$2', manager => '$3', children => []}}",
+        pid(11), pid(12), pid(13));
+  advance(std::chrono::milliseconds(20));
+  answer_as_before();
+  EXPECT_TRUE(joined);
+}
+
+TEST_F(PortRingTest, WithoutTheSupervisorsOfALegacyMemberItJoinsAfterTenSecondsAndSaysSo) {
+  attach_map["join"] = T("[o@h]");
+  registered = T("['s.ChildManager']");
+  start();
+  answer_as_legacy();
+  advance(kSupervisorsStart - std::chrono::seconds(1));
+  answer_as_before();
+  EXPECT_FALSE(joined);
+  advance(std::chrono::seconds(1));
+  const auto lines = logged("warning");
+  EXPECT_TRUE(std::ranges::any_of(lines, [](const std::string& line) { return line.find("the supervisor s, which o@h runs, has not started on this BEAM") != line.npos; })) << text();
+  answer_as_before();
+  EXPECT_TRUE(joined);
 }
 
 TEST_F(PortRingTest, AVmThatHashesOtherwiseThanTheRingDoesNotJoinIt) {

@@ -78,9 +78,9 @@ void Membership::node_down(const Term& node, Time time) {
   // An attempt that failed while this node was stopped says nothing.
   const bool just_awake = awake_since_ && time.now - *awake_since_ < kGossipInterval;
   const bool retried = peer.retried && time.now - *peer.retried < kRetryPause;
-  if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time, kPassedOn);
+  if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time, kSeenByAll);
   // Connections also close when two simultaneous connects resolve, so one is tried again; but not in a loop.
-  if (retried) return found_down(node, "its connection closed again", time, kPassedOn);
+  if (retried) return found_down(node, "its connection closed again", time, kSeenByAll);
   peer.retried = time.now;
   peer.retrying = true;
   effects_.push_back(Connect{node});

@@ -32,10 +32,7 @@ demo: setup erl
 demo-stop:
 	@test/demo/demo.sh stop
 
-# Common Test waits most of its time, so the C++ tests are built and run beside it; the program is made before.
-test: setup erl
-	@SUPERVISORRING_NO_BUILD=1 $(MAKE) --no-print-directory -j2 test-cpp test-erl
-	@$(MAKE) --no-print-directory test-elixir test-dependency
+test: setup erl test-cpp test-erl test-elixir test-dependency
 
 test-cpp: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -73,10 +70,10 @@ fuzz: setup
 	@cmake --build _build/asan -j $(JOBS)
 	@for harness in _build/asan/test/fuzz/*_fuzz; do $$harness --seconds 60 || exit 1; done
 
-# Lives of whole clusters with faults, from seeds: make sim SEEDS=10000. A failing one prints how to replay it.
+# Lives of whole clusters with faults, from seeds: make sim SEEDS=10000 NODES=3-50. A failing one prints how to replay it.
 sim: setup $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS) --target ringsim
-	@$(BUILD)/test/ringsim --seed 1 --seeds $(or $(SEEDS),1000) --fresh
+	@$(BUILD)/test/ringsim --seed 1 --seeds $(or $(SEEDS),1000) $(if $(NODES),--nodes $(NODES)) --fresh
 
 clean:
 	@rm -rf _build priv/ringnode priv/libcounter.so test/elixir/_build test/legacy/_build

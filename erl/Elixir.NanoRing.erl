@@ -25,12 +25,21 @@ up() ->
 %% @doc Adds a node to the ring. It need not run yet; it learns of the ring by gossip.
 -spec add_node(node() | binary()) -> ok.
 add_node(Node) when is_binary(Node) -> add_node(binary_to_atom(Node));
-add_node(Node) when is_atom(Node) -> gen_server:cast(?MODULE, {add_node, Node}).
+add_node(Node) when is_atom(Node) -> change(add_node, Node).
 
-%% @doc Removes a node from the ring. When it learns of that it deletes its ring file and stops.
--spec del_node(node() | binary()) -> ok.
+%% @doc Removes a node from the ring. When it learns of that it deletes its ring file and stops. Under
+%% `partitions: :quorum' it is refused on a member that is in a minority.
+-spec del_node(node() | binary()) -> ok | {error, {minority, Up :: [node()], Members :: [node()]}}.
 del_node(Node) when is_binary(Node) -> del_node(binary_to_atom(Node));
-del_node(Node) when is_atom(Node) -> gen_server:cast(?MODULE, {del_node, Node}).
+del_node(Node) when is_atom(Node) -> change(del_node, Node).
+
+%% The original's cast, which has no answer. Where there can be a refusal the program is asked, and for
+%% both, so that they keep their order.
+change(Function, Node) ->
+    case supervisorring_config:has_quorum() andalso whereis(supervisorring_estate) of
+        Estate when is_pid(Estate) -> supervisorring_inbox:request(Function, [Node]);
+        _ -> gen_server:cast(?MODULE, {Function, Node})
+    end.
 
 %% @private
 -spec '__struct__'() -> t().

@@ -67,7 +67,11 @@
     | ignore.
 -callback migrate({id(), worker | supervisor, [module()] | dynamic},
                   Old :: pid(), New :: pid()) -> term().
--optional_callbacks([migrate/3]).
+%% Of a child that ran twice, after a partition: `Kept', on its owner, stays; `Other' ends afterwards.
+%% Without it migrate/3 is called.
+-callback conflict({id(), worker | supervisor, [module()] | dynamic},
+                   Other :: pid(), Kept :: pid()) -> term().
+-optional_callbacks([migrate/3, conflict/3]).
 
 -define(EXEC_TIMEOUT_MS, 30000).
 -define(EXEC_RETRIES, 3).
@@ -111,7 +115,8 @@ exec(Sup, Id, Fun, Timeout) ->
 
 %% @doc Runs Fun on the member that owns the child, and again when no answer comes in time, up
 %% to Retries times in all; then exits with `ring_unable_to_exec_fun'. `{error, {no_beam, Node}}':
-%% the owner is a C++ program. `{error, {no_member_up, Members}}': nobody owns it.
+%% the owner is a C++ program. `{error, {no_member_up, Members}}': nobody owns it. `{error, {minority, Up,
+%% Members}}': of a partition this side is the smaller one, under `partitions: quorum'.
 -spec exec(sup(), id(), fun(() -> term()), timeout(), Retries :: non_neg_integer()) -> term().
 exec(Sup, Id, Fun, Timeout, Retries) when is_function(Fun, 0) ->
     case is_member() of

@@ -17,7 +17,7 @@
 %%   lease_ms   how long children run on without a program
 -module(supervisorring_config).
 
--export([role/0, program/0, program_args/0, data_dir/0, join/0, lease_ms/0, leave_timeout_ms/0]).
+-export([role/0, program/0, program_args/0, data_dir/0, join/0, lease_ms/0, leave_timeout_ms/0, has_quorum/0]).
 
 -define(APP, supervisorring).
 
@@ -46,15 +46,23 @@ program_args() ->
     Level = application:get_env(?APP, log_level, info),
     Migrate = application:get_env(?APP, migrate_timeout_ms, 10000),
     Starts = application:get_env(?APP, max_concurrent_starts, 256),
-    Partitions = case application:get_env(?APP, partitions, keep_all) of
-                     quorum -> ["--partitions", "quorum"];
-                     keep_all -> []
+    Partitions = case has_quorum() of
+                     true -> ["--partitions", "quorum"];
+                     false -> []
                  end,
     ["port" | lists:append(Workers)] ++ Partitions
         ++ ["--migrate-timeout", integer_to_list(Migrate) ++ "ms", "--leave-timeout", integer_to_list(leave_timeout_ms()) ++ "ms",
             "--forget-names-after", integer_to_list(application:get_env(?APP, forget_names_after_days, 30)) ++ "d",
             "--max-concurrent-starts", integer_to_list(Starts),
             "--log-level", atom_to_list(Level)].
+
+%% Whether a minority stands down in a partition.
+-spec has_quorum() -> boolean().
+has_quorum() ->
+    case application:get_env(?APP, partitions, keep_all) of
+        quorum -> true;
+        keep_all -> false
+    end.
 
 %% The folder of the ring file, relative to the BEAM's working directory.
 -spec data_dir() -> binary().

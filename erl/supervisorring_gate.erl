@@ -113,10 +113,14 @@ handle_call({cast, Key, Request, Where}, _From, State) ->
         Other -> {reply, Other, State}
     end;
 handle_call({prepare, Key, Target, Ref}, _From, State) ->
+    Begun = case shut(Key, State) of
+                #shut{to = {Target, _}} -> again;
+                _ -> ok
+            end,
     case not_moved(forget_target(Key, Target, shut(Key, State))) of
         #shut{from = {Source, _, _}} = Shut -> {reply, {arriving_from, Source}, set(Key, Shut, State)};
-        Shut when Target =:= none -> {reply, ok, set(Key, Shut, State)};
-        Shut -> {reply, ok, set(Key, Shut#shut{to = {Target, Ref}, going = true}, State)}
+        Shut when Target =:= none -> {reply, Begun, set(Key, Shut, State)};
+        Shut -> {reply, Begun, set(Key, Shut#shut{to = {Target, Ref}, going = true}, State)}
     end;
 handle_call({hold, Key, Timeout}, From, State) ->
     {noreply, hold(Key, Timeout, From, State)};

@@ -58,7 +58,7 @@ void ChildStrand::dispatch(ChildEvent& event) {
     case Event::answer_ok: return handle_answer(event.number, true, event.term);
     case Event::answer_error: return handle_answer(event.number, false, event.term);
     case Event::stop: return handle_stop(event.term);
-    case Event::freeze: return handle_freeze(event.number);
+    case Event::freeze: return handle_freeze(event.number, !event.term.is_atom("no_state"));
     case Event::unfreeze: return handle_unfreeze();
     case Event::release: return handle_release(event.term);
     case Event::conflict: return handle_conflict(event.term);
@@ -102,10 +102,10 @@ void ChildStrand::handle_stop(const Term& reason) {
   trapping_ = false;  // the second time it ends
 }
 
-void ChildStrand::handle_freeze(std::uint64_t request) {
+void ChildStrand::handle_freeze(std::uint64_t request, bool with_state) {
   if (state_ != State::running) return;
   guarded([&] {
-    std::optional<Term> state = object_->migrate();
+    std::optional<Term> state = with_state ? object_->migrate() : std::nullopt;
     state_ = State::frozen;
     put_back_batch();
     act({Action::frozen, {}, state ? tuple(std::move(*state)) : Term(), request});

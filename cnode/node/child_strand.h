@@ -40,7 +40,7 @@ struct ChildEvent {
     answer_error,  // number, term: the reason
     // urgent:
     stop,          // term: the reason. Ordered by the parent
-    freeze,        // number: the request; migrate()
+    freeze,        // number: the request; migrate(), unless term is no_state
     unfreeze,
     release,       // term: {State} or []
     conflict,      // term: {State} of another copy, which ends
@@ -160,7 +160,7 @@ class ChildStrand : public Strand, public std::enable_shared_from_this<ChildStra
   void dispatch(ChildEvent& event);
   void handle_init();
   void handle_stop(const Term& reason);
-  void handle_freeze(std::uint64_t request);
+  void handle_freeze(std::uint64_t request, bool with_state);
   void handle_unfreeze();
   void handle_release(const Term& state);
   void handle_conflict(const Term& state);

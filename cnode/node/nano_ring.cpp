@@ -203,16 +203,19 @@ void NanoRing::add_to(Node& node) {
   };
   set("all", false);
   set("up", true);
-  const auto change = [&node](const char* name, Term (*message)(const Term&)) {
-    node.define_function(kNanoRingName, name, 1, [message](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
+  // Whoever asks by a call hears of the refusal; who sends the original's cast does not, and it is refused there, with a line in the log.
+  const auto change = [this, &node](const char* name, bool removes, Term (*message)(const Term&)) {
+    node.define_function(kNanoRingName, name, 1, [message, removes, shared = shared_](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
       const auto text = arguments[0].as_text();
       if (!text || text->size() > 255 || !is_member_name(Term::atom(*text))) return done(RpcError{atom("error"), atom("badarg")});
+      const RingView& view = shared->view;
+      if (removes && view.minority()) return done(tuple(atom("error"), minority_term(view.nodes(), view.up())));
       context.send(atom(kNanoRingName), message(Term::atom(*text)));
       done(atom("ok"));
     });
   };
-  change("add_node", add_node_message);
-  change("del_node", del_node_message);
+  change("add_node", false, add_node_message);
+  change("del_node", true, del_node_message);
   node.define_function("erlang", "term_to_binary", 1, [shared = shared_](ProcessContext&, std::vector<Term> arguments, RpcDone done) {
     // What is only assumed here must not be learnt from here.
     if (shared->core->format_source() <= FormatSource::hint) return done(RpcError{atom("error"), atom("undef")});

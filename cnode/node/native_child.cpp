@@ -52,6 +52,7 @@ void NativeChild::started(ProcessContext& context) {
 void NativeChild::ended(ProcessContext& context, const Term& reason) {
   if (starting_) answer_start(context, NativeStartFailed{reason});
   if (!strand_) return;
+  if (rare_ && rare_->handing) end_of_handing(context);
   --runtime_.running;
   if (strand_->is_released()) return;
   const Worker& worker = strand_->worker();
@@ -73,10 +74,11 @@ void NativeChild::take_message(ProcessContext& context, Term&& message) {
 
 void NativeChild::handle_message(ProcessContext& context, const Term& message) {
   if (message.is_tuple(2) && message[0] == runtime_.control) {
-    if (message[1].is_atom("unfreeze")) return handle_control_unfreeze();
+    if (message[1].is_atom("unfreeze")) return handle_control_unfreeze(context);
     rare().forward_limit_reached = true;
     return finish_end(context);
   }
+  if (message.is_tuple(3) && message[0] == runtime_.control) return handle_hand_message(context, message);
   if (rare_ && message.is_tuple(2) && !rare_->timer_token.is_nil() && message[0] == rare_->timer_token) {
     const auto number = static_cast<std::uint64_t>(message[1].to_int64());
     if (rare_->timers.erase(number) > 0 && phase_ != Phase::forwarding) strand_->push({Event::timer_fired, 0, number, {}});
@@ -92,6 +94,7 @@ void NativeChild::handle_message(ProcessContext& context, const Term& message) {
 
 void NativeChild::deliver(ProcessContext& context, Term message) {
   if (phase_ == Phase::forwarding) return forward(context, message);
+  if (rare_ && rare_->handing) return keep_waiting(context, std::move(message));
   ChildEvent event{Event::message, 0, 0, std::move(message)};
   if (!strand_->push(std::move(event))) refuse(context, event.term);
 }
@@ -145,6 +148,7 @@ void NativeChild::handle_control(ProcessContext& context, const Term& from, cons
   const std::string_view what = request[1].atom_name();
   if (what == "stop") return strand_->push_urgent({Event::stop, 0, 0, atom("shutdown")});
   if (what == "freeze") return handle_control_freeze(from);
+  if (what == "hand") return handle_control_hand(context, from, request[2]);
   if (what == "forward") return handle_control_forward(context, from, request[2]);
   // What the other copy passes on comes later than its state.
   if (what == "conflict") {
@@ -165,7 +169,8 @@ void NativeChild::handle_control_freeze(const Term& from) {
   strand_->push_urgent({Event::freeze, 0, ++rare().freeze_request, {}});
 }
 
-void NativeChild::handle_control_unfreeze() {
+void NativeChild::handle_control_unfreeze(ProcessContext& context) {
+  if (phase_ == Phase::handing) return resume_after_handing(context);
   if (phase_ != Phase::freezing && phase_ != Phase::frozen) return;
   phase_ = Phase::running;
   rare().freeze_from.reset();
@@ -173,11 +178,23 @@ void NativeChild::handle_control_unfreeze() {
 }
 
 void NativeChild::handle_control_forward(ProcessContext& context, const Term& from, const Term& new_pid) {
+  if (phase_ == Phase::handing) return forward_after_handing(new_pid);
   if (phase_ != Phase::frozen) return fail_call(context, from, atom("not_frozen"));
-  phase_ = Phase::forwarding;
   rare().new_pid = new_pid;
+  begin_forwarding(context);
+}
+
+// REQUIRES: frozen
+void NativeChild::begin_forwarding(ProcessContext& context) {
+  phase_ = Phase::forwarding;
+  const auto handing = std::move(rare().handing);
   for (const ChildEvent& event : strand_->take_mailbox()) {
     if (event.kind == Event::message) forward(context, event.term);
+  }
+  if (handing) {
+    for (const Term& message : handing->waiting) forward(context, message);
+    context.send(handing->way_in, tuple(runtime_.control, atom("over")));
+    if (handing->tell.is_tuple()) context.send(handing->tell[0], handing->tell[1]);
   }
   strand_->push_urgent({Event::stop, 0, 0, atom("shutdown")});
   context.send_after(kForwardLimit, context.self(), tuple(runtime_.control, atom("forward_limit")));
@@ -265,6 +282,7 @@ void NativeChild::perform_log(ProcessContext& context, const ChildAction& action
 void NativeChild::perform_frozen(ProcessContext& context, const ChildAction& action) {
   if (phase_ != Phase::freezing || action.number != rare().freeze_request) return;  // unfrozen meanwhile
   phase_ = Phase::frozen;
+  if (rare_->handing) return begin_forwarding(context);
   answer_call(context, *rare().freeze_from, action.term);
   rare().freeze_from.reset();
 }

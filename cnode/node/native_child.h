@@ -7,6 +7,7 @@
 // with its reason; others {error, {unknown_system_msg, Msg}}.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <unordered_map>
 
@@ -42,12 +43,20 @@ class NativeChild : public Process {
   void ended(ProcessContext&, const Term& reason) override;
 
  private:
-  enum class Phase { starting, running, freezing, frozen, forwarding };
+  enum class Phase { starting, running, freezing, frozen, handing, forwarding };
 
   void handle_control(ProcessContext&, const Term& from, const Term& request);
   void handle_control_freeze(const Term& from);
-  void handle_control_unfreeze();
+  void handle_control_unfreeze(ProcessContext&);
   void handle_control_forward(ProcessContext&, const Term& from, const Term& new_pid);
+  void begin_forwarding(ProcessContext&);
+  // native_child_hand.cpp: while it is given to a BEAM
+  void handle_control_hand(ProcessContext&, const Term& from, const Term& asked);
+  void handle_hand_message(ProcessContext&, const Term& message);
+  void keep_waiting(ProcessContext&, Term message);
+  void resume_after_handing(ProcessContext&);
+  void forward_after_handing(const Term& new_pid);
+  void end_of_handing(ProcessContext&);
   void handle_system(ProcessContext&, const Term& from, const Term& request);
   void handle_down(ProcessContext&, const Term& message);
   void deliver(ProcessContext&, Term message);
@@ -72,6 +81,13 @@ class NativeChild : public Process {
     Term asker;
     NativeStartContinuation then;
   };
+  // While it is given to a BEAM, until it stays or messages are forwarded.
+  struct Handing {
+    Term tell;                         // {To, Forwarded, Stays} or []
+    Term way_in;                       // the pid by which migrate/3 gets at the child
+    std::deque<Term> waiting;          // what came for it otherwise
+    std::size_t bytes = 0;             // of that
+  };
   // What few children need, and those not always.
   struct Rare {
     Term timer_token;                  // first element of the timer messages to itself; [] before the first
@@ -87,6 +103,7 @@ class NativeChild : public Process {
     std::unordered_map<Term, Term> monitors_by_node;    // and back
     Instant next_full_warning{};
     std::uint64_t dropped = 0;
+    std::unique_ptr<Handing> handing;
   };
   Rare& rare() {
     if (!rare_) rare_ = std::make_unique<Rare>();

@@ -134,6 +134,15 @@ void freeze_native(ProcessContext& context, NativeRuntime& runtime, const Term& 
                });
 }
 
+void hand_native(ProcessContext& context, NativeRuntime& runtime, const Term& pid, Duration limit, std::optional<NativeHandTold> told, NativeReleaseContinuation then) {
+  const Term limit_ms = integer(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count());
+  const Term tell = told ? tuple(std::move(told->to), std::move(told->forwarded), std::move(told->stays)) : Term();
+  context.call(pid, control(runtime, "hand", tuple(limit_ms, tell)), {limit}, [pid, then = std::move(then)](ProcessContext& own, CallResult result) {
+    if (result.ok) return then(own, std::move(result.value));
+    then(own, Error{"child " + to_text(pid) + " cannot be given away: " + to_text(result.value, 500)});
+  });
+}
+
 void unfreeze_native(ProcessContext& context, NativeRuntime& runtime, const Term& pid) {
   context.send(pid, control(runtime, "unfreeze"));
 }

@@ -104,6 +104,11 @@ using NativeStateContinuation = std::function<void(ProcessContext&, Result<std::
 void freeze_native(ProcessContext&, NativeRuntime&, const Term& pid, Duration timeout, NativeStateContinuation then);
 // The move failed: the kept messages are handled in order, as if nothing had been asked.
 void unfreeze_native(ProcessContext&, NativeRuntime&, const Term& pid);
+// Towards a BEAM, whose migrate/3 asks the old copy: messages from now on are kept, but for those that come by way of the pid that `then` gets. Ended by unfreeze_native() or
+// forward_native(), or when `limit` is over, as by the first. Error: it is moving already, or gone.
+// Of these messages `to` gets one: the first behind what has been forwarded, the second when the child stays, or ends before.
+struct NativeHandTold { Term to, forwarded, stays; };
+void hand_native(ProcessContext&, NativeRuntime&, const Term& pid, Duration limit, std::optional<NativeHandTold>, NativeReleaseContinuation then);
 // The move worked: kept messages, and those that still come, go to `new_pid`; calls are made for their callers and their replies passed
 // on. terminate(shutdown) is called, and the old copy ends with `shutdown` when no such call is open, at the latest after kForwardLimit.
 // Unlinks the child first, as stop_native().

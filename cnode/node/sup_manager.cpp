@@ -86,7 +86,7 @@ void ManagerProcess::ended(ProcessContext&, const Term&) {
 }
 
 void ManagerProcess::handle_message(ProcessContext& context, const Term& message) {
-  if (ring_is_new()) sup_->manager->ring_will_change();  // what the box has to say about others came with it
+  if (ring_is_new()) sup_->manager->ring_will_change(true);  // what the box has to say about others came with it
   if (sup_->manager_box.handle(context, message)) {
   } else if (message.is_tagged("$gen_call", 3)) {
     handle_call(context, message[1], message[2]);
@@ -170,14 +170,14 @@ bool ManagerProcess::ring_is_new() const {
 }
 
 void ManagerProcess::handle_ring(ProcessContext& context) {
-  if (!ring_is_new()) return;
+  if (!ring_is_new()) return sup_->manager->ring_will_change(false);
   const RingView& view = all_->ring;
   last_ring_ = view.ring(), last_owners_ = all_->who_owns.ring_of(*sup_), last_format_ = view.format(), last_settled_ = all_->who_owns.settled(*sup_), last_leaving_ = view.leaving();
   if (view.minority() != last_minority_) sup_->manager->stand_down(last_minority_ = view.minority(), context.time().now);
   recent_refs_.clear();
   recent_ref_set_.clear();
   // What a member announced before it counted this one in may still wait in the box: who runs the children depends on it.
-  sup_->manager->ring_will_change();
+  sup_->manager->ring_will_change(true);
   look_at_peers(context);
   if (const auto& kept = WhoOwns::kept_of(*sup_); kept != last_kept_) sup_->manager->keep(last_kept_ = kept);
   sup_->manager->ring_changed(last_ring_, last_owners_, view.format(), last_settled_, last_leaving_, context.time().now);
@@ -366,9 +366,9 @@ void ManagerProcess::stop(ProcessContext& context, const Term& id) {
 
 void ManagerProcess::hand(ProcessContext& context, const MgrHand& hand) {
   const PeerInfo* const peer = all_->peer(hand.node);
-  const HandTo to{hand.node, peer && peer->hello.has_value(), peer && peer->has_gate(), all_->beam != nullptr, all_->migrate_timeout};
-  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id, move = hand.move](ProcessContext& ctx, const Result<Term>& started) {
-    sup_->manager->handed(id, move, started, ctx.time().now);
+  const HandTo to{hand.node, peer && peer->hello.has_value(), peer && peer->has_gate(), all_->beam != nullptr, all_->migrate_timeout, all_->beam ? nullptr : &all_->native};
+  hand_to_legacy(context, sup_, hand.spec, to, [this, id = hand.spec.id, move = hand.move](ProcessContext& ctx, const Result<Term>& started, const Term& waits) {
+    sup_->manager->handed(id, move, started, ctx.time().now, waits);
     perform(ctx);
   });
 }

@@ -2,6 +2,7 @@
 
 #include "node/api.h"
 #include "node/api_status.h"
+#include "node/native_gate.h"
 #include "node/peer.h"
 #include "node/super_sup.h"
 #include "node/top_sup.h"
@@ -15,6 +16,7 @@ Supervision::Supervision(Node& node, RingView& view, const worker_registry& work
     context.spawn(std::make_unique<SuperSup>(state_), SpawnOptions{super_sup_name()});
     context.spawn(std::make_unique<PeerProcess>(state_), SpawnOptions{peer_name()});
     if (state_->beam == nullptr) context.spawn(std::make_unique<TopSup>(state_, top.intensity, top.give_up), SpawnOptions{Term(), TrapExit::yes});
+    if (state_->beam == nullptr) context.spawn(std::make_unique<NativeGate>(state_), SpawnOptions{gate_name()});
   });
 }
 

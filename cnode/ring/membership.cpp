@@ -100,8 +100,10 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   // is asked: it may have left since it sent this, and another have told us first.
   const bool ask_back = takes_part() && gossip.up.is_member(sender);
   if (was_away && sender != self_ && !ask_back) up_.put(sender, time.wall);
+  const std::uint64_t news = news_;
   const bool changed = last_versions_ != std::pair(nodes_.version(), up_.version());
   if (changed || !up_.is_member(self_) || phase_ == Phase::aside) sets_changed("gossip of " + to_text(sender), time);
+  if (news_ != news && last_up_.size() > kMaxBurst) announce(time, kPassedOn);
   if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
   if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);
@@ -175,6 +177,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
   const std::string nodes_text = difference(last_nodes_, now_nodes), up_text = difference(last_up_, now_up);
   if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
   if (!up_text.empty()) log(Level::info, "up:" + up_text + " (" + why + ")");
+  if (!nodes_text.empty() || !up_text.empty()) ++news_;
   last_nodes_ = std::move(now_nodes);
   const std::vector<Term> before = std::exchange(last_up_, std::move(now_up));
   persist_nodes();

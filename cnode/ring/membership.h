@@ -5,7 +5,8 @@
 //   - an answer counts until the next round, not for 100 ms, and so does a gossip that came from there meanwhile;
 //   - one missed ack makes a suspect: it and a third member are asked, and only a suspect that stays silent is removed (Suspicion below);
 //   - a removal that came from a third one, of a member that is heard here, is believed when the member does not answer; else that is added again;
-//   - a closed connection is retried once, at once; refused or gone is down. A change made here is told to the other up members at once;
+//   - a closed connection is retried once, at once; refused or gone is down. A change made here is told to the other up members at once; where there
+//     are more than kMaxBurst of them, to so many, and those who hear of it pass it on to kPassedOn each;
 //   - members that are not up are asked get_up now and then; one that answers (and counts itself up) is up again, so partitions heal;
 //   - it puts itself back when it sees itself removed from up while it lives;
 //   - timestamps never go backwards (crdt/lww_set.h).
@@ -43,7 +44,8 @@ inline constexpr int kMostDoublings = 5;                                      //
 inline constexpr Duration kFirstBackOff = std::chrono::milliseconds(250);
 inline constexpr Duration kLongestBackOff = std::chrono::seconds(5);
 inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              // of AskSet and AskFormat
-inline constexpr std::size_t kMaxBurst = 16;                                  // members told at once; gossip does the rest
+inline constexpr std::size_t kMaxBurst = 16;                                  // members told at once of a change that one has made
+inline constexpr std::size_t kPassedOn = 2;                                   // told by each that hears of it, or has seen it as all others have
 inline constexpr std::size_t kMaxAwaitedAcks = 256;
 inline constexpr Duration kForgetInterval = std::chrono::minutes(1);          // between two looks for names to be forgotten
 inline constexpr int kMaxBadInputLines = 10;                                  // log lines about bad input per kBadInputWindow
@@ -182,13 +184,14 @@ class Membership {
 
   // membership_evidence.cpp: gossip rounds, connections, probes
   void gossip_round(Time);
-  void found_down(const Term& node, const std::string& why, Time);
+  void found_down(const Term& node, const std::string& why, Time, std::size_t tell = kMaxBurst);
   void found_up(const Term& node, const std::string& why, Time);
   void probe(Time);
   void ask_up(const Term& node);
   void up_answered(const Term& node, const LwwSet& up, Time);
   void connect_to_new_members(const std::vector<Term>& members, Time);
-  void announce(Time);                               // tell the other up members soon
+  // Tells the other up members soon: all of them; where they are more than kMaxBurst, `most` of them.
+  void announce(Time time, std::size_t most = kMaxBurst);
   void announce_now(Time);
   void put_self_back(Time);
 
@@ -229,6 +232,7 @@ class Membership {
   Phase phase_ = Phase::asking;
   LwwSet nodes_, up_;
   std::vector<Term> last_nodes_, last_up_;           // members when sets_changed() last looked
+  std::uint64_t news_ = 0;                           // how often they had changed then
   std::pair<std::uint64_t, std::uint64_t> last_versions_;  // of both sets, then
   std::optional<std::uint64_t> persisted_;           // the version of nodes_ that the ring file holds
   MapSetForm file_form_;
@@ -265,6 +269,7 @@ class Membership {
   // Timers; nullopt: not running.
   std::optional<Instant> ask_until_, knock_at_, gossip_at_, probe_at_, guard_at_, announce_at_, put_back_at_, removed_at_;
   std::map<Term, Instant, LwwSet::KeyOrder> connect_at_;
+  std::size_t announce_to_ = 0;                      // how many at most
   std::optional<Instant> announced_, put_back_;      // when it was last done
   int bad_inputs_ = 0;
   Instant bad_inputs_since_;

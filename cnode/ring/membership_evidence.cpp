@@ -18,7 +18,7 @@ void Membership::gossip_round(Time time) {
   if (!others.empty()) send_ring(others[random_() % others.size()], time);
 }
 
-void Membership::found_down(const Term& node, const std::string& why, Time time) {
+void Membership::found_down(const Term& node, const std::string& why, Time time, std::size_t tell) {
   Peer& peer = peers_[node];
   peer.failed = time.now;
   peer.in_vain = std::min(peer.in_vain + 1, kMostDoublings + 1);
@@ -28,7 +28,7 @@ void Membership::found_down(const Term& node, const std::string& why, Time time)
   connect_at_.erase(node);
   up_.remove(node, time.wall);
   sets_changed(why, time);
-  announce(time);
+  announce(time, tell);
 }
 
 // REQUIRES: `node` is a member of node_set. Its new add comes first, then gossip with it.
@@ -78,9 +78,9 @@ void Membership::node_down(const Term& node, Time time) {
   // An attempt that failed while this node was stopped says nothing.
   const bool just_awake = awake_since_ && time.now - *awake_since_ < kGossipInterval;
   const bool retried = peer.retried && time.now - *peer.retried < kRetryPause;
-  if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time);
+  if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time, kPassedOn);
   // Connections also close when two simultaneous connects resolve, so one is tried again; but not in a loop.
-  if (retried) return found_down(node, "its connection closed again", time);
+  if (retried) return found_down(node, "its connection closed again", time, kPassedOn);
   peer.retried = time.now;
   peer.retrying = true;
   effects_.push_back(Connect{node});
@@ -155,8 +155,9 @@ void Membership::connect_to_new_members(const std::vector<Term>& members, Time t
   }
 }
 
-void Membership::announce(Time time) {
+void Membership::announce(Time time, std::size_t most) {
   if (!takes_part()) return;
+  announce_to_ = std::max(announce_to_, most);
   if (announced_ && time.now - *announced_ < kBurstPause) {
     announce_at_ = *announced_ + kBurstPause;
     return;
@@ -166,9 +167,11 @@ void Membership::announce(Time time) {
 
 void Membership::announce_now(Time time) {
   announce_at_.reset();
+  const std::size_t most = std::exchange(announce_to_, 0);
   if (!takes_part()) return;
   std::vector<Term> others = other_up();
-  while (others.size() > kMaxBurst) {
+  const std::size_t left = others.size() > kMaxBurst ? most : kMaxBurst;
+  while (others.size() > left) {
     std::swap(others[random_() % others.size()], others.back());
     others.pop_back();
   }

@@ -132,8 +132,8 @@ class ChildManager {
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
     ring_changed(ring, ring, format, settled, leaving, now);
   }
-  // A ring_changed() follows: until then what peers are is taken up, and no move begins by the ring of before.
-  void ring_will_change() { ring_will_change_ = true; }
+  // A ring_changed() follows: until then, or until it does not after all, what peers are is taken up, and no move begins by the ring of before.
+  void ring_will_change(bool will) { ring_will_change_ = will; }
   // Which children stay with a cordoned member that is up, whatever the ring says; null: none. Before ring_changed(), which follows.
   void keep(std::shared_ptr<const KeptIds> kept);
   // In a minority under the policy quorum (ring/partition.h): ends what runs and begins nothing. REQUIRES: the ring is not settled while it is so.
@@ -152,8 +152,8 @@ class ChildManager {
   void delete_requested(const Term& id, Instant now);
   void frozen(const Term& id, const Term& pid, const Result<std::optional<Term>>& state, Instant now);
   void forwarded(const Term& id, Instant now);
-  // What start_child returned there; the new copy has the state, where that could be carried.
-  void handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now);
+  // What start_child returned there; the new copy has the state, where that could be carried. `waits`: the pid of the old copy, for which messages wait; [] for none.
+  void handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now, const Term& waits = Term());
   void held(const MoveKey& move, const Result<Term>& pid, Instant now);
   void released(const MoveKey& move, const Result<Term>& pid, Instant now);
   void conflict_told(const MoveKey& move, const Result<Term>& pid, Instant now);
@@ -334,6 +334,7 @@ class ChildManager {
   void handle_abort(const MoveKey&, Instant now);
   void arrived_not(const MoveKey&, Instant now);  // forgets the incoming move of a child that does not run here after all
   void release(const MoveKey&, MoveIn&, std::optional<Term> state);
+  void has_arrived(const MoveKey&, const Term& pid);
   void in_timeouts(Instant now);
   void in_peer_gone(const Term& node);
 

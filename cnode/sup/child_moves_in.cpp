@@ -115,9 +115,7 @@ void ChildManager::released(const MoveKey& key, const Result<Term>& pid, Instant
     send_step(key.source, MoveStep::refused, key.number, Term::binary(pid.error()));
     return arrived_not(key, now);
   }
-  send_step(key.source, MoveStep::taken, key.number, *pid);
-  arrived_.emplace_back(key, *pid);
-  if (arrived_.size() > kMaxRecentArrivals) arrived_.pop_front();
+  has_arrived(key, *pid);
   const Term id = it->second.id;
   in_by_id_.erase(id);
   in_.erase(it);
@@ -130,10 +128,15 @@ void ChildManager::released(const MoveKey& key, const Result<Term>& pid, Instant
 void ChildManager::conflict_told(const MoveKey& key, const Result<Term>& pid, Instant now) {
   std::erase_if(twins_, [&key](const auto& twin) { return twin.first == key; });
   if (!pid) return send_step(key.source, MoveStep::refused, key.number, Term::binary(pid.error()));
-  send_step(key.source, MoveStep::taken, key.number, *pid);
-  arrived_.emplace_back(key, *pid);
-  if (arrived_.size() > kMaxRecentArrivals) arrived_.pop_front();
+  has_arrived(key, *pid);
   pump(now);
+}
+
+// Its source is told, and again when it did not hear of it.
+void ChildManager::has_arrived(const MoveKey& key, const Term& pid) {
+  send_step(key.source, MoveStep::taken, key.number, pid);
+  arrived_.emplace_back(key, pid);
+  if (arrived_.size() > kMaxRecentArrivals) arrived_.pop_front();
 }
 
 void ChildManager::handle_abort(const MoveKey& key, Instant now) {

@@ -136,16 +136,20 @@ void ChildManager::stopped(const Term& id, Instant now) {
   pump(now);
 }
 
-void ChildManager::handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now) {
+void ChildManager::handed(const Term& id, std::uint64_t move, const Result<Term>& result, Instant now, const Term& waits) {
   const auto it = out_.find(id);
-  if (it == out_.end()) return effects_.push_back(MgrHandOver{id});  // given up meanwhile
-  if (it->second.number != move || it->second.phase != OutPhase::handing) return;
+  const auto goes_on = [&] {
+    if (waits.is_pid()) effects_.push_back(MgrUnfreeze{id, waits});
+  };
+  if (it == out_.end()) return goes_on(), effects_.push_back(MgrHandOver{id});  // given up meanwhile
+  if (it->second.number != move || it->second.phase != OutPhase::handing) return goes_on();
   const Term value = result ? *result : Term();
   const bool there = value.is_tagged("error", 2) && value[1].is_tagged("already_started", 2);
   const bool runs = value.is_tagged("ok", 2) || value.is_tagged("ok", 3) || there;
   // One that cannot be reached any more may have taken the new copy, and its state, along.
   const bool gone = runs && kind_of(it->second.target) == PeerKind::unknown;
   if (!runs || gone) {
+    goes_on();
     effects_.push_back(MgrHandOver{id});
     // Not given away before its own state has come.
     const bool arriving = value.is_tagged("error", 2) && value[1].is_tagged("arriving_from", 2);
@@ -153,10 +157,11 @@ void ChildManager::handed(const Term& id, std::uint64_t move, const Result<Term>
     move_failed(id, arriving ? "it is arriving from " + to_text(value[1][1]) : why, now, arriving ? Tell::late : Tell::now, gone || arriving ? Hope::some : Hope::none);
     return pump(now);
   }
-  it->second.phase = OutPhase::stopping;
+  const Term new_pid = there ? value[1][1] : value[1];
   it->second.deadline.reset();
-  effects_.push_back(MgrStop{id});
-  effects_.push_back(MgrHanded{id, there ? value[1][1] : value[1]});
+  if (waits.is_pid()) it->second.phase = OutPhase::forwarding, effects_.push_back(MgrForward{id, waits, new_pid});
+  else it->second.phase = OutPhase::stopping, effects_.push_back(MgrStop{id});
+  effects_.push_back(MgrHanded{id, new_pid});
 }
 
 // Before the state has been sent nothing is lost by giving up: the old copy just goes on.

@@ -5,6 +5,11 @@
 
 namespace supervisorring {
 
+namespace {
+constexpr std::size_t kManyPoints = 20'000;   // of a ring: some 70 members
+constexpr std::size_t kPointsAChild = 64;     // are looked at in the time in which one child is
+}  // namespace
+
 ChildManager::Entry& ChildManager::entry_for(const SharedSpec& spec) {
   auto [it, fresh] = entries_.try_emplace(spec->id);
   if (fresh) it->second.spec = spec, it->second.number = next_entry_++;
@@ -147,7 +152,9 @@ std::optional<Term> ChildManager::effective_owner(const Entry& entry) const {
 void ChildManager::replan(Instant now, bool ring_change) {
   // Unsettled and on the ring: nothing is known of the others yet. Off the ring (leaving, standing aside) everything goes to the others.
   if (!ring_ || ring_->empty() || (!settled_ && full_ring_->has(self_))) return pump(now);
-  if (!ring_change || !planned_ring_ || !replan_changed(now)) replan_all(now, ring_change);
+  // To look at few children is less than to look at every point of the ring of a great cluster.
+  const bool few = ring_->point_count() > kManyPoints && ring_->point_count() > kPointsAChild * entries_.size();
+  if (!ring_change || !planned_ring_ || few || !replan_changed(now)) replan_all(now, ring_change);
   planned_ring_ = ring_;
   look_again_.clear();
   if (local_) planned_until_ = local_->recent_changes().count();

@@ -6,7 +6,7 @@
 -include_lib("stdlib/include/assert.hrl").
 
 -export([suite/0, all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
--export([nothing_is_lost_while_members_join_and_leave/1]).
+-export([nothing_is_lost_while_members_join_and_leave/1, nothing_is_lost_when_a_c_node_gives_its_children_to_beams/1]).
 
 -import(ring_cluster, [in/2, eventually/2, eventually/3]).
 
@@ -17,7 +17,7 @@ suite() ->
     [{timetrap, {seconds, 120}}].
 
 all() ->
-    [nothing_is_lost_while_members_join_and_leave].
+    [nothing_is_lost_while_members_join_and_leave, nothing_is_lost_when_a_c_node_gives_its_children_to_beams].
 
 init_per_suite(Config) ->
     dropin_kit:start(Config).
@@ -52,6 +52,68 @@ nothing_is_lost_while_members_join_and_leave(_Config) ->
     ?assertEqual([], [{Id, Disorder} || {Id, #{disorder := [_ | _] = Disorder}} <- Counts]),
     ?assertEqual(Calls, maps:from_list([{Id, Count} || {Id, #{count := Count}} <- Counts])),
     ?assertEqual(Casts, maps:from_list([{{Caller, Id}, Seq} || {Id, #{casts := Came}} <- Counts, {Caller, Seq} <- maps:to_list(Came)])).
+
+%% Children in C++ that become BEAM children, by migrate/3, while they are called by {Sup, Id} and by pid: a call that is open, or comes while migrate/3 runs, is answered by the new copy.
+nothing_is_lost_when_a_c_node_gives_its_children_to_beams(_Config) ->
+    Sup = my_sup:name(),
+    [#{node := First} = One, _] = Members = dropin_kit:members(["given1", "given2"]),
+    [in(M, fun() ->
+         {ok, Pid} = supervisorring:start_link({local, Sup}, conflict_sup, []),
+         unlink(Pid)
+     end) || M <- Members],
+    file:del_dir_r(ring_cluster:data_dir("given_cpp")),
+    _ = ring_cluster:start_ringnode("given_cpp", ["--join", atom_to_list(First), "--supervisor", lists:flatten(io_lib:format("~p=conflict_sup@~s", [Sup, First]))]),
+    Cpp = ring_cluster:node_name("given_cpp"),
+    Nodes = [Cpp | [Node || #{node := Node} <- Members]],
+    There = fun() -> in(One, fun() -> length([Pid || {_, Pid, _, _} <- supervisor:which_children({Sup, Cpp}), is_pid(Pid)]) end) end,
+    Settled = fun() -> eventually(fun() -> in(One, fun() -> once(Sup, Nodes) end) end, [], 30000) end,
+    eventually(fun() -> There() > 0 end, 30000),
+    Settled(),
+    Client = client(Members),
+    Expected = lists:foldl(fun(_Round, Before) ->
+        Loads = [{Node, in(Node, fun() -> [spawn(fun() -> counting(Sup, How, #{}, []) end) || How <- [id, id, {pid, Cpp}]] end)} || Node <- [Client | Members]],
+        timer:sleep(200),
+        ?assertEqual(ok, in(One, fun() -> supervisorring:drain([{node, Cpp}]) end)),
+        eventually(There, 0, 30000),
+        timer:sleep(200),
+        Said = [in(Node, fun() -> move_child:stop_load(Pids) end) || {Node, Pids} <- Loads],
+        ?assertEqual([], [Failure || {_, _, Failed} <- Said, Failure <- Failed]),
+        Done = lists:foldl(fun({Counts, _, _}, Acc) -> maps:merge_with(fun(_, A, B) -> A + B end, Counts, Acc) end, Before, Said),
+        ?assertEqual(Done, in(One, fun() -> maps:from_list([{Id, supervisorring:call(Sup, Id, get)} || Id <- maps:keys(Done)]) end)),
+        ?assertEqual(ok, in(One, fun() -> supervisorring:uncordon([{node, Cpp}]) end)),
+        Settled(),
+        Done
+    end, #{}, [1, 2, 3]),
+    ct:pal("~b calls", [lists:sum(maps:values(Expected))]),
+    ?assertEqual(Expected, in(One, fun() -> maps:from_list([{Id, supervisorring:call(Sup, Id, get)} || Id <- maps:keys(Expected)]) end)).
+
+%% Ids that do not run once, on the member that this one names.
+once(Sup, Nodes) ->
+    Running = [{Id, Node} || Node <- Nodes, {Id, Pid, _, _} <- supervisor:which_children({Sup, Node}), is_pid(Pid)],
+    [Id || Id <- my_sup:ids(), [Node || {Of, Node} <- Running, Of =:= Id] =/= [supervisorring:find(Sup, Id)]].
+
+%% By pid: a copy that has gone is looked for again; a call that was taken by a copy that goes is answered all the same.
+counting(Sup, How, Counts, Failed) ->
+    receive
+        {stop, From} -> From ! {self(), {Counts, #{}, Failed}}
+    after 1 ->
+        Id = lists:nth(rand:uniform(12), my_sup:ids()),
+        try increment(Sup, Id, How) of
+            _ -> counting(Sup, How, maps:update_with(Id, fun(N) -> N + 1 end, 1, Counts), Failed)
+        catch
+            exit:{noproc, _} when How =/= id -> counting(Sup, How, Counts, Failed);
+            exit:{{shutdown, {moved, _}}, _} when How =/= id -> counting(Sup, How, Counts, Failed);
+            Class:Reason -> counting(Sup, How, Counts, [{Id, How, Class, Reason} | Failed])
+        end
+    end.
+
+increment(Sup, Id, id) ->
+    supervisorring:call(Sup, Id, increment, 20000);
+increment(Sup, Id, {pid, Node}) ->
+    case supervisorring:whereis_name({Sup, Id}) of
+        Pid when is_pid(Pid), node(Pid) =:= Node -> gen_server:call(Pid, increment, 20000);
+        _ -> exit({noproc, Id})
+    end.
 
 client(Members) ->
     Nodes = [Node || #{node := Node} <- Members],

@@ -8,7 +8,7 @@
 -export([suite/0, all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([one_from_one/1, one_from_two/1, two_that_both_hear_the_third/1, beams_one_from_two/1, beams_that_otp_cuts_apart/1,
          a_c_node_among_legacy_members/1, one_that_was_stopped_for_ten_seconds/1,
-         a_minority_under_quorum/1, a_minority_of_beams_under_quorum/1]).
+         beams_bring_two_copies_together/1, a_minority_under_quorum/1, a_minority_of_beams_under_quorum/1]).
 
 -import(ring_cluster, [in/2, eventually/3]).
 
@@ -22,7 +22,7 @@ suite() ->
 all() ->
     [one_from_one, one_from_two, two_that_both_hear_the_third, beams_one_from_two, beams_that_otp_cuts_apart,
      a_c_node_among_legacy_members, one_that_was_stopped_for_ten_seconds,
-     a_minority_under_quorum, a_minority_of_beams_under_quorum].
+     beams_bring_two_copies_together, a_minority_under_quorum, a_minority_of_beams_under_quorum].
 
 init_per_suite(Config) ->
     case netns:up(3) of
@@ -86,6 +86,18 @@ divided(Config, Members, Cuts, Sides) ->
     ?assertEqual(Owners, owners(Members)),
     ?assertEqual([{Id, 200} || Id <- ids(Members)], [{Id, get(Members, Id)} || Id <- ids(Members)]).
 
+%% What the two copies of a child were given apart is brought together by conflict/3, which hears of both.
+beams_bring_two_copies_together(Config) ->
+    Net = proplists:get_value(net, Config),
+    Members = beams(Config, [1, 2], ["-kernel", "prevent_overlapping_partitions", "false"], #{sup_module => conflict_sup}),
+    settled(Members),
+    netns:cut(Net, 1, 2),
+    [settled([Member]) || Member <- Members],
+    [set([Member], Id, Count) || {Member, Count} <- lists:zip(Members, [100, 1000]), Id <- ids(Members)],
+    netns:heal(Net, 1, 2),
+    settled(Members),
+    ?assertEqual([{Id, 1100} || Id <- ids(Members)], [{Id, get(Members, Id)} || Id <- ids(Members)]).
+
 a_minority_under_quorum(Config) ->
     minority_stops(Config, programs(Config, [1, 2, 3], ["--partitions", "quorum"])).
 
@@ -101,8 +113,15 @@ minority_stops(Config, [#{ask := Ask, node := Node, sup := Sup} = First | Others
     eventually(fun() -> [Id || Id <- ids(Members), copies([First], Id) =/= []] end, [], ?SEEN_MS),
     Spec = {new, {gen_server, start_link, [counter, [], []]}, permanent, 1000, worker, []},
     ?assertMatch({error, {minority, [Node], [_, _, _]}}, in(Ask, fun() -> supervisor:start_child({Sup, Node}, Spec) end)),
+    ?assertMatch({error, {minority, [Node], [_, _, _]}}, exec(First, hd(ids(Members)))),
+    [#{node := Other} | _] = Others,
+    ?assertMatch({error, {minority, [Node], [_, _, _]}}, in(Ask, fun() -> erpc:call(Node, 'Elixir.NanoRing', del_node, [atom_to_binary(Other)]) end)),
     [netns:heal(Net, 1, J) || J <- [2, 3]],
-    timed("healed, until each child runs once", fun() -> settled(Members) end).
+    timed("healed, until each child runs once", fun() -> settled(Members) end),
+    ?assertMatch([_, _, _], in(Ask, fun() -> maps:get(members, erpc:call(Node, supervisorring, status, [])) end)).
+
+exec(#{ask := Ask, node := Node, sup := Sup}, Id) ->
+    in(Ask, fun() -> erpc:call(Node, supervisorring, exec, [Sup, Id, fun erlang:node/0]) end).
 
 timed(What, Fun) ->
     {Took, _} = timer:tc(Fun),
@@ -208,11 +227,12 @@ beams(Config, Hosts, Args, More) ->
          Name = "beam" ++ integer_to_list(I),
          file:del_dir_r(ring_cluster:data_dir(Name)),
          Join = [netns:node_name(Net, "beam" ++ integer_to_list(hd(Hosts)), hd(Hosts)) || I =/= hd(Hosts)],
-         Env = More#{join => Join, workers => [filename:join([ring_cluster:root(), "priv", "libcounter.so"])]},
+         Module = maps:get(sup_module, More, my_sup),
+         Env = (maps:remove(sup_module, More))#{join => Join, workers => [filename:join([ring_cluster:root(), "priv", "libcounter.so"])]},
          #{node := Node} = Beam = ring_cluster:start_dropin({Name, netns:site(Net, I)}, Env, Args),
          in(Beam, fun() ->
              spawn(fun() ->
-                 {ok, _} = supervisorring:start_link({local, ?SUP}, my_sup, []),
+                 {ok, _} = supervisorring:start_link({local, ?SUP}, Module, []),
                  receive after infinity -> ok end
              end)
          end),

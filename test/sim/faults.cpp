@@ -34,11 +34,19 @@ std::vector<std::string> Scenario::all_but(const std::string& name) const {
   return others;
 }
 
+// As an operator names them: all, where they are few.
+std::vector<std::string> Scenario::whom_to_join(const std::string& name) {
+  std::vector<std::string> others = all_but(name);
+  constexpr std::size_t kFew = 100;
+  while (others.size() > kFew) others = {names_.front(), random_.one_of(others), random_.one_of(others), random_.one_of(others)};
+  return others;
+}
+
 void Scenario::wild_step() {
   const std::uint64_t what = random_.below(100);
   if (what < 12) return cut_pair(true);
   if (what < 20) return cut_pair(false);
-  if (what < 30) return partition();
+  if (what < 30) return options_.formed ? crash_one() : partition();  // every member of a great cluster notices every other, one by one
   if (what < 38) return close_pair();
   if (what < 44) return refuse_pair();
   if (what < 58) return crash_one();
@@ -158,7 +166,7 @@ void Scenario::start(const std::string& name, Files files) {
   // A member that was away may know none of those that came and none that stayed: who wants to lose nothing says whom to join.
   const bool joins = options_.calm ? ever_.size() > 1 : !first_ever && (files != Files::kept || !kept.contains(kRingFileName) || random_.percent(30));
   note("start " + short_name(name) + (joins ? " to join the others" : "") + (files == Files::lost ? ", its files lost" : files == Files::torn ? ", its ring file torn" : ""));
-  cluster_.start(name, joins ? all_but(name) : std::vector<std::string>());
+  cluster_.start(name, joins ? whom_to_join(name) : std::vector<std::string>());
 }
 
 void Scenario::start_new() {

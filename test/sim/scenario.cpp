@@ -65,12 +65,28 @@ void Scenario::pass(Duration time) {
   }
 }
 
+// Nine of ten are up and know each other, but for their connections; the others may come later.
+void Scenario::begin_formed() {
+  MembershipConfig::Sets sets;
+  const std::size_t up = names_.size() - names_.size() / 10;
+  for (std::size_t i = 0; i < up; ++i) {
+    for (LwwSet* set : {&sets.nodes, &sets.up}) set->put(atom(names_[i]), cluster_.network().time().wall);
+  }
+  note(std::to_string(up) + " members are up");
+  for (std::size_t i = 0; i < up; ++i) {
+    ever_.insert(names_[i]);
+    cluster_.start(names_[i], std::vector<std::string>(), {.resume = sets});
+  }
+  pass(seconds(5));
+}
+
 // The first member alone, then some of the others, close to each other.
 void Scenario::grow() {
   if (options_.calm) {
     cluster_.network().set_delay(random_.between(std::chrono::microseconds(100), milliseconds(5)));
     cluster_.network().set_jitter(random_.between(std::chrono::microseconds(1), milliseconds(3)));
   }
+  if (options_.formed) return begin_formed();
   start(names_.front(), Files::kept);
   pass(random_.between(milliseconds(1), seconds(2)));
   const std::size_t first = 2 + random_.below(names_.size() - 1);

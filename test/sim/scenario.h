@@ -38,6 +38,7 @@ struct ScenarioOptions {
   int nodes = 5;
   int steps = 40;
   int legacy = 0;      // members that run the Elixir libraries, besides those
+  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters, which are not split in two
   bool calm = false;
   bool parted = false;
   bool quorum = false;  // what a partition does
@@ -66,6 +67,7 @@ class Scenario {
   void pass(Duration time);                             // with what the agenda holds
   void at(Duration after, std::function<void()> what);
   void grow();
+  void begin_formed();
   void live_parted();
   void split_once();
   void end_faults();
@@ -103,6 +105,7 @@ class Scenario {
   void invite_legacy();
   std::vector<std::string> able() const;                // running, and neither stalled nor leaving
   std::vector<std::string> all_but(const std::string& name) const;
+  std::vector<std::string> whom_to_join(const std::string& name);
 
   const ScenarioOptions options_;
   Random random_;

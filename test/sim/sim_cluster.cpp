@@ -176,6 +176,7 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
   composition.ring.partitions = options_.partitions;
   composition.force = how.force;
   composition.ring.format = how.format;
+  composition.ring.resume = how.resume;
   composition.ring.seed = net_.random();
   composition.rings = rings_;
   for (const std::string& member_to_ask : join) composition.ring.join.push_back(atom(member_to_ask));

@@ -42,7 +42,8 @@ class SimCluster {
   const SimNetwork& network() const { return net_; }
 
   // A new member, or one that comes back with the files it left. `join`: a member to join by, or "".
-  struct Starting { bool supervises = true, force = false; std::optional<HashFormat> format; };
+  // `resume`: a member of a ring that was formed before the life began (membership.h).
+  struct Starting { bool supervises = true, force = false; std::optional<HashFormat> format; std::optional<MembershipConfig::Sets> resume; };
   void start(const std::string& name, const std::string& join = "") { start(name, join, Starting{}); }
   void start(const std::string& name, const std::string& join, const Starting& how);
   void start(const std::string& name, const std::vector<std::string>& join, const Starting& how = {true, false});

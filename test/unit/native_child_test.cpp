@@ -316,6 +316,78 @@ TEST_F(NativeChild, AMoveThatFailedLeavesTheChildAsItWas) {
   EXPECT_EQ(first + second, "ok: 1ok: 2");
 }
 
+class NativeHand : public NativeChild {
+ protected:
+  void hand(const Term& pid, Duration limit = std::chrono::seconds(30)) {
+    as(kA, "sup_a", [&](ProcessContext& context) {
+      hand_native(context, runtimes.at(kA), pid, limit, std::nullopt, [&](ProcessContext&, Result<Term> given) { way_in = given ? *given : Term(), error = given ? "" : given.error(); });
+    });
+    settle();
+  }
+  Term way_in;
+  std::string error;
+};
+
+TEST_F(NativeHand, ItAnswersByTheWayInOnlyAndWhatWaitsGoesToTheNewCopyInOrder) {
+  const Term old_pid = start<Obedient>(kA);
+  ask(kA, old_pid, "count");
+  hand(old_pid);
+  ASSERT_TRUE(way_in.is_pid());
+  std::string waits;
+  net.run(kB, [&](ProcessContext& context) {
+    context.cast(old_pid, atom("count"));
+    context.call(old_pid, atom("count"), {}, into(waits));
+  });
+  settle();
+  EXPECT_EQ(waits, "");
+  EXPECT_EQ(ask(kB, way_in, "count"), "ok: 2");
+  const Term new_pid = start<Obedient>(kB, "counter");
+  as(kA, "sup_a", [&](ProcessContext& context) { forward_native(context, runtimes.at(kA), old_pid, new_pid, [](ProcessContext&, Term) {}); });
+  settle();
+  EXPECT_EQ(waits, "ok: 2");
+  EXPECT_EQ(ask(kB, old_pid, "count"), "error: noproc");
+  EXPECT_EQ(ask(kB, way_in, "count"), "error: noproc");
+  EXPECT_EQ(ask(kB, new_pid, "count"), "ok: 3");
+}
+
+TEST_F(NativeHand, OneThatStaysHandlesInOrderWhatHasWaited) {
+  const Term pid = start<Obedient>(kA);
+  hand(pid);
+  std::string first, second;
+  net.run(kB, [&](ProcessContext& context) {
+    context.call(pid, atom("count"), {}, into(first));
+    context.call(pid, atom("count"), {}, into(second));
+  });
+  settle();
+  EXPECT_EQ(first + second, "");
+  as(kA, "sup_a", [&](ProcessContext& context) { unfreeze_native(context, runtimes.at(kA), pid); });
+  settle();
+  EXPECT_EQ(first + second, "ok: 1ok: 2");
+  EXPECT_EQ(ask(kB, way_in, "count"), "error: noproc");
+}
+
+TEST_F(NativeHand, WhoGivesAndIsNotHeardOfAgainIsNotWaitedForForever) {
+  const Term pid = start<Obedient>(kA);
+  hand(pid, std::chrono::seconds(2));
+  std::string answer;
+  net.run(kB, [&](ProcessContext& context) { context.call(pid, atom("count"), {std::chrono::seconds(20)}, into(answer)); });
+  settle();
+  EXPECT_EQ(answer, "");
+  net.advance(std::chrono::seconds(3));
+  settle();
+  EXPECT_EQ(answer, "ok: 1");
+}
+
+TEST_F(NativeHand, OneThatIsGivenAlreadyIsNotGivenTwiceAndItsEndEndsTheWayIn) {
+  const Term pid = start<Obedient>(kA);
+  hand(pid);
+  const Term first = way_in;
+  hand(pid);
+  EXPECT_NE(error.find("busy"), std::string::npos) << error;
+  EXPECT_EQ(stop(kA, pid, std::chrono::seconds(1)), "shutdown");
+  EXPECT_EQ(ask(kB, first, "count"), "error: noproc");
+}
+
 TEST_F(NativeChild, AFreezeThatTakesTooLongIsTakenBack) {
   const Term pid = start<Obedient>(kA);
   std::string state;

@@ -1,5 +1,6 @@
 // Connecting on demand, simultaneous connects, lost and replaced connections, epmd.
 #include "node/exit_status.h"
+#include "node/limits.h"
 #include "node_pair.h"
 
 namespace supervisorring {
@@ -55,6 +56,39 @@ TEST_F(NodeConnections, ASilentEpmdIsGivenUpAfterTheSetUpTime) {
   net.run(kA, [&](ProcessContext& context) { context.call(at("b", kB), integer(1), {seconds(60)}, into(result)); });
   net.advance(seconds(8));
   EXPECT_EQ(result, "no: noconnection");
+}
+
+// A thousand names learnt at once were all connected to at once, which their epmds could not take.
+TEST_F(NodeConnections, AttemptsWaitForTheirTurnWhenManyAreUnderWay) {
+  net.epmd("h9").silent = true;
+  std::size_t opened = 0;
+  net.on_effect([&](const std::string& node, const Effect& effect) { opened += node == kA && std::holds_alternative<OpenConnection>(effect); });
+  net.run(kA, [&](ProcessContext& context) {
+    for (int i = 0; i < 100; ++i) context.connect(atom("x" + std::to_string(i) + "@h9"));
+  });
+  net.advance(seconds(6));
+  EXPECT_EQ(opened, kMaxAttempts);
+  net.advance(seconds(2));
+  EXPECT_EQ(opened, 100u) << "the others, when the first were given up";
+  net.on_effect({});
+}
+
+TEST_F(NodeConnections, APeerThatConnectsWhileItsTurnHasNotComeIsLetIn) {
+  net.epmd("h9").silent = true;
+  Notes& b = spawn(kB, "b");
+  spawn(kA, "a");
+  net.run(kA, [&](ProcessContext& context) {
+    for (std::size_t i = 0; i < kMaxAttempts; ++i) context.connect(atom("x" + std::to_string(i) + "@h9"));
+    context.send(at("b", kB), integer(1));
+  });
+  net.advance(seconds(1));
+  EXPECT_TRUE(b.mail.empty());
+  net.run(kB, [&](ProcessContext& context) { context.connect(atom(kA)); });
+  net.advance(milliseconds(10));
+  EXPECT_EQ(b.mail, Mail{"1"}) << "what waited goes out by the peer's connection";
+  EXPECT_EQ(net.open_connections(kA, kB), 1u);
+  net.advance(seconds(10));
+  EXPECT_EQ(net.open_connections(kA, kB), 1u) << "and its turn is not taken any more";
 }
 
 TEST_F(NodeConnections, AWrongCookieConnectsNobodyAndSaysSo) {

@@ -46,6 +46,15 @@ class Quorum : public ::testing::Test {
     for (const auto& name : names) all += cluster.copies(name).size();
     return all;
   }
+  // By erpc on c@h3.
+  std::optional<Term> asked(const char* module, const char* function, std::vector<Term> arguments) {
+    std::optional<Term> value;
+    cluster.network().run("c@h3", [&](ProcessContext& context) {
+      context.erpc(atom("c@h3"), atom(module), atom(function), std::move(arguments), seconds(5), [&value](ProcessContext&, CallResult answer) { value = answer.value; });
+    });
+    cluster.run_until([&value] { return value.has_value(); }, seconds(10));
+    return value;
+  }
   void part(bool apart) {
     for (const char* name : {"h1", "h2"}) {
       if (apart) cluster.network().cut_hosts(name, "h3"), cluster.network().cut_hosts("h3", name);
@@ -75,6 +84,8 @@ TEST_F(Quorum, AMinorityStartsNothingAndRemovesNobody) {
   EXPECT_EQ(to_text(*answer), "{error,{minority,[c@h3],[a@h1,b@h2,c@h3]}}");
   cluster.network().run("c@h3", [](ProcessContext& context) { context.send(atom(kNanoRingName), del_node_message(atom("a@h1"))); });
   cluster.advance(milliseconds(100));
+  EXPECT_EQ(to_text(*asked("Elixir.NanoRing", "del_node", {atom("a@h1")})), "{error,{minority,[c@h3],[a@h1,b@h2,c@h3]}}");
+  EXPECT_EQ(to_text(*asked("supervisorring", "exec", {atom("counters"), atom("c1"), atom("a_function")})), "{error,{minority,[c@h3],[a@h1,b@h2,c@h3]}}");
   EXPECT_EQ(cluster.view("c@h3").new_nodes.size(), 3u);
   EXPECT_TRUE(cluster.network().logged("c@h3", "del_node of a@h1: this side is a minority"));
 }

@@ -29,6 +29,21 @@ TEST(Drains, WhatAThirdOneSaysCountsWhileAMemberHasNotBeenHeardAndOlderNewsNever
   EXPECT_FALSE(drains.drained(kB));
 }
 
+TEST(Drains, WhetherAnybodyIsDrainedIsKnownThroughoutAllNews) {
+  Drains drains(kA);
+  EXPECT_FALSE(drains.any_drained());
+  drains.heard(kC, {{kB, 1, true}, {kC, 1, true}});
+  drains.heard(kC, {{kB, 2, false}, {kC, 1, true}});
+  EXPECT_TRUE(drains.any_drained());
+  drains.heard(kC, {});
+  EXPECT_FALSE(drains.any_drained());
+  drains.heard(kB, {{kB, 3, true}});
+  drains.forget_if([](const Term& node) { return node == kB; });
+  EXPECT_FALSE(drains.any_drained());
+  drains.set_self(true);
+  EXPECT_TRUE(drains.any_drained());
+}
+
 TEST(Drains, OfAMemberWhoseConnectionClosedThirdOnesMaySpeakAgain) {
   Drains drains(kA);
   drains.heard(kB, {{kB, 1, true}});

@@ -12,6 +12,30 @@ class Idle : public Process {
   void handle_message(ProcessContext&, const Term&) override {}
 };
 
+// Does something when it starts.
+class Begins : public Process {
+ public:
+  explicit Begins(std::function<void(ProcessContext&)> what) : what_(std::move(what)) {}
+  void started(ProcessContext& context) override { what_(context); }
+  void handle_message(ProcessContext&, const Term&) override {}
+
+ private:
+  const std::function<void(ProcessContext&)> what_;
+};
+
+// The new copy: answers calls with what they ask, and says what came.
+class Recorder : public Process {
+ public:
+  explicit Recorder(std::vector<std::string>& seen) : seen_(seen) {}
+  void handle_message(ProcessContext& context, const Term& message) override {
+    if (message.is_tagged("$gen_call", 3)) context.reply(message[1], message[2]);
+    seen_.push_back(to_text(message.is_tuple() ? message[message.size() - 1] : message));
+  }
+
+ private:
+  std::vector<std::string>& seen_;
+};
+
 // "l@h" plays a legacy member; supervisor 'Elixir.S' with the child c0 is read from it.
 class LegacyHand : public SupCluster {
  protected:
@@ -22,14 +46,15 @@ class LegacyHand : public SupCluster {
       });
       node.define_function("Elixir.Supervisor", "start_child", 2, [this](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
         asked_to_start = arguments;
-        if (start_result.is_nil()) start_result = tuple(atom("ok"), new_pid = *context.spawn(std::make_unique<Idle>(), SpawnOptions{}));
+        if (start_result.is_nil()) start_result = tuple(atom("ok"), new_pid = *context.spawn(std::make_unique<Recorder>(seen), SpawnOptions{}));
         done(start_result);
       });
       node.define_function("erlang", "is_process_alive", 1, [this](ProcessContext&, std::vector<Term>, RpcDone done) { done(Term::boolean(!new_copy_dies)); });
       node.define_function("Elixir.S", "migrate", 3, [this](ProcessContext& context, std::vector<Term> arguments, RpcDone done) {
         migrated.push_back(Term::list(arguments));
-        context.call(arguments[1], atom("get"), CallOptions{}, [this, done](ProcessContext&, CallResult answer) {
+        context.call(arguments[1], atom("get"), CallOptions{}, [this, done](ProcessContext& context, CallResult answer) {
           state = answer.value;
+          if (meanwhile) meanwhile(context);
           if (no_migrate) return done(RpcError{atom("error"), atom("undef")});
           if (migrate_fails) return done(RpcError{atom("error"), atom("boom")});
           done(atom("ok"));
@@ -49,14 +74,35 @@ class LegacyHand : public SupCluster {
 
   Term start_result, new_pid, old_pid, state;
   std::vector<Term> asked_to_start, migrated;
+  std::vector<std::string> seen;
+  std::function<void(ProcessContext&)> meanwhile;
   bool migrate_fails = false, new_copy_dies = false, no_migrate = false;
 };
+
+// What came after migrate/3 had asked for the state was lost, and calls that were open then ended.
+TEST_F(LegacyHand, WhatComesForTheOldCopyWhileMigrateRunsGoesToTheNewOne) {
+  CallResult answer{false, atom("none")};
+  meanwhile = [&](ProcessContext& context) {
+    context.spawn(std::make_unique<Begins>([&](ProcessContext& own) {
+      own.cast(old_pid, atom("first"));
+      own.call(old_pid, atom("second"), CallOptions{}, [&](ProcessContext&, CallResult result) { answer = result; });
+      own.send(old_pid, atom("third"));
+    }), SpawnOptions{});
+  };
+  ASSERT_TRUE(gives_it_away());
+  EXPECT_TRUE(eventually([&] { return answer.ok; })) << to_text(answer.value);
+  EXPECT_EQ(answer.value, atom("second"));
+  EXPECT_EQ(seen, (std::vector<std::string>{"first", "second", "third"}));
+  EXPECT_EQ(state, integer(7));
+}
 
 TEST_F(LegacyHand, TheNewOwnerRunsMigrateWhileTheOldCopyStillAnswers) {
   ASSERT_TRUE(gives_it_away());
   EXPECT_EQ(asked_to_start, (std::vector<Term>{atom("Elixir.S"), to_tuple(spec("c0"))}));
   ASSERT_EQ(migrated.size(), 1u);
-  EXPECT_EQ(migrated[0], list({T("{c0, worker, ['Elixir.Counter']}"), old_pid, new_pid}));
+  EXPECT_EQ(migrated[0][0], T("{c0, worker, ['Elixir.Counter']}"));
+  EXPECT_EQ(migrated[0][1].node(), old_pid.node());
+  EXPECT_EQ(migrated[0][2], new_pid);
   EXPECT_EQ(state, integer(7));
   EXPECT_FALSE(local("a@h")->find(atom("c0")));
 }

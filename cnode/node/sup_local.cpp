@@ -307,7 +307,8 @@ void LocalSup::forward(ProcessContext& context, const Term& id, const Term& pid,
   const auto view = sup_->local->find(id);
   const bool still_ours = view && view->pid == pid && view->state == Supervisor::ChildState::running;
   if (still_ours) {
-    forward_native(context, all_->native, pid, new_pid, [](ProcessContext&, Term) {});
+    ++passing_on_;
+    forward_native(context, all_->native, pid, new_pid, [this](ProcessContext&, Term) { --passing_on_; });
     sup_->local->moved_away(id, context.time().now);
   }
   to_manager(context, [id](ChildManager& manager, Instant at) { manager.forwarded(id, at); });

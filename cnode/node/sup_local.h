@@ -44,6 +44,8 @@ class LocalSup : public Process {
   void freeze(ProcessContext&, const Term& id, const Term& pid);
   void unfreeze(ProcessContext&, const Term& id, const Term& pid);
   void forward(ProcessContext&, const Term& id, const Term& pid, const Term& new_pid);
+  // Copies that have moved, and wait for answers that they pass on.
+  std::size_t passing_on() const { return passing_on_; }
 
  private:
   struct Held { MoveKey move; Term pid; };  // pid: [] while it starts
@@ -75,6 +77,7 @@ class LocalSup : public Process {
   std::unordered_map<Term, StartToken> releasing_; // pids of copies that are given their state
   std::unordered_set<Term> stopping_;             // pids
   std::unordered_set<StartToken> abandoned_;
+  std::size_t passing_on_ = 0;
   std::optional<Instant> timer_at_;
 
   // sup_local_beam.cpp: children on the BEAM beside which the program runs, and what a successor is handed

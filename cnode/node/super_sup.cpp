@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "node/sup_local.h"
+
 namespace supervisorring {
 
 namespace {
@@ -75,13 +77,15 @@ void SuperSup::check_leave(ProcessContext& context) {
   const Instant now = context.time().now;
   std::size_t left = 0;
   bool hope = false;
+  bool passing_on = false;
   for (const auto& [name, sup] : all_->supervisors) {
+    passing_on = passing_on || (sup->local_process && sup->local_process->passing_on() > 0);
     if (!sup->manager || !sup->local || sup->manager->drained()) continue;
     left += std::max<std::size_t>(1, sup->local->active());
     hope = hope || !sup->manager->nobody_takes(now);
   }
   std::erase_if(leavers_, [&](const Leaver& leaver) {
-    if (hope && now < leaver.until) return false;
+    if ((hope || passing_on) && now < leaver.until) return false;
     if (left > 0) {
       context.log(LogLevel::error, "leaving without having handed over " + std::to_string(left) + " children" + (hope ? " in time" : ": no member took them"));
       report_left(context);

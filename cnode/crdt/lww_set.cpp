@@ -257,6 +257,22 @@ LwwSet LwwSet::extract(const Term& element) {
   return extracted;
 }
 
+LwwSet LwwSet::only(const std::vector<Term>& elements) const {
+  LwwSet some;
+  for (const Term& element : elements)
+    if (const Stamps* known = find(element)) some.stamps_of(element) = *known;
+  return some;
+}
+
+LwwSet LwwSet::newer_than(const LwwSet& other) const {
+  LwwSet newer;
+  for (const auto& [element, ours] : entries_) {
+    const Stamps* theirs = other.find(element);
+    if (theirs == nullptr || ours.added > theirs->added || ours.removed > theirs->removed) newer.stamps_of(element) = ours;
+  }
+  return newer;
+}
+
 bool LwwSet::is_member(const Term& element) const {
   const Stamps* known = find(element);
   if (known == nullptr || !known->added) return false;
@@ -282,6 +298,34 @@ std::vector<Term> LwwSet::members() const {
     if (element.is_atom() ? stamps.is_member() : is_member(element)) members.push_back(element);
   }
   return members;
+}
+
+Term LwwSet::to_entries() const {
+  const auto or_none = [](const std::optional<Timestamp>& at) { return at ? at->to_term() : atom("none"); };
+  std::vector<Term> entries;
+  entries.reserve(names());
+  for (const std::uint32_t number : order()) {
+    const auto& [element, stamps] = entries_[number];
+    entries.push_back(tuple(element, or_none(stamps.added), or_none(stamps.removed)));
+  }
+  return Term::list(std::move(entries));
+}
+
+Result<LwwSet> LwwSet::from_entries(const Term& entries) {
+  if (!entries.is_proper_list() || entries.size() > kMaxLwwNames) return expected("a list of at most " + std::to_string(kMaxLwwNames) + " {Element, Added, Removed}", entries);
+  LwwSet set;
+  bool changed = false;
+  for (const Term& entry : entries.elements()) {
+    if (!entry.is_tuple(3)) return expected("{Element, Added, Removed}", entry);
+    Stamps& stamps = set.stamps_of(entry[0]);
+    for (const auto& [term, kept] : {std::pair(&entry[1], &stamps.added), std::pair(&entry[2], &stamps.removed)}) {
+      if (term->is_atom("none")) continue;
+      const auto at = Timestamp::from_term(*term);
+      if (!at) return Error{at.error()};
+      keep_newest(*kept, *at, changed);
+    }
+  }
+  return set;
 }
 
 bool LwwSet::operator==(const LwwSet& other) const {

@@ -97,6 +97,10 @@ class LwwSet {
   bool merge(const LwwSet& other);
   // Takes what is known of `element` out, as if it had never been heard of, and gives it as a set of its own.
   LwwSet extract(const Term& element);
+  // What is known of these elements, as a set of its own; one that was never used is left out.
+  LwwSet only(const std::vector<Term>& elements) const;
+  // What `other` lacks: the elements of which an add or a remove here is newer than the one there.
+  LwwSet newer_than(const LwwSet& other) const;
 
   bool is_member(const Term& element) const;
   std::optional<Timestamp> newest() const;               // of all elements
@@ -112,6 +116,9 @@ class LwwSet {
 
   // %LWWElemSet{} in the given form.
   Term to_term(const MapSetForm& form) const;
+  // [{Element, Added | none, Removed | none}], in the order of the elements; and back: at most kMaxLwwNames.
+  Term to_entries() const;
+  static Result<LwwSet> from_entries(const Term& entries);
 
   // What is known is the same.
   bool operator==(const LwwSet& other) const;

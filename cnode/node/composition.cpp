@@ -6,7 +6,9 @@
 #include "node/exit_status.h"
 #include "node/nano_ring.h"
 #include "node/port_supervision.h"
+#include "node/sup_shared.h"
 #include "node/supervision.h"
+#include "sup/peer_messages.h"
 
 namespace supervisorring {
 
@@ -52,6 +54,7 @@ Composition::Impl::Impl(Node& the_node, const worker_registry& registry, NativeR
   supervision.state()->migrate_timeout = config.migrate_timeout;
   supervision.state()->leave_timeout = config.leave_timeout;
   supervision.state()->partitions = config.ring.partitions;
+  supervision.state()->nano_ring = &nano_ring;
   define_functions();
   if (config.port) {
     port = std::make_unique<PortSupervision>(node, supervision, config.port, [this](ProcessContext& context, bool forget) { leave(context, forget); });
@@ -81,6 +84,7 @@ NanoRingHooks Composition::Impl::hooks() {
   hooks.left = [this] { return gave_up; };
   hooks.all_ours = [this] { return supervision.state()->who_owns.all_are_ours(); };
   hooks.children_run = [this] { return supervision.any_child_runs(); };
+  hooks.tell = [](ProcessContext& context, const Term& node, const Term& body) { context.send(tuple(peer_name(), node), peer_message(context.self(), body)); };
   if (config.port) hooks.sets_changed = [this](ProcessContext& context, const Membership& core) { port->sets_changed(context, core); };
   if (config.on_removed) hooks.removed = [this](ProcessContext&) { config.on_removed(); };
   return hooks;

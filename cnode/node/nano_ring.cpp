@@ -48,7 +48,7 @@ void NanoRingProcess::handle_message(ProcessContext& context, const Term& messag
   if (shared_->box.handle(context, message)) return;
   if (message.is_atom(kTimeout)) {
     timer_at_.reset();
-    if (shared_->hooks.all_ours) shared_->core->all_are_ours(shared_->hooks.all_ours());
+    if (shared_->config.forget_after && shared_->hooks.all_ours) shared_->core->all_are_ours(shared_->hooks.all_ours());
     input(context, [](Membership& core, Time now) { core.timeout(now); });
   } else if (message.is_tagged("nodeup", 2)) {
     input(context, [&](Membership& core, Time now) { core.node_up(message[1], now); });
@@ -110,6 +110,9 @@ void NanoRingProcess::set_timer(ProcessContext& context) {
 // ---- effects -------------------------------------------------------------------------------------
 
 void NanoRingProcess::perform(ProcessContext& context, membership::Send& effect) { context.send(effect.to, effect.message); }
+void NanoRingProcess::perform(ProcessContext& context, membership::Tell& effect) {
+  if (shared_->hooks.tell) shared_->hooks.tell(context, effect.node, effect.body);
+}
 void NanoRingProcess::perform(ProcessContext& context, membership::Reply& effect) { context.reply(effect.from, effect.value); }
 void NanoRingProcess::perform(ProcessContext& context, membership::Connect& effect) { context.connect(effect.node); }
 
@@ -185,6 +188,18 @@ void NanoRing::leave(ProcessContext& from, Membership::Forget forget) {
 void NanoRing::hint_format(ProcessContext& from, HashFormat format) {
   shared_->box.put(from, [shared = shared_, format](ProcessContext& context) {
     shared->process->input(context, [format](Membership& core, Time now) { core.hint_format(format, now); });
+  });
+}
+
+void NanoRing::takes_news(ProcessContext& from, const Term& node, bool takes) {
+  shared_->box.put(from, [shared = shared_, node, takes](ProcessContext& context) {
+    shared->process->input(context, [&](Membership& core, Time) { core.takes_news(node, takes); });
+  });
+}
+
+void NanoRing::handle_news(ProcessContext& from, const Term& sender, const ring_message::News& news) {
+  shared_->box.put(from, [shared = shared_, sender, news](ProcessContext& context) {
+    shared->process->input(context, [&](Membership& core, Time now) { core.handle_news(sender, news, now); });
   });
 }
 

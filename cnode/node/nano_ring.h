@@ -38,6 +38,8 @@ struct NanoRingHooks {
   std::function<void(ProcessContext&, const Membership&)> sets_changed;
   // Is every up member one of ours, and no other member known for a legacy one? Default: no.
   std::function<bool()> all_ours;
+  // {supervisorring_peer, Pid, body} to the supervisorring_peer of `node`. Default: nothing.
+  std::function<void(ProcessContext&, const Term& node, const Term& body)> tell;
   // Another member removed this one. Default: leave with forget.
   std::function<void(ProcessContext&)> removed;
   // The others have been told: what the node halts with. Default, and for none: ExitStatus::removed after a removal, else ok.
@@ -56,6 +58,9 @@ class NanoRing {
   void leave(ProcessContext&, Membership::Forget);
   // The format of the node that supervisors are read from; taken while nothing better is known.
   void hint_format(ProcessContext&, HashFormat);
+  // A member of ours says, on the connection that is open, whether it understands `tell` of the core; and what came of that kind from one.
+  void takes_news(ProcessContext&, const Term& node, bool);
+  void handle_news(ProcessContext&, const Term& sender, const ring_message::News&);
   // For status; null before the node has started.
   const Membership* membership() const;
 

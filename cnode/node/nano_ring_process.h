@@ -37,6 +37,7 @@ class NanoRingProcess : public Process {
 
  private:
   void perform(ProcessContext&, membership::Send&);
+  void perform(ProcessContext&, membership::Tell&);
   void perform(ProcessContext&, membership::Reply&);
   void perform(ProcessContext&, membership::Connect&);
   void perform(ProcessContext&, membership::AskSet&);

@@ -4,6 +4,7 @@
 
 #include "node/api.h"
 #include "node/join_guard.h"
+#include "node/nano_ring.h"
 #include "node/port_beam.h"
 
 namespace supervisorring {
@@ -190,7 +191,7 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   hello.cordoned = all_->cordoning.words();
   hello.otp = otp_of_hash_format(all_->ring.format());
   hello.partitions = atom(name_of(all_->partitions));
-  hello.features = {atom("ask"), atom("members"), drain_feature(), cordon_feature()};
+  hello.features = {atom("ask"), atom("members"), drain_feature(), cordon_feature(), news_feature()};
   hello.features.push_back(all_->beam ? gate_feature() : atom("move"));
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
@@ -219,6 +220,7 @@ void PeerProcess::handle_peer_message(ProcessContext& context, const Term& messa
   if (auto* hello = std::get_if<PeerHello>(&body)) return handle_hello(context, node, *hello);
   if (const PeerInfo* peer = all_->peer(node); !peer || !peer->hello) send_hello(context, node, false);
   if (std::holds_alternative<PeerLeaving>(body)) return handle_leaving(context, node);
+  if (auto* news = std::get_if<ring_message::News>(&body)) return handle_news(context, node, *news);
   if (auto* ask = std::get_if<PeerAsk>(&body)) return handle_ask(context, node, *ask);
   if (auto* answer = std::get_if<PeerAnswer>(&body)) return pass_on(context, node, answer->supervisor, body);
   if (auto* kept = std::get_if<PeerKept>(&body)) return handle_kept(context, node, *kept);
@@ -267,6 +269,7 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
   peer.hello = hello;
   peer.legacy = false;
   tell_gate(node);
+  if (all_->nano_ring) all_->nano_ring->takes_news(context, node, peer.has(news_feature()));
   if (!hello.answer) send_kept(context, node), send_hello(context, node, true);
   all_->who_owns.heard(node, hello);
   all_->draining.heard(context, node, hello);
@@ -287,6 +290,10 @@ void PeerProcess::handle_kept(ProcessContext& context, const Term& node, const P
   if (!all_->peer(node)) return;  // it says so again when it has heard this member
   all_->cordoning.heard(context, node, kept);
   if (kept.part == kept.parts) all_->who_owns.look(context);
+}
+
+void PeerProcess::handle_news(ProcessContext& context, const Term& node, const ring_message::News& news) {
+  if (all_->nano_ring) all_->nano_ring->handle_news(context, node, news);
 }
 
 void PeerProcess::handle_leaving(ProcessContext& context, const Term& node) {

@@ -37,6 +37,7 @@ class PeerProcess : public Process {
   void handle_peer_message(ProcessContext&, const Term& message);
   void handle_hello(ProcessContext&, const Term& node, const PeerHello&);
   void handle_leaving(ProcessContext&, const Term& node);
+  void handle_news(ProcessContext&, const Term& node, const ring_message::News&);
   void handle_ring(ProcessContext&);
   void handle_announce(ProcessContext&);
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);

@@ -35,6 +35,8 @@ inline const Term& gate_feature() { static const Term name = atom("calls"); retu
 // Announced by members that go by who is drained; and by who is cordoned.
 inline const Term& drain_feature() { static const Term name = atom("drain"); return name; }
 inline const Term& cordon_feature() { static const Term name = atom("cordon"); return name; }
+// Announced by members that take {news, ...}.
+inline const Term& news_feature() { static const Term name = atom("news"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
 
 // For handing over: a move takes milliseconds, a `migrate` of the user's and one more try may take 30 s.
@@ -42,6 +44,7 @@ inline constexpr Duration kLeaveTimeout = std::chrono::seconds(30);
 
 class Beam;
 class LocalSup;
+class NanoRing;
 class TopSup;
 
 enum class SupervisorPhase { reading, running, restarting, down };
@@ -118,6 +121,7 @@ struct SupervisionState {
   Duration leave_timeout = kLeaveTimeout;  // for handing children over before this node ends
   PartitionPolicy partitions = PartitionPolicy::keep_all;
   Beam* beam = nullptr;  // drop-in only; not owned
+  NanoRing* nano_ring = nullptr;  // not owned; set before the node starts, where the node has a ring of its own
   std::optional<Instant> supervisors_start_by;  // drop-in: from the first question of the join guard on; its
   MoveRate move_rate;         // of children that move away, while this member is drained
   Draining draining{*this};

@@ -138,18 +138,19 @@ void WhoOwns::forget_said(const Term& node) {
   said_.erase(said);
 }
 
-void WhoOwns::forget_strangers() {
+void WhoOwns::forget_strangers(ProcessContext& context) {
+  forgot_at_ = context.time().now;
+  all_.draining.forget_strangers();
   const auto stranger = [this](const Term& node) {
     if (all_.peers.contains(node) || node == all_.ring.self()) return false;
     return !std::ranges::binary_search(all_.ring.nodes(), node, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
   };
   for (const Term& node : rings_.forget_if(stranger)) forget_said(node);
-  std::erase_if(legacy_runs_, [this](const auto& each) { return !all_.ring.is_up(atom(each.first.second)); });
 }
 
 void WhoOwns::sweep(ProcessContext& context) {
-  forget_strangers();
-  all_.draining.forget_strangers();
+  if (!forgot_at_ || context.time().now - *forgot_at_ >= kForgetStrangersInterval) forget_strangers(context);
+  std::erase_if(legacy_runs_, [this](const auto& each) { return !all_.ring.is_up(atom(each.first.second)); });
   rings_.look(*all_.ring.ring(), context.time().now);
   look(context);
 }

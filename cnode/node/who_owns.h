@@ -33,6 +33,7 @@ struct SupervisionState;
 struct SupervisorState;
 
 inline constexpr Duration kAskLegacy = std::chrono::seconds(1);
+inline constexpr Duration kForgetStrangersInterval = std::chrono::seconds(10);  // of looks at everybody that was ever heard
 inline constexpr Duration kLegacyAnswer = std::chrono::seconds(2);
 
 // Of one supervisor. WhoOwns writes.
@@ -103,7 +104,7 @@ class WhoOwns {
   static bool is_placed(const OwnersDecided&);
   bool everybody_is_known(const Term& supervisor) const;
   void forget_said(const Term& node);
-  void forget_strangers();  // who is neither a member nor connected any more
+  void forget_strangers(ProcessContext&);  // who is neither a member nor connected any more
   void report(ProcessContext&, const SupervisorState&, const OwnersDecided& before) const;
   void tell_beam(SupervisorState&);
   std::shared_ptr<const Ring> with_all(const SupervisorState&);  // with members that are drained or cordoned
@@ -114,7 +115,7 @@ class WhoOwns {
   std::unordered_map<Term, Said> said_;                        // by node
   std::size_t announce_sets_ = 0;                              // of said_: nodes that announce any set but all
   std::map<std::pair<std::string, std::string>, bool> legacy_runs_;  // by supervisor and node that was asked
-  std::optional<Instant> asked_at_;
+  std::optional<Instant> asked_at_, forgot_at_;
 };
 
 }  // namespace supervisorring

@@ -18,14 +18,14 @@ std::vector<Term> ascending(const LwwSet& set) {
   return members;
 }
 
-// "+ a@h - b@h"; empty when both hold the same.
-std::string difference(const std::vector<Term>& before, const std::vector<Term>& after) {
+// "+ a@h - b@h"; empty when both hold the same. Those are added to `changed`.
+std::string difference(const std::vector<Term>& before, const std::vector<Term>& after, std::vector<Term>& changed) {
   std::string text;
-  const auto add = [&text](const std::vector<Term>& of, const std::vector<Term>& but, char sign) {
-    for (const Term& member : of) {
-      const auto less = [](const Term& a, const Term& b) { return compare(a, b) < 0; };
-      if (!std::binary_search(but.begin(), but.end(), member, less)) ((text += ' ') += sign) += std::string(member.atom_name());
-    }
+  const auto add = [&](const std::vector<Term>& of, const std::vector<Term>& but, char sign) {
+    std::vector<Term> only_here;
+    std::ranges::set_difference(of, but, std::back_inserter(only_here), [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+    for (const Term& member : only_here) ((text += ' ') += sign) += std::string(member.atom_name());
+    changed.insert(changed.end(), only_here.begin(), only_here.end());
   };
   add(after, before, '+');
   add(before, after, '-');
@@ -85,10 +85,11 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   if (!fits(nodes_, gossip.nodes) || !fits(up_, gossip.up)) {
     return refuse_input("gossip of " + to_text(sender) + ": the ring would hold more than " + std::to_string(kMaxLwwNames) + " names", time);
   }
-  const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
+  const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender), was_up = up_.is_member(sender);
   if (phase_ == Phase::asking) note_earlier_life(gossip.nodes);
   nodes_.merge(gossip.nodes);
   up_.merge(contest(gossip.up, sender, time));
+  end_contests(gossip.up);
   if (sender != self_ && (nodes_.contains(sender) || up_.contains(sender))) {
     Peer& peer = peers_[sender];
     if (peer.pid.is_pid() && peer.pid.creation() != gossip.from.creation()) end_of_life(peer, sender);
@@ -103,10 +104,12 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   const std::uint64_t news = news_;
   const bool changed = last_versions_ != std::pair(nodes_.version(), up_.version());
   if (changed || !up_.is_member(self_) || phase_ == Phase::aside) sets_changed("gossip of " + to_text(sender), time);
-  if (news_ != news && last_up_.size() > kMaxBurst) announce(time, kPassedOn);
+  // One that comes by this member is told to all.
+  if (news_ != news && is_great()) announce(last_changed_, time, !was_up && up_.is_member(sender) ? Audience::all : Audience::some);
   if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
   if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);
+  if (takes_part() && takes_news_now(sender)) tell_what_lacks(sender, nodes_.newer_than(gossip.nodes), up_.newer_than(gossip.up));
 }
 
 void Membership::handle_add_node(const AddNode& request, Time time) {
@@ -117,7 +120,7 @@ void Membership::handle_add_node(const AddNode& request, Time time) {
   nodes_.put(request.node, time.wall);
   up_.put(request.node, time.wall);
   sets_changed("add_node", time);
-  announce(time);
+  announce({request.node}, time);
 }
 
 // It stays in up_set, so that gossip still reaches it and tells it.
@@ -126,7 +129,7 @@ void Membership::handle_del_node(const DelNode& request, Time time) {
   if (minority_) return refuse_input("del_node of " + to_text(request.node) + ": this side is a minority (--partitions quorum)", time);
   nodes_.remove(request.node, time.wall);
   sets_changed("del_node", time);
-  announce(time);
+  announce({request.node}, time);
 }
 
 void Membership::handle_get_set(const GetSet& call) {
@@ -174,17 +177,18 @@ void Membership::sets_changed(const std::string& why, Time time) {
   }
   last_versions_ = {nodes_.version(), up_.version()};
   std::vector<Term> now_nodes = ascending(nodes_), now_up = ascending(up_);
-  const std::string nodes_text = difference(last_nodes_, now_nodes), up_text = difference(last_up_, now_up);
+  std::vector<Term> changed;
+  const std::string nodes_text = difference(last_nodes_, now_nodes, changed), up_text = difference(last_up_, now_up, changed);
   if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
   if (!up_text.empty()) log(Level::info, "up:" + up_text + " (" + why + ")");
-  if (!nodes_text.empty() || !up_text.empty()) ++news_;
+  if (!changed.empty()) ++news_, last_changed_ = std::move(changed);
   last_nodes_ = std::move(now_nodes);
   const std::vector<Term> before = std::exchange(last_up_, std::move(now_up));
   persist_nodes();
   publish();
   if (phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
   if (phase_ == Phase::aside && up_.is_member(self_)) put_self_back(time);
-  if (put_back) announce(time);
+  if (put_back) announce({self_}, time);
   if (up_text.empty()) return;
   std::erase_if(other_format_, [this](const Term& node) { return !up_.is_member(node); });
   std::vector<Term> come;
@@ -278,6 +282,7 @@ void Membership::timeout(Time time) {
   }
   for (const Term& node : due_connects) connect_at_.erase(node);
   connect_to_new_members(due_connects, time);
+  ask_due_questions(time);
   if (due(announce_at_)) announce_now(time);
   if (forgets() && (!forgot_at_ || time.now - *forgot_at_ >= kForgetInterval)) forget_old_names(time);
 }
@@ -289,6 +294,7 @@ std::optional<Instant> Membership::next_timeout() const {
   };
   for (const auto* timer : {&ask_until_, &knock_at_, &gossip_at_, &probe_at_, &guard_at_, &announce_at_, &put_back_at_, &removed_at_}) consider(*timer);
   for (const auto& [node, at] : connect_at_) consider(at);
+  for (const auto& [node, question] : questions_) consider(question.at);
   if (phase_ == Phase::asking) {
     for (const auto& [node, candidate] : candidates_) {
       if (candidate.answers_due == 0) consider(candidate.ask_at);

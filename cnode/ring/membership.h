@@ -6,7 +6,8 @@
 //   - one missed ack makes a suspect: it and a third member are asked, and only a suspect that stays silent is removed (Suspicion below);
 //   - a removal that came from a third one, of a member that is heard here, is believed when the member does not answer; else that is added again;
 //   - a closed connection is retried once, at once; refused or gone is down. A change made here is told to the other up members at once; where there
-//     are more than kMaxBurst of them, to so many, and those who hear of it pass it on to kPassedOn each;
+//     are more than kMaxBurst of them, what has changed is all that is told (membership_news.cpp);
+//   - a member of ours whose gossip lacks what is known here is told that, at once;
 //   - members that are not up are asked get_up now and then; one that answers (and counts itself up) is up again, so partitions heal;
 //   - it puts itself back when it sees itself removed from up while it lives;
 //   - timestamps never go backwards (crdt/lww_set.h).
@@ -44,9 +45,13 @@ inline constexpr int kMostDoublings = 5;                                      //
 inline constexpr Duration kFirstBackOff = std::chrono::milliseconds(250);
 inline constexpr Duration kLongestBackOff = std::chrono::seconds(5);
 inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              // of AskSet and AskFormat
-inline constexpr std::size_t kMaxBurst = 16;                                  // members told at once of a change that one has made
-inline constexpr std::size_t kPassedOn = 6;                                   // told by each that hears of it: all but one in 400 are reached so
-inline constexpr std::size_t kSeenByAll = 2;                                  // told by each that has seen it itself, as all others have
+inline constexpr std::size_t kMaxBurst = 16;                                  // members sent gossip at once for a change that one has made
+inline constexpr std::size_t kPassedOn = 6;                                   // told by each that hears of it by gossip: all but one in 400 are reached so
+inline constexpr std::size_t kSeenByAll = 2;                                  // told by each that has seen it itself, or was told as all others were
+inline constexpr std::size_t kManyRemoved = 4;                                // that others have removed: more are asked one by one, within kContestSpread
+inline constexpr Duration kContestSpread = std::chrono::milliseconds(100);
+inline constexpr Duration kContestPatience = std::chrono::milliseconds(500);  // for one that was told of its removal to put itself back
+inline constexpr Duration kConnectedSpread = std::chrono::milliseconds(200);  // between a connection of one that is not up and a question to it, in a great ring
 inline constexpr std::size_t kMaxAwaitedAcks = 256;
 inline constexpr Duration kForgetInterval = std::chrono::minutes(1);          // between two looks for names to be forgotten
 inline constexpr int kMaxBadInputLines = 10;                                  // log lines about bad input per kBadInputWindow
@@ -81,6 +86,8 @@ class Membership {
   void handle_message(const Term& message, Time);       // whatever came to 'Elixir.NanoRing'
   void node_up(const Term& node, Time);                 // a connection is open
   void node_down(const Term& node, Time);               // it closed, or could not be opened
+  void takes_news(const Term& node, bool);              // a member of ours, on the connection that is open: it understands Tell
+  void handle_news(const Term& sender, ring_message::News, Time);  // that came from a member of ours
   void set_answered(const Term& node, RingSet, const Term& answer, Time);
   // unreachable: no connection, or no such process; silent: no answer in time.
   enum class Unanswered { unreachable, silent };
@@ -103,6 +110,9 @@ class Membership {
   membership::Effects take_effects();
   std::optional<Instant> next_timeout() const;
 
+  // Who is told of a change in a great ring. Each: gossip to how many that do not take news; news to how many.
+  enum class Audience : std::uint8_t { few, some, all };
+
   // ---- looking ---------------------------------------------------------------------------------------
   enum class Phase { asking, guarding, entering, member, aside, leaving, gone };
   Phase phase() const { return phase_; }
@@ -118,6 +128,7 @@ class Membership {
     MapSetForm form;
     Term pid;                              // of its NanoRing, once it has gossiped
     bool connected = false;
+    bool takes_news = false;               // as it said on this connection
     bool retrying = false;                 // its connection closed; one attempt to open it again is under way
     bool asked = false;                    // a get_up is under way
     bool removed_since = false;            // a removal of it has arrived since then: the answer may be older than that
@@ -137,6 +148,12 @@ class Membership {
     int answers_due = 0;                   // of the two questions under way
     Instant ask_at;
     Duration back_off = kFirstBackOff;
+  };
+  // To a member that is not up, or whose removal is contested. tell_first: of its removal, so that it puts itself back.
+  struct Question {
+    enum class How : std::uint8_t { ask, tell_first };
+    Instant at;
+    How how = How::ask;
   };
   // An ack that is due: of gossip and of announcements.
   struct Awaited { Term reference; Term node; Instant at; bool judged = false; };
@@ -185,21 +202,33 @@ class Membership {
 
   // membership_evidence.cpp: gossip rounds, connections, probes
   void gossip_round(Time);
-  void found_down(const Term& node, const std::string& why, Time, std::size_t tell = kMaxBurst);
+  void found_down(const Term& node, const std::string& why, Time, Audience = Audience::all);
   void found_up(const Term& node, const std::string& why, Time);
   void probe(Time);
   void ask_up(const Term& node);
   void up_answered(const Term& node, const LwwSet& up, Time);
   void connect_to_new_members(const std::vector<Term>& members, Time);
-  // Tells the other up members soon: all of them; where they are more than kMaxBurst, `most` of them.
-  void announce(Time time, std::size_t most = kMaxBurst);
-  void announce_now(Time);
   void put_self_back(Time);
+
+  // membership_news.cpp: what has changed is told
+  bool is_great() const { return last_up_.size() > kMaxBurst + 1; }
+  bool takes_news_now(const Term& node) const;
+  // Tells the other up members soon, where they are more than kMaxBurst of `names` only.
+  void announce(const std::vector<Term>& names, Time, Audience = Audience::all);
+  void announce_now(Time);
+  void tell(const std::vector<Term>& members, const std::vector<Term>& names);
+  void tell_what_lacks(const Term& node, const LwwSet& nodes, const LwwSet& up);
+  static LwwSet known_of(const LwwSet& ours, const LwwSet& theirs);
+  void ask_soon(const Term& node, Question::How, Duration spread, Time);
+  void ask_due_questions(Time);
+  void tell_removed_one(const Term& node);
+  void end_contests(const LwwSet& news);
 
   // membership_forget.cpp: names that were not used for long
   bool forgets() const { return config_.forget_after && all_ours_ && takes_part(); }
   void forget_old_names(Time);
   void drop_forgotten(ring_message::Reconcile&, Time);
+  void drop_old_and_unknown(LwwSet& nodes, LwwSet& up, Time) const;
   // membership_suspicion.cpp: what is heard, what is missed, what others say
   void heard(const Term& node, Time);
   void judge_acks(Time);
@@ -210,6 +239,7 @@ class Membership {
   void doubt_self_when_late(Time);
   std::vector<Term> removed_by(const LwwSet& up) const;
   LwwSet contest(LwwSet up, const Term& sender, Time);
+  void ask_removed(const std::vector<Term>& nodes, const Term& sender, Time);
   void concede(const Term& node, Time);
   void third_answered(const Term& third, const LwwSet& up, Time);
 
@@ -234,6 +264,7 @@ class Membership {
   LwwSet nodes_, up_;
   std::vector<Term> last_nodes_, last_up_;           // members when sets_changed() last looked
   std::uint64_t news_ = 0;                           // how often they had changed then
+  std::vector<Term> last_changed_;                   // those that had come or gone the last time they changed
   std::pair<std::uint64_t, std::uint64_t> last_versions_;  // of both sets, then
   std::optional<std::uint64_t> persisted_;           // the version of nodes_ that the ring file holds
   MapSetForm file_form_;
@@ -270,7 +301,9 @@ class Membership {
   // Timers; nullopt: not running.
   std::optional<Instant> ask_until_, knock_at_, gossip_at_, probe_at_, guard_at_, announce_at_, put_back_at_, removed_at_;
   std::map<Term, Instant, LwwSet::KeyOrder> connect_at_;
-  std::size_t announce_to_ = 0;                      // how many at most
+  std::map<Term, Question, LwwSet::KeyOrder> questions_;  // that wait a moment
+  Audience announce_to_ = Audience::few;
+  std::vector<Term> unannounced_;                    // what announce_at_ is for
   std::optional<Instant> announced_, put_back_;      // when it was last done
   int bad_inputs_ = 0;
   Instant bad_inputs_since_;

@@ -12,6 +12,8 @@ namespace supervisorring::membership {
 
 // erlang:send/2; `to` is {'Elixir.NanoRing', Node} or a pid.
 struct Send { Term to; Term message; };
+// {supervisorring_peer, Pid, Body} to the supervisorring_peer of a member of ours.
+struct Tell { Term node; Term body; };
 // gen_server:reply/2.
 struct Reply { Term from; Term value; };
 // Open a connection; Membership::node_up or node_down tells how it went.
@@ -36,7 +38,7 @@ struct Left {};
 enum class Level { info, notice, warning, error };
 struct Log { Level level; std::string text; };
 
-using Effect = std::variant<Send, Reply, Connect, AskSet, AskFormat, AskMayJoin, Persist, RemoveFile, Publish, Removed, Refused, Left, Log>;
+using Effect = std::variant<Send, Tell, Reply, Connect, AskSet, AskFormat, AskMayJoin, Persist, RemoveFile, Publish, Removed, Refused, Left, Log>;
 using Effects = std::vector<Effect>;
 
 }  // namespace supervisorring::membership

@@ -18,7 +18,7 @@ void Membership::gossip_round(Time time) {
   if (!others.empty()) send_ring(others[random_() % others.size()], time);
 }
 
-void Membership::found_down(const Term& node, const std::string& why, Time time, std::size_t tell) {
+void Membership::found_down(const Term& node, const std::string& why, Time time, Audience audience) {
   Peer& peer = peers_[node];
   peer.failed = time.now;
   peer.in_vain = std::min(peer.in_vain + 1, kMostDoublings + 1);
@@ -28,7 +28,7 @@ void Membership::found_down(const Term& node, const std::string& why, Time time,
   connect_at_.erase(node);
   up_.remove(node, time.wall);
   sets_changed(why, time);
-  announce(time, tell);
+  announce({node}, time, audience);
 }
 
 // REQUIRES: `node` is a member of node_set. Its new add comes first, then gossip with it.
@@ -37,7 +37,7 @@ void Membership::found_up(const Term& node, const std::string& why, Time time) {
   up_.put(node, time.wall);
   sets_changed(why, time);
   send_ring(node, time);
-  announce(time);
+  announce({node}, time);
 }
 
 void Membership::node_up(const Term& node, Time time) {
@@ -51,7 +51,10 @@ void Membership::node_up(const Term& node, Time time) {
     candidate->second.ask_at = time.now;
     ask_candidates(time);
   }
-  if (takes_part() && nodes_.is_member(node) && !up_.is_member(node)) ask_up(node);
+  if (!takes_part() || !nodes_.is_member(node) || up_.is_member(node)) return;
+  // Somebody else will have said that it is up before.
+  if (is_great()) ask_soon(node, Question::How::ask, kConnectedSpread, time);
+  else ask_up(node);
 }
 
 void Membership::node_down(const Term& node, Time time) {
@@ -60,7 +63,7 @@ void Membership::node_down(const Term& node, Time time) {
   const auto found = peers_.find(node);
   const bool was_connected = found != peers_.end() && found->second.connected;
   if (found != peers_.end()) {
-    found->second.connected = false;
+    found->second.connected = found->second.takes_news = false;
     found->second.pid = Term();
     if (was_connected) end_of_life(found->second, node);
     if (!nodes_.contains(node) && !up_.contains(node)) peers_.erase(found);
@@ -78,9 +81,9 @@ void Membership::node_down(const Term& node, Time time) {
   // An attempt that failed while this node was stopped says nothing.
   const bool just_awake = awake_since_ && time.now - *awake_since_ < kGossipInterval;
   const bool retried = peer.retried && time.now - *peer.retried < kRetryPause;
-  if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time, kSeenByAll);
+  if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time, Audience::few);
   // Connections also close when two simultaneous connects resolve, so one is tried again; but not in a loop.
-  if (retried) return found_down(node, "its connection closed again", time, kSeenByAll);
+  if (retried) return found_down(node, "its connection closed again", time, Audience::few);
   peer.retried = time.now;
   peer.retrying = true;
   effects_.push_back(Connect{node});
@@ -155,31 +158,6 @@ void Membership::connect_to_new_members(const std::vector<Term>& members, Time t
   }
 }
 
-void Membership::announce(Time time, std::size_t most) {
-  if (!takes_part()) return;
-  announce_to_ = std::max(announce_to_, most);
-  if (announced_ && time.now - *announced_ < kBurstPause) {
-    announce_at_ = *announced_ + kBurstPause;
-    return;
-  }
-  announce_now(time);
-}
-
-void Membership::announce_now(Time time) {
-  announce_at_.reset();
-  const std::size_t most = std::exchange(announce_to_, 0);
-  if (!takes_part()) return;
-  std::vector<Term> others = other_up();
-  const std::size_t left = others.size() > kMaxBurst ? most : kMaxBurst;
-  while (others.size() > left) {
-    std::swap(others[random_() % others.size()], others.back());
-    others.pop_back();
-  }
-  if (others.empty()) return;
-  announced_ = time.now;
-  for (const Term& node : others) send_ring(node, time);
-}
-
 // It lives and is not leaving: back into up_set. Standing aside: out again.
 void Membership::put_self_back(Time time) {
   const bool aside = phase_ == Phase::aside;
@@ -198,7 +176,7 @@ void Membership::put_self_back(Time time) {
   }
   up_.put(self_, time.wall);
   sets_changed("it lives", time);
-  announce(time);
+  announce({self_}, time);
 }
 
 }  // namespace supervisorring

@@ -15,6 +15,8 @@ namespace {
 
 bool is_old(const std::optional<Timestamp>& used, std::chrono::seconds limit, Time time) { return used && *used < Timestamp::of_wall(time.wall - limit); }
 
+bool known_in(const LwwSet& nodes, const LwwSet& up, const Term& name) { return nodes.contains(name) || up.contains(name); }
+
 // The names of either set whose last use in both is older than the limit.
 std::vector<Term> old_names(const LwwSet& nodes, const LwwSet& up, std::chrono::seconds limit, Time time) {
   const auto was_old = [&](const LwwSet::Stamps* stamps) { return stamps == nullptr || is_old(std::max(stamps->added, stamps->removed), limit, time); };
@@ -43,8 +45,15 @@ void Membership::forget_old_names(Time time) {
   sets_changed("names that were not used for long", time);
 }
 
+void Membership::drop_old_and_unknown(LwwSet& nodes, LwwSet& up, Time time) const {
+  for (const Term& name : old_names(nodes, up, *config_.forget_after, time)) {
+    if (known_in(nodes_, up_, name) || up.is_member(name)) continue;
+    nodes.forget(name);
+    up.forget(name);
+  }
+}
+
 void Membership::drop_forgotten(ring_message::Reconcile& gossip, Time time) {
-  const auto known_in = [](const LwwSet& nodes, const LwwSet& up, const Term& name) { return nodes.contains(name) || up.contains(name); };
   const Term sender = gossip.from.node();
   const bool knows_us = sender != self_ && gossip.up.is_member(sender) && gossip.nodes.is_member(self_);
   std::vector<Term> forgotten_there;
@@ -53,11 +62,7 @@ void Membership::drop_forgotten(ring_message::Reconcile& gossip, Time time) {
       if (!known_in(gossip.nodes, gossip.up, name) && name != self_ && !up_.is_member(name)) forgotten_there.push_back(std::move(name));
     }
   }
-  for (const Term& name : old_names(gossip.nodes, gossip.up, *config_.forget_after, time)) {
-    if (known_in(nodes_, up_, name) || gossip.up.is_member(name)) continue;
-    gossip.nodes.forget(name);
-    gossip.up.forget(name);
-  }
+  drop_old_and_unknown(gossip.nodes, gossip.up, time);
   for (const Term& name : forgotten_there) {
     if (nodes_.is_member(name)) log(membership::Level::notice, to_text(name) + " is forgotten: it was not used for long, and " + to_text(sender) + " has forgotten it");
     nodes_.forget(name);

@@ -286,7 +286,7 @@ void Membership::become_member(const std::string& why, Time time) {
   // sets_changed() publishes and asks only where the sets did change.
   publish();
   connect_to_new_members(other_up(), time);
-  announce(time);
+  announce({self_}, time);
 }
 
 // Nobody has been told of this member, unless it was up a moment ago, in an earlier life.

@@ -97,6 +97,7 @@ void Membership::finish_leave(Time time) {
   }
   for (auto* timer : {&gossip_at_, &probe_at_, &guard_at_, &announce_at_, &put_back_at_, &removed_at_}) timer->reset();
   connect_at_.clear();
+  questions_.clear();
   effects_.push_back(Left{});
 }
 
@@ -104,6 +105,10 @@ void Membership::finish_leave(Time time) {
 // heard of the removal from a third one would take a gossip of the leaving one itself for a sign of life and put it back.
 void Membership::tell_own_removal(const std::vector<Term>& members, Time) {
   for (const Term& node : members) {
+    if (is_great() && takes_news_now(node)) {
+      tell({node}, {self_});
+      continue;
+    }
     const auto peer = peers_.find(node);
     const bool known = peer != peers_.end() && peer->second.pid.is_pid();
     effects_.push_back(Send{nano_ring_at(node), reconcile_message(ring_in_form(form_for(node)), known ? peer->second.pid : pid_, make_ref_())});

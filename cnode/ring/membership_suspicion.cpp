@@ -103,21 +103,33 @@ std::vector<Term> Membership::removed_by(const LwwSet& up) const {
 // Gives what is to be believed at once. A third one's removal of a member that is heard here is not: the member is asked, and put back when it
 // answers, since one that leaves answers nothing after its remove. What it said itself (`sender`; our own name stands for one that leaves) is believed.
 LwwSet Membership::contest(LwwSet up, const Term& sender, Time time) {
+  std::vector<Term> to_ask;
   for (const Term& node : removed_by(up)) {
     const auto found = peers_.find(node);
     if (found == peers_.end()) continue;
     Peer& peer = found->second;
-    const bool is_heard = peer.connected && !peer.suspicion && peer.heard && time.now - *peer.heard <= kHeardRecently;
+    // In a great ring two members seldom hear each other; a program of ours that is connected takes part in the ring.
+    const bool was_heard = (peer.heard && time.now - *peer.heard <= kHeardRecently) || (is_great() && peer.takes_news);
+    const bool is_heard = peer.connected && !peer.suspicion && was_heard;
     const bool believed = !takes_part() || !is_heard || sender == self_ || sender == node || !nodes_.is_member(node);
     if (believed) contested_.extract(node);
     const bool known = !believed && !contested_.merge(up.extract(node));
     if (known) continue;
     if (peer.asked) peer.removed_since = true;
-    if (believed) continue;
-    log(Level::info, to_text(sender) + " has removed " + to_text(node) + ", which is heard here: it is asked");
-    ask_up(node);
+    if (!believed) to_ask.push_back(node);
   }
+  if (!to_ask.empty()) ask_removed(to_ask, sender, time);
   return up;
+}
+
+void Membership::ask_removed(const std::vector<Term>& nodes, const Term& sender, Time time) {
+  if (nodes.size() == 1) log(Level::info, to_text(sender) + " has removed " + to_text(nodes.front()) + ", which is heard here: it is asked");
+  else log(Level::info, to_text(sender) + " has removed " + to_text(nodes.front()) + " and " + std::to_string(nodes.size() - 1) + " more that are heard here: they are asked");
+  for (const Term& node : nodes) {
+    if (!is_great() || !takes_news_now(node)) ask_up(node);
+    else ask_soon(node, Question::How::tell_first, nodes.size() > kManyRemoved ? kContestSpread : Duration::zero(), time);
+  }
+  ask_due_questions(time);
 }
 
 // It did not answer, or does not count itself up any more.

@@ -81,4 +81,19 @@ Term add_node_message(const Term& node) { return cast_message(tuple(atom("add_no
 Term del_node_message(const Term& node) { return cast_message(tuple(atom("del_node"), node)); }
 Term ack_message(const Term& reference) { return tuple(reference, atom("is_up")); }
 
+Term news_body(const LwwSet& nodes, const LwwSet& up) { return tuple(atom("news"), nodes.to_entries(), up.to_entries()); }
+
+Result<News> parse_news(const Term& body) {
+  if (!body.is_tagged("news", 3)) return Error{"expected {news, Nodes, Up}, got " + to_text(body, kShown)};
+  News news;
+  for (const auto& [entries, set, name] : {std::tuple(&body[1], &news.nodes, "nodes"), std::tuple(&body[2], &news.up, "up")}) {
+    auto parsed = LwwSet::from_entries(*entries);
+    if (!parsed) return Error{std::string("news of ") + name + ": " + parsed.error()};
+    for (const auto& [element, stamps] : parsed->entries())
+      if (!is_member_name(element)) return Error{std::string("news of ") + name + ": expected a node name like 'a@b', got " + to_text(element, kShown)};
+    *set = *std::move(parsed);
+  }
+  return news;
+}
+
 }  // namespace supervisorring

@@ -22,6 +22,7 @@ struct DelNode { Term node; };                       // {'$gen_cast', {del_node,
 struct GetSet { Term from; RingSet set; };           // {'$gen_call', From, get_all | get_up}
 struct UnknownCall { Term from; };                   // any other '$gen_call' that can be answered
 struct Ack { Term reference; };                      // {Ref, is_up}
+struct News { LwwSet nodes, up; };                   // {news, Nodes, Up}: parts of both sets; between members of ours only
 }  // namespace ring_message
 
 using RingMessage = std::variant<ring_message::Reconcile, ring_message::AddNode, ring_message::DelNode, ring_message::GetSet,
@@ -37,5 +38,8 @@ Term reconcile_message(const Term& ring, const Term& from, const Term& reference
 Term add_node_message(const Term& node);
 Term del_node_message(const Term& node);
 Term ack_message(const Term& reference);
+// {news, Entries, Entries}, LwwSet::to_entries(): the body of a message of our own (sup/peer_messages.h).
+Term news_body(const LwwSet& nodes, const LwwSet& up);
+Result<ring_message::News> parse_news(const Term& body);
 
 }  // namespace supervisorring

@@ -20,6 +20,8 @@ bool Drains::set_self(bool drained) {
 void Drains::know(Known& known, std::uint64_t number, bool drained) {
   drained_others_ += drained;
   drained_others_ -= known.drained;
+  numbered_others_ += number > 0;
+  numbered_others_ -= known.number > 0;
   known.number = number, known.drained = drained;
 }
 
@@ -52,6 +54,7 @@ void Drains::forget_if(const std::function<bool(const Term& node)>& stranger) {
   std::erase_if(others_, [&](const auto& each) {
     if (!stranger(each.first)) return false;
     drained_others_ -= each.second.drained;
+    numbered_others_ -= each.second.number > 0;
     return true;
   });
 }
@@ -59,6 +62,7 @@ void Drains::forget_if(const std::function<bool(const Term& node)>& stranger) {
 std::vector<DrainWord> Drains::words() const {
   std::vector<DrainWord> out;
   if (own_.number > 0) out.push_back(own_);
+  if (numbered_others_ == 0) return out;
   for (const auto& [node, known] : others_)
     if (known.number > 0) out.push_back({node, known.number, known.drained});
   std::ranges::sort(out, [](const DrainWord& a, const DrainWord& b) { return compare(a.node, b.node) < 0; });

@@ -61,7 +61,7 @@ class Drains {
   const Term self_;
   DrainWord own_{self_, 0, false};
   std::unordered_map<Term, Known> others_;
-  std::size_t drained_others_ = 0;
+  std::size_t drained_others_ = 0, numbered_others_ = 0;  // whose word is true; of whom there is a word
 };
 
 }  // namespace supervisorring

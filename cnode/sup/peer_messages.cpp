@@ -46,6 +46,7 @@ struct BodyEncoder {
   Term operator()(const PeerKept& kept) const {
     return tuple(atom("kept"), Term::unsigned_integer(kept.part), Term::unsigned_integer(kept.parts), to_term(kept.ids));
   }
+  Term operator()(const ring_message::News& news) const { return news_body(news.nodes, news.up); }
 };
 
 Error expected(std::string_view what, const Term& got) {
@@ -162,11 +163,18 @@ Result<PeerBody> decode_kept(const Term& body) {
   return PeerBody(PeerKept{static_cast<std::size_t>(*part), static_cast<std::size_t>(*parts), std::move(*ids)});
 }
 
+Result<PeerBody> decode_news(const Term& body) {
+  auto news = parse_news(body);
+  if (!news) return Error{"supervisorring_peer: " + news.error()};
+  return PeerBody(*std::move(news));
+}
+
 Result<PeerBody> decode_body(const Term& body) {
   if (body.is_tagged("hello", 3) || body.is_tagged("hello_back", 3)) return decode_hello(body);
   if (body.is_tagged("leaving", 1)) return PeerBody(PeerLeaving{});
   if (body.is_tagged("move", 5)) return decode_move(body);
   if (body.is_tagged("kept", 4)) return decode_kept(body);
+  if (body.is_tagged("news", 3)) return decode_news(body);
   if (body.is_tagged("ask", 3) && body[1].is_atom()) {
     if (auto ids = to_ids(body[2])) return PeerBody(PeerAsk{body[1], std::move(*ids)});
   }
@@ -183,8 +191,10 @@ Result<PeerBody> decode_body(const Term& body) {
 std::string_view to_string(MoveStep step) { return kSteps[static_cast<std::size_t>(step)]; }
 
 Term encode_peer_message(const PeerMessage& message) {
-  return tuple(atom("supervisorring_peer"), message.from, std::visit(BodyEncoder{}, message.body));
+  return peer_message(message.from, std::visit(BodyEncoder{}, message.body));
 }
+
+Term peer_message(const Term& from, Term body) { return tuple(atom("supervisorring_peer"), from, std::move(body)); }
 
 Result<PeerMessage> decode_peer_message(const Term& message) {
   if (!message.is_tagged("supervisorring_peer", 3) || !message[1].is_pid())

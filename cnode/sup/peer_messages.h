@@ -1,7 +1,7 @@
 // What members of ours say to each other: the messages to the registered name `supervisorring_peer`.
 //
-// The grammar is in the README's protocol section. Every message is {supervisorring_peer, From, Body}, From the pid of
-// the sender's supervisorring_peer. Legacy members have no such name, so nothing is said to them. A member that has not
+// The grammar is in the README's protocol section. Every message is {supervisorring_peer, From, Body}, From a pid of
+// the sender. Legacy members have no such name, so nothing is said to them. A member that has not
 // said hello is sent nothing but hello.
 //
 // Pure: encoding, decoding, validation. Who sends what when: child_manager.h (moves) and the node's peer process (hello).
@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "ring/ring_message.h"
 #include "sup/child_spec.h"
 #include "sup/cordons.h"
 #include "sup/drains.h"
@@ -62,12 +63,13 @@ struct PeerMove {
   Term value;
 };
 
-using PeerBody = std::variant<PeerHello, PeerLeaving, PeerAsk, PeerAnswer, PeerMove, PeerKept>;
+using PeerBody = std::variant<PeerHello, PeerLeaving, PeerAsk, PeerAnswer, PeerMove, PeerKept, ring_message::News>;
 struct PeerMessage {
   Term from;  // a pid
   PeerBody body;
 };
 
+Term peer_message(const Term& from, Term body);
 Term encode_peer_message(const PeerMessage& message);
 Result<PeerMessage> decode_peer_message(const Term& message);
 

@@ -154,6 +154,8 @@ void SimMembership::perform(std::size_t from, membership::Effect& effect) {
   Member& member = members_[from];
   if (const auto* to = std::get_if<membership::Send>(&effect)) {
     send(from, to->to, to->message);
+  } else if (const auto* news = std::get_if<membership::Tell>(&effect)) {
+    tell(from, news->node, news->body);
   } else if (const auto* reply = std::get_if<membership::Reply>(&effect)) {
     send(from, reply->from[0], tuple(reply->from[1], reply->value));
   } else if (const auto* wanted = std::get_if<membership::Connect>(&effect)) {
@@ -191,7 +193,25 @@ void SimMembership::connect(std::size_t from, const Term& node) {
     members_[from].connected[to] = members_[to].connected[from] = true;
     input(from, [this, to](Membership& core) { core.node_up(members_[to].node, time()); });
     if (members_[to].core) input(to, [this, from](Membership& core) { core.node_up(members_[from].node, time()); });
+    say_hello(from, to);
+    say_hello(to, from);
   });
+}
+
+// All are members of ours: what supervisorring_peer says on every new connection.
+void SimMembership::say_hello(std::size_t from, std::size_t to) {
+  answer_at(delay(), to, [this, from, to](Membership& core) {
+    if (members_[to].connected[from]) core.takes_news(members_[from].node, true);
+  });
+}
+
+void SimMembership::tell(std::size_t from, const Term& node, const Term& body) {
+  const auto found = by_name_.find(node);
+  if (found == by_name_.end()) return;
+  ++messages_;
+  const bool lost = losing_ && random_.percent(options_.loss_percent);
+  if (lost || !reaches(members_[from], members_[found->second])) return;
+  answer_at(delay(), found->second, [this, body, sender = members_[from].node](Membership& core) { core.handle_news(sender, *parse_news(body), time()); });
 }
 
 // To a NanoRing, by its pid or its name. As over TCP a message that is cut off arrives late rather than never, so `loss` stands for a stall.

@@ -1,0 +1,167 @@
+// News: what has changed is told at once, without waiting for the next round of gossip.
+//
+// In a ring of few everybody is sent both sets, as gossip. In a great one (more than kMaxBurst others) what has changed is all that is sent, to members of ours
+// that take it, {news, Nodes, Up}; the others get gossip, as many as the audience says. Whoever sends gossip or news that lacks what is known here is told that.
+#include <algorithm>
+
+#include "ring/membership.h"
+
+namespace supervisorring {
+
+using namespace membership;
+
+namespace {
+
+struct Counts { std::size_t gossip, news; };
+
+Counts counts_of(Membership::Audience audience) {
+  switch (audience) {
+    case Membership::Audience::few: return {kSeenByAll, kSeenByAll};
+    case Membership::Audience::some: return {kPassedOn, kPassedOn};
+    case Membership::Audience::all: return {kMaxBurst, kMaxLwwNames};
+  }
+  return {};
+}
+
+// Keeps `most` of them, by chance.
+void keep_some(std::vector<Term>& nodes, std::size_t most, std::mt19937_64& random) {
+  while (nodes.size() > most) {
+    std::swap(nodes[random() % nodes.size()], nodes.back());
+    nodes.pop_back();
+  }
+}
+
+}  // namespace
+
+void Membership::takes_news(const Term& node, bool takes) {
+  if (phase_ == Phase::gone || !is_member_name(node)) return;
+  const auto found = peers_.find(node);
+  if (found != peers_.end()) found->second.takes_news = takes;
+  else if (takes) peers_[node].takes_news = takes;
+}
+
+bool Membership::takes_news_now(const Term& node) const {
+  const auto found = peers_.find(node);
+  return found != peers_.end() && found->second.takes_news && found->second.connected;
+}
+
+// ---- telling ----------------------------------------------------------------------------------------
+
+void Membership::announce(const std::vector<Term>& names, Time time, Audience audience) {
+  if (!takes_part()) return;
+  for (const Term& name : names)
+    if (std::find(unannounced_.begin(), unannounced_.end(), name) == unannounced_.end()) unannounced_.push_back(name);
+  announce_to_ = std::max(announce_to_, audience);
+  if (announced_ && time.now - *announced_ < kBurstPause) {
+    announce_at_ = *announced_ + kBurstPause;
+    return;
+  }
+  announce_now(time);
+}
+
+void Membership::announce_now(Time time) {
+  announce_at_.reset();
+  const Audience audience = std::exchange(announce_to_, Audience::few);
+  const std::vector<Term> names = std::exchange(unannounced_, {});
+  if (!takes_part()) return;
+  std::vector<Term> others = other_up();
+  if (others.empty()) return;
+  announced_ = time.now;
+  if (!is_great()) {
+    for (const Term& node : others) send_ring(node, time);
+    return;
+  }
+  const auto rest = std::stable_partition(others.begin(), others.end(), [this](const Term& node) { return takes_news_now(node); });
+  std::vector<Term> by_gossip(rest, others.end());
+  others.erase(rest, others.end());
+  const Counts counts = counts_of(audience);
+  keep_some(by_gossip, counts.gossip, random_);
+  keep_some(others, counts.news, random_);
+  tell(others, names);
+  for (const Term& node : by_gossip) send_ring(node, time);
+}
+
+// What both sets know of `names`.
+void Membership::tell(const std::vector<Term>& members, const std::vector<Term>& names) {
+  if (members.empty() || names.empty()) return;
+  const Term body = news_body(nodes_.only(names), up_.only(names));
+  for (const Term& node : members) effects_.push_back(Tell{node, body});
+}
+
+// One of ours that has just said what it knows is told what it does not.
+void Membership::tell_what_lacks(const Term& node, const LwwSet& nodes, const LwwSet& up) {
+  if (nodes.names() + up.names() > 0 && takes_part() && takes_news_now(node)) effects_.push_back(Tell{node, news_body(nodes, up)});
+}
+
+// ---- hearing ----------------------------------------------------------------------------------------
+
+void Membership::handle_news(const Term& sender, ring_message::News news, Time time) {
+  if (phase_ == Phase::gone || sender == self_ || !is_member_name(sender)) return;
+  if (forgets()) drop_old_and_unknown(news.nodes, news.up, time);
+  if (!fits(nodes_, news.nodes) || !fits(up_, news.up)) {
+    return refuse_input("news of " + to_text(sender) + ": the ring would hold more than " + std::to_string(kMaxLwwNames) + " names", time);
+  }
+  const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
+  nodes_.merge(news.nodes);
+  up_.merge(contest(news.up, sender, time));
+  end_contests(news.up);
+  if (nodes_.contains(sender) || up_.contains(sender)) heard(sender, time);
+  const std::uint64_t before = news_;
+  if (last_versions_ != std::pair(nodes_.version(), up_.version()) || phase_ == Phase::aside) sets_changed("news of " + to_text(sender), time);
+  if (news_ != before && is_great()) announce(last_changed_, time, Audience::few);
+  if (was_away && takes_part() && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
+  tell_what_lacks(sender, known_of(nodes_, news.nodes).newer_than(news.nodes), known_of(up_, news.up).newer_than(news.up));
+}
+
+// What `ours` knows of the names in `theirs`.
+LwwSet Membership::known_of(const LwwSet& ours, const LwwSet& theirs) {
+  std::vector<Term> names;
+  for (const auto& [name, stamps] : theirs.entries()) names.push_back(name);
+  return ours.only(names);
+}
+
+// ---- questions that wait a moment ---------------------------------------------------------------------
+
+// Others may be about to ask the same, and their answer be told to all: so where many are to be asked it is done one after the other, in an order of its own.
+void Membership::ask_soon(const Term& node, Question::How how, Duration spread, Time time) {
+  if (questions_.contains(node)) return;
+  const Duration after = spread > Duration::zero() ? Duration(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(spread.count()))) : spread;
+  questions_[node] = {time.now + after, how};
+}
+
+void Membership::ask_due_questions(Time time) {
+  std::vector<std::pair<Term, Question::How>> due;
+  for (const auto& [node, question] : questions_)
+    if (question.at <= time.now) due.emplace_back(node, question.how);
+  for (const auto& [node, how] : due) {
+    questions_.erase(node);
+    const bool contested = contested_.contains(node);
+    const bool is_away = nodes_.is_member(node) && !up_.is_member(node);
+    if (!takes_part() || (!contested && !is_away)) continue;
+    if (how == Question::How::tell_first && contested && takes_news_now(node)) {
+      tell_removed_one(node);
+      questions_[node] = {time.now + kContestPatience, Question::How::ask};
+    } else {
+      ask_up(node);
+    }
+  }
+}
+
+// It puts itself back when it lives, and tells all. One that leaves does not.
+void Membership::tell_removed_one(const Term& node) {
+  LwwSet up = up_.only({node});
+  up.merge(contested_.only({node}));
+  effects_.push_back(Tell{node, news_body({}, up)});
+}
+
+// Some of `news` are newer than the removals that are contested: settled.
+void Membership::end_contests(const LwwSet& news) {
+  if (contested_.names() == 0) return;
+  for (const auto& [node, stamps] : news.entries()) {
+    const LwwSet::Stamps* removal = contested_.find(node);
+    const LwwSet::Stamps* ours = removal ? up_.find(node) : nullptr;
+    if (ours != nullptr && ours->added && removal->removed && *ours->added >= *removal->removed) contested_.extract(node);
+  }
+}
+
+}  // namespace supervisorring

@@ -9,6 +9,7 @@ namespace {
 
 using ring_test::T;
 using std::chrono::microseconds;
+using std::chrono::seconds;
 
 const Term kA = atom("a@h");
 
@@ -171,6 +172,31 @@ TEST(LwwSet, WritesTheFormOfThePeer) {
   const auto parsed = LwwStruct::from_term(without);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->form, (MapSetForm{.has_version = false, .value_is_true = true}));
+}
+
+TEST(LwwSet, WhatAnotherLacksIsWhatIsNewerHere) {
+  LwwSet ours, theirs;
+  for (const char* name : {"a@h", "b@h", "c@h", "d@h"}) ours.put(atom(name), seconds(1));
+  theirs = ours;
+  ours.put(atom("a@h"), seconds(2));
+  ours.remove(atom("b@h"), seconds(2));
+  theirs.put(atom("c@h"), seconds(2));
+  ours.put(atom("e@h"), seconds(1));
+  const LwwSet lacking = ours.newer_than(theirs);
+  EXPECT_EQ(lacking, ours.only({atom("a@h"), atom("b@h"), atom("e@h"), atom("unknown@h")}));
+  theirs.merge(lacking);
+  EXPECT_EQ(ours.newer_than(theirs).names(), 0u);
+}
+
+TEST(LwwSet, PartsOfItAreWrittenAndRead) {
+  LwwSet set;
+  set.put(atom("a@h"), seconds(1));
+  set.remove(atom("a@h"), seconds(2));
+  set.put(atom("b@h"), seconds(3));
+  set.remove(atom("c@h"), seconds(3));
+  EXPECT_EQ(to_text(set.to_entries()), "[{a@h,{0,1,0},{0,2,0}},{b@h,{0,3,0},none},{c@h,none,{0,3,0}}]");
+  EXPECT_EQ(LwwSet::from_entries(set.to_entries()).value(), set);
+  for (const char* wrong : {"x", "[x]", "[{a,none}]", "[{a,1,none}]", "[{a,none,{1,2}}|b]"}) EXPECT_FALSE(LwwSet::from_entries(parse_term(wrong).value())) << wrong;
 }
 
 TEST(LwwSet, RefusesWhatIsNoSetWithWhatWasExpected) {

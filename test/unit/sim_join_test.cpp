@@ -83,5 +83,24 @@ TEST(AJoinWhileTheSupervisorIsRead, ForgetsNothingWhenConnectionsClose) {
   run_seeds({{"cpp2@h"}, milliseconds(60), milliseconds(60), milliseconds(10), true}, 30);
 }
 
+// Two that joined in the same milliseconds by different members learnt of each other by an ordinary gossip, seconds later.
+TEST(TwoThatJoinAtOnce, ByDifferentMembersSoonKnowEachOther) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SimCluster cluster({.seed = seed});
+    cluster.network().set_jitter(milliseconds(3));
+    cluster.start("cpp1@h1");
+    cluster.advance(milliseconds(100));
+    cluster.start("cpp2@h2", "cpp1@h1");
+    cluster.advance(seconds(2));
+    cluster.start("cpp3@h3", "cpp1@h1");
+    cluster.advance(std::chrono::microseconds(400 * seed));
+    cluster.start("cpp4@h4", "cpp2@h2");
+    const auto all_know_all = [&] {
+      return cluster.running().size() == 4 && std::ranges::all_of(cluster.running(), [&](const std::string& name) { return cluster.view(name).new_up.size() == 4; });
+    };
+    EXPECT_TRUE(cluster.run_until(all_know_all, milliseconds(150))) << "seed " << seed;
+  }
+}
+
 }  // namespace
 }  // namespace supervisorring::sim

@@ -20,7 +20,8 @@ TEST(PeerMessages, WhatIsEncodedIsDecodedAgain) {
       PeerMove{MoveStep::offer, atom("Elixir.S"), 7, T("{a,{m,f,[]},permanent,5000,worker,[m]}")},
       PeerMove{MoveStep::state, atom("Elixir.S"), 7, T("{state, 42}")}, PeerMove{MoveStep::taken, atom("Elixir.S"), 7, kFrom},
       PeerHello{false, 1, atom("cnode"), {}, 25, {atom("cordon")}, {{atom("b@h"), 2, true}}, {{atom("b@h"), 3, false}}},
-      PeerKept{2, 3, {{atom("Elixir.S"), {atom("a"), integer(1)}}, {atom("t"), {}}}}};
+      PeerKept{2, 3, {{atom("Elixir.S"), {atom("a"), integer(1)}}, {atom("t"), {}}}},
+      parse_news(T("{news, [{'a@h', {1,2,3}, none}], [{'a@h', {1,2,3}, {1,2,4}}, {'b@h', none, {1,2,4}}]}")).value()};
   for (const PeerBody& body : bodies) {
     const Term term = encode_peer_message({kFrom, body});
     const auto decoded = decode_peer_message(term);
@@ -37,6 +38,7 @@ TEST(PeerMessages, WhatDoesNotFollowTheGrammarIsRefusedWithWhatCame) {
                           "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], drained => [{a, 1, true} | b]}}", "{ask, \"S\", []}", "{ask, s, [a|b]}", "{answer, s, [], x}", "{move, offer, s, -1, {}}",
                           "{move, jump, s, 1, []}", "{move, taken, s, 1, not_a_pid}", "{move, state, s, 1, 5}", "{move, offer, \"s\", 1, {}}", "{leaving, now}",
                           "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], cordoned => [{a, 1}]}}", "{kept, 0, 1, []}", "{kept, 2, 1, []}",
+                          "{news, [], x}", "{news, [{a, {1,2,3}, none}], []}", "{news, [], [{'a@h', {1,2}, none}]}", "{news, [], [{'a@h', {1,2,3}}]}", "{news, [{'a@h', {1,2,3}, none} | b], []}",
                           "{kept, 1, 100000, []}", "{kept, 1, 1, x}", "{kept, 1, 1, [{\"s\", []}]}", "{kept, 1, 1, [{s, [a | b]}]}", "{kept, 1, 1, [{s}]}"};
   for (const char* body : bodies) {
     const auto decoded = decode_peer_message(message(body));

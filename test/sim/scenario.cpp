@@ -17,20 +17,28 @@ namespace supervisorring::sim {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+namespace {
+
+constexpr std::uint64_t kFormingSeed = 1;  // of all formed lives, until they are formed
+
+}  // namespace
+
 Scenario::Scenario(ScenarioOptions options)
-    : options_(std::move(options)), random_(options_.seed * 2 + (options_.calm ? 1 : 0)), cluster_({.seed = random_.next(), .children = 12, .partitions = options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all, .strategy = options_.strategy}) {
+    : options_(std::move(options)), random_(0), cluster_({.seed = kFormingSeed, .children = 12, .partitions = options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all, .strategy = options_.strategy}) {
   for (int i = 1; i <= options_.nodes; ++i) names_.push_back("n" + std::to_string(i) + "@h" + std::to_string(i));
   for (int i = 1; i <= options_.legacy; ++i) names_.insert(names_.begin() + i, "l" + std::to_string(i) + "@g" + std::to_string(i));
   cluster_.network().on_effect([this](const std::string& node, const Effect& effect) { observe(node, effect); });
 }
 
-ScenarioResult Scenario::run() {
+ScenarioResult Scenario::live(std::uint64_t seed) {
+  random_ = Random(seed * 2 + (options_.calm ? 1 : 0));
+  cluster_.network().reseed(random_.next());
   if (options_.parted) {
     live_parted();
     cluster_.network().on_effect({});
     return result_;
   }
-  grow();
+  if (!options_.formed) grow();
   at(milliseconds(1), [this] { increments(); });
   if (options_.legacy > 0) at(milliseconds(1), [this] { invite_legacy(); });
   for (int step = 0; step < options_.steps && !result_.failure; ++step) {
@@ -66,7 +74,8 @@ void Scenario::pass(Duration time) {
 }
 
 // Nine of ten are up and know each other, but for their connections; the others may come later.
-void Scenario::begin_formed() {
+void Scenario::form() {
+  if (!options_.formed) return;
   MembershipConfig::Sets sets;
   const std::size_t up = names_.size() - names_.size() / 10;
   for (std::size_t i = 0; i < up; ++i) {
@@ -86,7 +95,6 @@ void Scenario::grow() {
     cluster_.network().set_delay(random_.between(std::chrono::microseconds(100), milliseconds(5)));
     cluster_.network().set_jitter(random_.between(std::chrono::microseconds(1), milliseconds(3)));
   }
-  if (options_.formed) return begin_formed();
   start(names_.front(), Files::kept);
   pass(random_.between(milliseconds(1), seconds(2)));
   const std::size_t first = 2 + random_.below(names_.size() - 1);

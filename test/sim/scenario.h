@@ -38,7 +38,7 @@ struct ScenarioOptions {
   int nodes = 5;
   int steps = 40;
   int legacy = 0;      // members that run the Elixir libraries, besides those
-  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters, which are not split in two
+  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters, which are not split in two. How it formed does not follow from the seed.
   bool calm = false;
   bool parted = false;
   bool quorum = false;  // what a partition does
@@ -58,7 +58,13 @@ struct ScenarioResult {
 class Scenario {
  public:
   explicit Scenario(ScenarioOptions options);
-  ScenarioResult run();
+  ScenarioResult run() {
+    form();
+    return live(options_.seed);
+  }
+  // The two halves of run(), for many lives of one great cluster (forked.h). form(): a formed life's ring, the same for every seed; nothing for other lives.
+  void form();
+  ScenarioResult live(std::uint64_t seed);
 
  private:
   enum class Files { kept, lost, torn };
@@ -67,7 +73,6 @@ class Scenario {
   void pass(Duration time);                             // with what the agenda holds
   void at(Duration after, std::function<void()> what);
   void grow();
-  void begin_formed();
   void live_parted();
   void split_once();
   void end_faults();

@@ -83,6 +83,7 @@ class SimNetwork {
   std::optional<Instant> next_event() const;
   Time time() const;
   std::uint64_t random();
+  void reseed(std::uint64_t seed) { random_state_ = seed; }
 
   // ---- what came out ------------------------------------------------------------------------------------
   struct Logged { std::string node; LogLevel level; std::string text; };

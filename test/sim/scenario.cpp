@@ -225,7 +225,8 @@ void Scenario::hash(std::string_view bytes) {
 
 void Scenario::observe(const std::string& node, const Effect& effect) {
   const Instant now = cluster_.network().time().now;
-  hash(stamp(now) + node + static_cast<char>('0' + effect.index()));
+  if (now != stamped_at_ || stamp_.empty()) stamped_at_ = now, stamp_ = stamp(now);
+  hash(stamp_ + node + static_cast<char>('0' + effect.index()));
   if (const auto* send = std::get_if<SendBytes>(&effect)) ++result_.writes, hash(send->bytes);
   if (const auto* line = std::get_if<LogLine>(&effect)) hash(line->text);
   if (const auto* file = std::get_if<PersistFile>(&effect)) hash(file->content);

@@ -119,6 +119,8 @@ class Scenario {
   CheckCopies check_copies_;
   CheckSelf check_self_;
   ScenarioResult result_;
+  Instant stamped_at_{};
+  std::string stamp_;  // of that instant: many effects have the same
 
   std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> agenda_;
   std::uint64_t last_agenda_ = 0;

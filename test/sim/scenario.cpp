@@ -146,7 +146,7 @@ void Scenario::split_once() {
 }
 
 void Scenario::end_faults() {
-  note("all faults end");
+  note("all faults end" + (orders_.text().empty() ? "" : ": " + orders_.text()));
   faults_ = false;
   agenda_.clear();
   SimNetwork& network = cluster_.network();
@@ -167,7 +167,7 @@ void Scenario::converge() {
     pass(milliseconds(20));
     const Duration passed = cluster_.network().time().now - begin;
     auto missing = check_converged(cluster_);
-    if (!missing) missing = check_copies_(cluster_);
+    if (!missing) missing = check_copies_(cluster_, orders_);
     if (!missing) {
       result_.converged = passed;
       result_.writes -= written;
@@ -190,8 +190,8 @@ void Scenario::check_at_rest() {
   verdict("rest", check_rest(std::exchange(result_.writes, to_converge), cluster_.running().size(), kRest));
   verdict("stayed converged", check_converged(cluster_));
   if (result_.failure) return;
-  verdict("stayed converged", check_copies_(cluster_));
-  verdict("owners", check_owners(cluster_));
+  verdict("stayed converged", check_copies_(cluster_, orders_));
+  verdict("owners", check_owners(cluster_, orders_));
   verdict("sets", check_sets(cluster_, {names_.begin(), names_.end()}));
   if (options_.calm && !result_.failure) verdict("counters", check_counters(cluster_, *ledger_));
   const std::uint64_t writes = result_.writes;
@@ -228,7 +228,7 @@ void Scenario::observe(const std::string& node, const Effect& effect) {
   if (now != stamped_at_ || stamp_.empty()) stamped_at_ = now, stamp_ = stamp(now);
   hash(stamp_ + node + static_cast<char>('0' + effect.index()));
   if (const auto* send = std::get_if<SendBytes>(&effect)) ++result_.writes, hash(send->bytes);
-  if (const auto* line = std::get_if<LogLine>(&effect)) hash(line->text);
+  if (const auto* line = std::get_if<LogLine>(&effect)) hash(line->text), heard_itself(node, *line);
   if (const auto* file = std::get_if<PersistFile>(&effect)) hash(file->content);
   if (const auto* halt = std::get_if<HaltNode>(&effect)) {
     if (const auto wrong = check_halt(node, *halt, leaving_.contains(node))) fail("halt", *wrong);

@@ -6,6 +6,9 @@
 // restarts after a leave; there no counter may lose an increment that was answered. `parted`: all members are up, and the network splits in
 // two, again and again, for long enough that each side has to do what the policy says. Counters are incremented all along in both.
 //
+// In both, where no legacy member is, members are drained (with and without a rate) and cordoned now and then, and most of them uncordoned some seconds later. Some still are
+// when the faults end: orders.h says what the checkers make of that. In a calm life nobody may be drained or cordoned no more without having been told.
+//
 // Legacy members (wild only) suffer the same, but keep their ring files and do not leave.
 //
 // The first member never loses its file and always comes back, so that there always is a ring to come back to. The checks are check_*.h.
@@ -25,6 +28,7 @@
 #include "check_copies.h"
 #include "check_self.h"
 #include "ledger.h"
+#include "orders.h"
 #include "random.h"
 #include "sim_cluster.h"
 
@@ -99,6 +103,10 @@ class Scenario {
   void leave_one(bool forget);
   void stall_one();
   void resume(const std::string& name);
+  void order_one();
+  void tell(const std::string& name, const std::string& function, std::vector<Term> arguments);
+  void heard(ProcessContext& context, const std::string& name, const std::string& function, const Term& answer);
+  void heard_itself(const std::string& name, const LogLine& line);
   void jump_clock();
   void slow_one();
   void crash_children();
@@ -116,6 +124,7 @@ class Scenario {
   Random random_;
   std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
   SimCluster cluster_;
+  Orders orders_;
   CheckCopies check_copies_;
   CheckSelf check_self_;
   ScenarioResult result_;

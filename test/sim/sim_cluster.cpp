@@ -221,6 +221,25 @@ void SimCluster::leave(const std::string& name, bool forget) {
   net_.run(name, [composition = members_.at(name)->composition.get(), forget](ProcessContext& context) { composition->leave(context, forget); });
 }
 
+void SimCluster::order(const std::string& name, const std::string& function, std::vector<Term> arguments, Answered then) {
+  net_.run(name, [function, arguments = std::move(arguments), then = std::move(then)](ProcessContext& context) {
+    context.erpc(context.node_name(), atom("supervisorring"), atom(function), arguments, std::chrono::seconds(5), [then](ProcessContext& later, CallResult answer) {
+      then(later, answer.value);
+    });
+  });
+}
+
+void SimCluster::ask_own(ProcessContext& context, std::function<void(std::set<std::string> ids)> then) const {
+  struct Asked { std::set<std::string> own; std::size_t open; };
+  const auto asked = std::make_shared<Asked>(std::set<std::string>(), ids().size());
+  for (const std::string& id : ids()) {
+    context.call(atom(std::string(kSupervisor) + ".ChildManager"), tuple(atom("get_node"), atom(id)), {}, [asked, id, then](ProcessContext& later, CallResult owner) {
+      if (owner.ok && owner.value == later.node_name()) asked->own.insert(id);
+      if (--asked->open == 0) then(asked->own);
+    });
+  }
+}
+
 void SimCluster::run_workers() {
   bury_halted();
   for (auto it = busy_.begin(); it != busy_.end();) {

@@ -55,6 +55,11 @@ class SimCluster {
   void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }
   std::vector<std::string> running() const;
+  // Calls supervisorring:`function` on it. `then` hears what it answers, in the process that asked, and nothing when the member ends before.
+  using Answered = std::function<void(ProcessContext&, const Term& answer)>;
+  void order(const std::string& name, const std::string& function, std::vector<Term> arguments, Answered then);
+  // Asks its own child manager which counters belong to it.
+  void ask_own(ProcessContext& context, std::function<void(std::set<std::string> ids)> then) const;
   // All callbacks of its children stand still until then.
   void slow_children(const std::string& name, Instant until) { members_.at(name)->slow_until = until; }
 

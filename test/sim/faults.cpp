@@ -46,7 +46,7 @@ void Scenario::wild_step() {
   const std::uint64_t what = random_.below(options_.legacy > 0 ? 100 : 110);
   if (what < 12) return cut_pair(true);
   if (what < 20) return cut_pair(false);
-  if (what < 30) return options_.formed ? crash_one() : partition();  // every member of a great cluster notices every other, one by one
+  if (what < 30) return options_.split ? partition() : crash_one();
   if (what < 38) return close_pair();
   if (what < 44) return refuse_pair();
   if (what < 58) return crash_one();

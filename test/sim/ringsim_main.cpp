@@ -1,9 +1,10 @@
 // ringsim: lives of whole clusters from seeds (scenario.h).
 //
-//   ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]
+//   ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]
 //
 // Each life prints its seed when it begins and what failed, with the virtual time, when something did; the line to replay it comes with it.
 // Lives of great clusters begin with a ring that is formed once for all that have as many members and the same strategy; each goes on in a child process (forked.h).
+// --split: those are split in two as well.
 // --jobs: so many lives at once, each in a child process, printed when they end.
 // Without --nodes, --legacy and --class they follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
 // two times and compares. --membership: membership cores alone, 200 or as many as --nodes says. --convergence: a table by cluster size (convergence.h), and its plot. Exit status 0: nothing failed; 1: something did; 2: usage.
@@ -30,7 +31,7 @@ struct Options {
   std::string kind, policy, plot;
   std::vector<std::size_t> convergence;
   std::size_t jobs = 1;
-  bool fresh = false, twice = false, trace = false, membership = false;
+  bool split = false, fresh = false, twice = false, trace = false, membership = false;
 };
 
 constexpr int kFormedFrom = 150;  // to have them join one by one would take longer than all else
@@ -51,7 +52,7 @@ std::string text(const char* format, Values... values) {
 }
 
 [[noreturn]] void usage() {
-  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]\n", stderr);
+  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]\n", stderr);
   std::exit(2);
 }
 
@@ -72,6 +73,7 @@ Options read(int count, char** arguments) {
     else if (word == "--steps") options.steps = static_cast<int>(number());
     else if (word == "--class") options.kind = value();
     else if (word == "--policy") options.policy = value();
+    else if (word == "--split") options.split = true;
     else if (word == "--fresh") options.fresh = true;
     else if (word == "--twice") options.twice = true;
     else if (word == "--trace") options.trace = true;
@@ -106,6 +108,7 @@ ScenarioOptions scenario_of(std::uint64_t seed, const Options& options) {
   if (kind == "wild") scenario.strategy = seed % 3 == 0 ? "one_for_one" : seed % 3 == 1 ? "one_for_all" : "rest_for_one";
   scenario.quorum = options.policy.empty() ? scenario.parted && seed % 16 == 5 : options.policy == "quorum";
   scenario.formed = kind == "wild" && scenario.nodes >= kFormedFrom;
+  scenario.split = options.split || !scenario.formed;
   scenario.legacy = options.legacy >= 0 ? options.legacy : kind != "wild" || scenario.formed ? 0 : static_cast<int>(seed / 4 % 3);
   if (options.trace) scenario.trace = [](const std::string& line) { std::puts(line.c_str()); };
   return scenario;
@@ -125,8 +128,8 @@ Life life_of(std::uint64_t seed, const Options& options) {
   const ScenarioOptions scenario = scenario_of(seed, options);
   const char* const kind = kind_of(scenario);
   return {seed, text("seed %llu: %d nodes, %d legacy, %s%s: ", number(seed), scenario.nodes, scenario.legacy, kind, scenario.quorum ? ", quorum" : ""),
-          text("ringsim --seed %llu --nodes %d --legacy %d --steps %d --class %s --policy %s", number(seed), scenario.nodes, scenario.legacy, scenario.steps, kind,
-               scenario.quorum ? "quorum" : "keep-all"),
+          text("ringsim --seed %llu --nodes %d --legacy %d --steps %d --class %s --policy %s%s", number(seed), scenario.nodes, scenario.legacy, scenario.steps, kind,
+               scenario.quorum ? "quorum" : "keep-all", scenario.formed && scenario.split ? " --split" : ""),
           scenario};
 }
 

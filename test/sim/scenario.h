@@ -42,7 +42,8 @@ struct ScenarioOptions {
   int nodes = 5;
   int steps = 40;
   int legacy = 0;      // members that run the Elixir libraries, besides those
-  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters, which are not split in two. How it formed does not follow from the seed.
+  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters. How it formed does not follow from the seed.
+  bool split = true;   // a wild life may be split in two; of one that is formed all members notice every other, one by one
   bool calm = false;
   bool parted = false;
   bool quorum = false;  // what a partition does

@@ -1,24 +1,42 @@
 #include "check_copies.h"
 
+#include <algorithm>
+
 #include "describe.h"
 
 namespace supervisorring::sim {
+namespace {
 
-std::optional<std::string> CheckCopies::operator()(const SimCluster& cluster) {
+std::shared_ptr<const Ring> ring_of(const std::vector<std::string>& names) {
+  std::vector<Term> members;
+  for (const std::string& name : names) members.push_back(atom(name));
+  return Ring::make(members);
+}
+
+std::string short_names(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += " " + short_name(name);
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string> CheckCopies::operator()(const SimCluster& cluster, const Orders& orders) {
   const std::vector<std::string> running = cluster.running();
   if (running.empty()) return std::nullopt;
-  const std::vector<Term>& up = cluster.view(running.front()).new_up;
-  if (!ring_ || members_ != up) members_ = up, ring_ = Ring::make(up);
+  std::vector<std::string> up;
+  for (const Term& member : cluster.view(running.front()).new_up) up.emplace_back(member.atom_name());
+  const std::vector<std::string> placed = orders.placed(up);
+  if (!ring_ || members_ != placed) members_ = placed, ring_ = ring_of(placed);
   for (const std::string& id : cluster.ids()) {
-    const std::string owner(ring_->owner_of(atom("counters"), atom(id), HashFormat::minor_version_1).value().atom_name());
-    std::string where;
-    std::size_t copies = 0;
-    for (const std::string& name : running) {
-      for (std::size_t n = cluster.copies(name).count(id); n > 0; --n, ++copies) where += " " + short_name(name);
-    }
-    if (copies == 0) return id + " runs nowhere; it belongs to " + short_name(owner);
-    if (copies > 1) return id + " runs on" + where + "; it belongs to " + short_name(owner);
-    if (where != " " + short_name(owner)) return id + " runs on" + where + " and belongs to " + short_name(owner);
+    std::vector<std::string> owners = orders.keepers(up, id);
+    if (owners.empty() || orders.disputed(id)) owners.emplace_back(ring_->owner_of(atom("counters"), atom(id), HashFormat::minor_version_1).value().atom_name());
+    const std::string belongs = "belongs to " + short_name(owners.front()) + (orders.text().empty() ? "" : " (" + orders.text() + ")");
+    std::vector<std::string> where;
+    for (const std::string& name : running) where.insert(where.end(), cluster.copies(name).count(id), name);
+    if (where.empty()) return id + " runs nowhere; it " + belongs;
+    if (where.size() > 1) return id + " runs on" + short_names(where) + "; it " + belongs;
+    if (std::find(owners.begin(), owners.end(), where.front()) == owners.end()) return id + " runs on" + short_names(where) + " and " + belongs;
   }
   return std::nullopt;
 }

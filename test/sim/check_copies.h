@@ -4,17 +4,18 @@
 #include <optional>
 #include <string>
 
+#include "orders.h"
 #include "sim_cluster.h"
 
 namespace supervisorring::sim {
 
-// Placement is computed here from the up members, which REQUIRES check_converged(). No message is sent.
+// Placement is computed here from the up members and what they were told, which REQUIRES check_converged(). No message is sent.
 class CheckCopies {
  public:
-  std::optional<std::string> operator()(const SimCluster& cluster);
+  std::optional<std::string> operator()(const SimCluster& cluster, const Orders& orders = {});
 
  private:
-  std::vector<Term> members_;           // that ring_ is of
+  std::vector<std::string> members_;    // that ring_ is of
   std::shared_ptr<const Ring> ring_;
 };
 

@@ -7,11 +7,15 @@
 namespace supervisorring::sim {
 
 std::optional<std::string> check_dead(const SimCluster& cluster, const std::map<std::string, Instant>& ended, Instant now, Duration bound) {
+  std::vector<std::pair<Term, Instant>> dead;
+  for (const auto& [name, since] : ended)
+    if (now - since > bound) dead.emplace_back(atom(name), since);
+  if (dead.empty()) return std::nullopt;
   for (const std::string& name : cluster.running()) {
-    for (const Term& up : cluster.view(name).new_up) {
-      const auto dead = ended.find(std::string(up.atom_name()));
-      if (dead == ended.end() || now - dead->second <= bound) continue;
-      return short_name(name) + " counts " + short_name(dead->first) + " up, which ended at " + stamp(dead->second);
+    const std::vector<Term>& up = cluster.view(name).new_up;
+    for (const auto& [node, since] : dead) {
+      if (!std::binary_search(up.begin(), up.end(), node, [](const Term& a, const Term& b) { return compare(a, b) < 0; })) continue;
+      return short_name(name) + " counts " + short_name(std::string(node.atom_name())) + " up, which ended at " + stamp(since);
     }
   }
   return std::nullopt;

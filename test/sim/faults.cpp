@@ -43,10 +43,10 @@ std::vector<std::string> Scenario::whom_to_join(const std::string& name) {
 }
 
 void Scenario::wild_step() {
-  const std::uint64_t what = random_.below(100);
+  const std::uint64_t what = random_.below(options_.legacy > 0 ? 100 : 110);
   if (what < 12) return cut_pair(true);
   if (what < 20) return cut_pair(false);
-  if (what < 30) return options_.formed ? crash_one() : partition();  // every member of a great cluster notices every other, one by one
+  if (what < 30) return options_.split ? partition() : crash_one();
   if (what < 38) return close_pair();
   if (what < 44) return refuse_pair();
   if (what < 58) return crash_one();
@@ -57,13 +57,15 @@ void Scenario::wild_step() {
   if (what < 86) return slow_one();
   if (what < 90) return crash_children();
   if (what < 95) return change_delays();
-  start_new();
+  if (what < 100) return start_new();
+  order_one();
 }
 
 void Scenario::calm_step() {
   const std::uint64_t what = random_.below(100);
   if (what < 45) return leave_one(random_.percent(20));
   if (what < 70) return start_new();
+  if (what < 90) return order_one();
 }
 
 // ---- the network -------------------------------------------------------------------------------------------
@@ -151,6 +153,7 @@ void Scenario::start(const std::string& name, Files files) {
   down_.erase(name);
   if (cluster_.runs(name)) return;
   ended_.erase(name);
+  orders_.over(name);
   ever_.insert(name);
   if (is_legacy(name)) {
     note("start " + short_name(name) + ", a legacy member");
@@ -206,6 +209,41 @@ void Scenario::leave_one(bool forget) {
   note(short_name(name) + (forget ? " leaves for good" : " leaves"));
   leaving_.insert(name);
   cluster_.leave(name, forget);
+}
+
+// What is refused, because no other member could own children, changes nothing.
+void Scenario::order_one() {
+  const std::vector<std::string> running = able();
+  if (running.empty()) return;
+  const std::string name = random_.one_of(running);
+  const std::uint64_t kind = random_.below(3);
+  if (kind == 0) tell(name, "cordon", {});
+  if (kind == 1) tell(name, "drain", {Term::nil()});
+  if (kind == 2) tell(name, "drain", {Term::list({tuple(atom("rate"), integer(static_cast<std::int64_t>(1 + random_.below(5))))})});
+  if (random_.percent(30)) return;  // for as long as it lives
+  at(random_.between(milliseconds(500), seconds(12)), [this, name] {
+    const std::vector<std::string> still = able();
+    if (std::find(still.begin(), still.end(), name) != still.end()) tell(name, "uncordon", {});
+  });
+}
+
+void Scenario::tell(const std::string& name, const std::string& function, std::vector<Term> arguments) {
+  note(short_name(name) + " is told: " + function + (arguments.empty() || arguments[0].is_nil() ? "" : " " + to_text(arguments[0])));
+  cluster_.order(name, function, std::move(arguments), [this, name, function](ProcessContext& context, const Term& answer) { heard(context, name, function, answer); });
+}
+
+void Scenario::heard(ProcessContext& context, const std::string& name, const std::string& function, const Term& answer) {
+  note(short_name(name) + " answers to " + function + ": " + to_text(answer));
+  if (!answer.is_atom("ok")) return;
+  if (function == "uncordon") return orders_.over(name);
+  if (function == "drain") return orders_.drained(name);
+  if (!orders_.is_cordoned(name)) cluster_.ask_own(context, [this, name](std::set<std::string> ids) { orders_.cordoned(name, std::move(ids)); });
+}
+
+void Scenario::heard_itself(const std::string& name, const LogLine& line) {
+  if (!line.text.starts_with("not drained any more") && !line.text.starts_with("not cordoned any more")) return;
+  orders_.over(name);
+  if (options_.calm) fail("orders", short_name(name) + " is " + line.text);
 }
 
 void Scenario::stall_one() {

@@ -1,18 +1,23 @@
 // ringsim: lives of whole clusters from seeds (scenario.h).
 //
-//   ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]
+//   ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]
 //
 // Each life prints its seed when it begins and what failed, with the virtual time, when something did; the line to replay it comes with it.
+// Lives of great clusters begin with a ring that is formed once for all that have as many members and the same strategy; each goes on in a child process (forked.h).
+// --split: those are split in two as well.
+// --jobs: so many lives at once, each in a child process, printed when they end.
 // Without --nodes, --legacy and --class they follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
 // two times and compares. --membership: membership cores alone, 200 or as many as --nodes says. --convergence: a table by cluster size (convergence.h), and its plot. Exit status 0: nothing failed; 1: something did; 2: usage.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <map>
 #include <random>
+#include <tuple>
 #include <vector>
 
 #include "convergence.h"
+#include "forked.h"
 #include "scenario.h"
 #include "sim_membership.h"
 
@@ -25,21 +30,29 @@ struct Options {
   int nodes = 0, most_nodes = 0, steps = 40, legacy = -1;  // nodes to most_nodes of them, by the seed
   std::string kind, policy, plot;
   std::vector<std::size_t> convergence;
-  bool fresh = false, twice = false, trace = false, membership = false;
+  std::size_t jobs = 1;
+  bool split = false, fresh = false, twice = false, trace = false, membership = false;
 };
 
 constexpr int kFormedFrom = 150;  // to have them join one by one would take longer than all else
 
-char replay_line[200];  // of the life that runs now: printed when a check of the program's own aborts
+std::string replay_line;  // of the life that runs in this process: printed when a check of the program's own aborts
 
 extern "C" void tell_abort(int) {
   std::fputs("aborted: ", stdout);
-  std::puts(replay_line);
+  std::puts(replay_line.c_str());
   std::fflush(stdout);
 }
 
+template <class... Values>
+std::string text(const char* format, Values... values) {
+  char line[300];
+  std::snprintf(line, sizeof line, format, values...);
+  return line;
+}
+
 [[noreturn]] void usage() {
-  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--fresh] [--twice] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]\n", stderr);
+  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]\n", stderr);
   std::exit(2);
 }
 
@@ -60,9 +73,11 @@ Options read(int count, char** arguments) {
     else if (word == "--steps") options.steps = static_cast<int>(number());
     else if (word == "--class") options.kind = value();
     else if (word == "--policy") options.policy = value();
+    else if (word == "--split") options.split = true;
     else if (word == "--fresh") options.fresh = true;
     else if (word == "--twice") options.twice = true;
     else if (word == "--trace") options.trace = true;
+    else if (word == "--jobs") options.jobs = number();
     else if (word == "--membership") options.membership = true;
     else if (word == "--convergence") {
       const std::string sizes = value();
@@ -74,6 +89,7 @@ Options read(int count, char** arguments) {
     } else if (word == "--plot") options.plot = value();
     else usage();
   }
+  if (options.jobs == 0 || (options.jobs > 1 && options.trace)) usage();
   if (options.nodes < 0 || options.nodes == 1 || options.most_nodes < options.nodes || (!options.kind.empty() && options.kind != "calm" && options.kind != "wild" && options.kind != "parted")) usage();
   return options;
 }
@@ -92,50 +108,122 @@ ScenarioOptions scenario_of(std::uint64_t seed, const Options& options) {
   if (kind == "wild") scenario.strategy = seed % 3 == 0 ? "one_for_one" : seed % 3 == 1 ? "one_for_all" : "rest_for_one";
   scenario.quorum = options.policy.empty() ? scenario.parted && seed % 16 == 5 : options.policy == "quorum";
   scenario.formed = kind == "wild" && scenario.nodes >= kFormedFrom;
+  scenario.split = options.split || !scenario.formed;
   scenario.legacy = options.legacy >= 0 ? options.legacy : kind != "wild" || scenario.formed ? 0 : static_cast<int>(seed / 4 % 3);
   if (options.trace) scenario.trace = [](const std::string& line) { std::puts(line.c_str()); };
   return scenario;
 }
 
 double in_seconds(supervisorring::Duration time) { return std::chrono::duration<double>(time).count(); }
+unsigned long long number(std::uint64_t value) { return value; }
 
-// True: nothing failed.
-bool live(std::uint64_t seed, const Options& options) {
+// What is to be lived, and how it is told.
+struct Life {
+  std::uint64_t seed;
+  std::string head, replay;
+  ScenarioOptions scenario;
+};
+
+Life life_of(std::uint64_t seed, const Options& options) {
   const ScenarioOptions scenario = scenario_of(seed, options);
-  std::snprintf(replay_line, sizeof replay_line, "ringsim --seed %llu --nodes %d --legacy %d --steps %d --class %s --policy %s", static_cast<unsigned long long>(seed),
-                scenario.nodes, scenario.legacy, scenario.steps, kind_of(scenario), scenario.quorum ? "quorum" : "keep-all");
-  std::printf("seed %llu: %d nodes, %d legacy, %s%s: ", static_cast<unsigned long long>(seed), scenario.nodes, scenario.legacy, kind_of(scenario), scenario.quorum ? ", quorum" : "");
-  if (options.trace) std::puts("");
-  std::fflush(stdout);
-  const ScenarioResult result = Scenario(scenario).run();
-  if (result.failure) {
-    std::printf("FAILED at %s\n  replay: %s --trace\n", result.failure->c_str(), replay_line);
-    return false;
-  }
-  std::printf("converged after %.2f s, %llu writes, trace %016llx of %.0f s\n", in_seconds(*result.converged),
-              static_cast<unsigned long long>(result.writes), static_cast<unsigned long long>(result.hash), in_seconds(result.lived));
-  if (!options.twice) return true;
-  const ScenarioResult again = Scenario(scenario).run();
-  if (again.hash == result.hash) return true;
-  std::printf("FAILED: lived again, the trace is %016llx\n  replay: %s --twice\n", static_cast<unsigned long long>(again.hash), replay_line);
-  return false;
+  const char* const kind = kind_of(scenario);
+  return {seed, text("seed %llu: %d nodes, %d legacy, %s%s: ", number(seed), scenario.nodes, scenario.legacy, kind, scenario.quorum ? ", quorum" : ""),
+          text("ringsim --seed %llu --nodes %d --legacy %d --steps %d --class %s --policy %s%s", number(seed), scenario.nodes, scenario.legacy, scenario.steps, kind,
+               scenario.quorum ? "quorum" : "keep-all", scenario.formed && scenario.split ? " --split" : ""),
+          scenario};
+}
+
+Forked::Told told(const Life& life, const ScenarioResult& result) {
+  if (result.failure) return {"FAILED at " + *result.failure + "\n  replay: " + life.replay + " --trace\n", false};
+  return {text("converged after %.2f s, %llu writes, trace %016llx of %.0f s\n", in_seconds(*result.converged), number(result.writes), number(result.hash), in_seconds(result.lived)), true};
+}
+
+Forked::Told told_again(const Life& life, Forked::Told first, const ScenarioResult& result, std::uint64_t again) {
+  if (result.failure || again == result.hash) return first;
+  return {first.text + text("FAILED: lived again, the trace is %016llx\n  replay: ", number(again)) + life.replay + " --twice\n", false};
+}
+
+Forked::Told live(const Life& life, const Options& options) {
+  const ScenarioResult result = Scenario(life.scenario).run();
+  if (!options.twice || result.failure) return told(life, result);
+  return told_again(life, told(life, result), result, Scenario(life.scenario).run().hash);
+}
+
+// In a child, with the ring that its parent has formed. Of one that is lived twice the first is lived by a child of its own.
+Forked::Told live_formed(Scenario& formed, const Life& life, const Options& options) {
+  std::optional<std::uint64_t> again;
+  if (options.twice) again = ask_child([&] { return formed.live(life.seed).hash; });
+  const ScenarioResult result = formed.live(life.seed);
+  return options.twice ? told_again(life, told(life, result), result, again.value_or(0)) : told(life, result);
 }
 
 // Of membership cores alone (sim_membership.h).
-bool live_membership(std::uint64_t seed, const Options& options) {
-  MembershipOptions life;
-  life.seed = seed;
-  life.nodes = options.nodes ? static_cast<std::size_t>(options.nodes) : 200;
-  if (options.trace) life.trace = [](const std::string& line) { std::puts(line.c_str()); };
-  std::printf("seed %llu: membership of %zu: ", static_cast<unsigned long long>(seed), life.nodes);
-  std::fflush(stdout);
-  const MembershipResult result = SimMembership(life).live();
-  if (result.failure) {
-    std::printf("FAILED at %s\n  replay: ringsim --membership --seed %llu --nodes %zu --trace\n", result.failure->c_str(), static_cast<unsigned long long>(seed), life.nodes);
-    return false;
+Life membership_life_of(std::uint64_t seed, const Options& options) {
+  const std::size_t nodes = options.nodes ? static_cast<std::size_t>(options.nodes) : 200;
+  return {seed, text("seed %llu: membership of %zu: ", number(seed), nodes), text("ringsim --membership --seed %llu --nodes %zu", number(seed), nodes), {}};
+}
+
+Forked::Told live_membership(const Life& life, const Options& options) {
+  MembershipOptions membership;
+  membership.seed = life.seed;
+  membership.nodes = options.nodes ? static_cast<std::size_t>(options.nodes) : 200;
+  if (options.trace) membership.trace = [](const std::string& line) { std::puts(line.c_str()); };
+  const MembershipResult result = SimMembership(membership).live();
+  if (result.failure) return {"FAILED at " + *result.failure + "\n  replay: " + life.replay + " --trace\n", false};
+  return {text("converged after %.2f s, %llu messages, in all %.0f s\n", in_seconds(result.converged), number(result.messages), in_seconds(result.lived)), true};
+}
+
+using HowToLive = std::function<Forked::Told(const Life&)>;
+
+std::uint64_t live_here(const std::vector<Life>& lives, const Options& options, const HowToLive& how) {
+  std::uint64_t failed = 0;
+  for (const Life& life : lives) {
+    replay_line = life.replay;
+    std::fputs((life.head + (options.trace ? "\n" : "")).c_str(), stdout);
+    std::fflush(stdout);
+    const Forked::Told told = how(life);
+    std::fputs(told.text.c_str(), stdout);
+    failed += told.good ? 0 : 1;
   }
-  std::printf("converged after %.2f s, %llu messages, in all %.0f s\n", in_seconds(result.converged), static_cast<unsigned long long>(result.messages), in_seconds(result.lived));
-  return true;
+  return failed;
+}
+
+std::uint64_t live_forked(const std::vector<Life>& lives, const Options& options, const HowToLive& how) {
+  Forked children(options.jobs);
+  for (const Life& life : lives) {
+    children.run(life.head + "FAILED\n  replay: " + life.replay + " --trace\n  ended by the signal: ", [&] {
+      const Forked::Told told = how(life);
+      return Forked::Told{life.head + told.text, told.good};
+    });
+  }
+  return children.finish();
+}
+
+// In a child as well, whose memory is free again before another ring is formed, and which ends without the destructors of that ring.
+std::uint64_t live_formed(const std::vector<Life>& lives, const Options& options) {
+  const auto failed = ask_child([&] {
+    auto* const formed = new Scenario(lives.front().scenario);
+    formed->form();
+    return live_forked(lives, options, [&](const Life& life) { return live_formed(*formed, life, options); });
+  });
+  if (failed) return *failed;
+  std::printf("FAILED: the ring of these lives did not form\n  replay: %s --trace\n", lives.front().replay.c_str());
+  return lives.size();
+}
+
+std::uint64_t live_all(const std::vector<std::uint64_t>& seeds, const Options& options) {
+  std::vector<Life> small;
+  std::map<std::tuple<int, int, bool, std::string>, std::vector<Life>> great;  // by what their ring depends on
+  for (const std::uint64_t seed : seeds) {
+    Life life = options.membership ? membership_life_of(seed, options) : life_of(seed, options);
+    const ScenarioOptions& scenario = life.scenario;
+    auto& among = scenario.formed ? great[{scenario.nodes, scenario.legacy, scenario.quorum, scenario.strategy}] : small;
+    among.push_back(std::move(life));
+  }
+  const HowToLive how = [&](const Life& life) { return options.membership ? live_membership(life, options) : live(life, options); };
+  std::uint64_t failed = options.jobs > 1 ? live_forked(small, options, how) : live_here(small, options, how);
+  for (const auto& [ring, lives] : great) failed += live_formed(lives, options);
+  return failed;
 }
 
 int print_convergence(const Options& options) {
@@ -158,10 +246,10 @@ int main(int count, char** arguments) {
   const Options options = read(count, arguments);
   if (!options.convergence.empty()) return print_convergence(options);
   std::signal(SIGABRT, tell_abort);
-  std::uint64_t failed = 0;
-  const auto one = options.membership ? live_membership : live;
-  for (std::uint64_t i = 0; i < options.seeds; ++i) failed += one(options.seed + i, options) ? 0 : 1;
-  if (options.fresh) failed += one(std::random_device()(), options) ? 0 : 1;
-  std::printf("%llu lives, %llu failed\n", static_cast<unsigned long long>(options.seeds + (options.fresh ? 1 : 0)), static_cast<unsigned long long>(failed));
+  std::vector<std::uint64_t> seeds;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) seeds.push_back(options.seed + i);
+  if (options.fresh) seeds.push_back(std::random_device()());
+  const std::uint64_t failed = live_all(seeds, options);
+  std::printf("%llu lives, %llu failed\n", number(seeds.size()), number(failed));
   return failed == 0 ? 0 : 1;
 }

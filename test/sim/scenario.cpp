@@ -17,20 +17,28 @@ namespace supervisorring::sim {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+namespace {
+
+constexpr std::uint64_t kFormingSeed = 1;  // of all formed lives, until they are formed
+
+}  // namespace
+
 Scenario::Scenario(ScenarioOptions options)
-    : options_(std::move(options)), random_(options_.seed * 2 + (options_.calm ? 1 : 0)), cluster_({.seed = random_.next(), .children = 12, .partitions = options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all, .strategy = options_.strategy}) {
+    : options_(std::move(options)), random_(0), cluster_({.seed = kFormingSeed, .children = 12, .partitions = options_.quorum ? PartitionPolicy::quorum : PartitionPolicy::keep_all, .strategy = options_.strategy}) {
   for (int i = 1; i <= options_.nodes; ++i) names_.push_back("n" + std::to_string(i) + "@h" + std::to_string(i));
   for (int i = 1; i <= options_.legacy; ++i) names_.insert(names_.begin() + i, "l" + std::to_string(i) + "@g" + std::to_string(i));
   cluster_.network().on_effect([this](const std::string& node, const Effect& effect) { observe(node, effect); });
 }
 
-ScenarioResult Scenario::run() {
+ScenarioResult Scenario::live(std::uint64_t seed) {
+  random_ = Random(seed * 2 + (options_.calm ? 1 : 0));
+  cluster_.network().reseed(random_.next());
   if (options_.parted) {
     live_parted();
     cluster_.network().on_effect({});
     return result_;
   }
-  grow();
+  if (!options_.formed) grow();
   at(milliseconds(1), [this] { increments(); });
   if (options_.legacy > 0) at(milliseconds(1), [this] { invite_legacy(); });
   for (int step = 0; step < options_.steps && !result_.failure; ++step) {
@@ -66,7 +74,8 @@ void Scenario::pass(Duration time) {
 }
 
 // Nine of ten are up and know each other, but for their connections; the others may come later.
-void Scenario::begin_formed() {
+void Scenario::form() {
+  if (!options_.formed) return;
   MembershipConfig::Sets sets;
   const std::size_t up = names_.size() - names_.size() / 10;
   for (std::size_t i = 0; i < up; ++i) {
@@ -86,7 +95,6 @@ void Scenario::grow() {
     cluster_.network().set_delay(random_.between(std::chrono::microseconds(100), milliseconds(5)));
     cluster_.network().set_jitter(random_.between(std::chrono::microseconds(1), milliseconds(3)));
   }
-  if (options_.formed) return begin_formed();
   start(names_.front(), Files::kept);
   pass(random_.between(milliseconds(1), seconds(2)));
   const std::size_t first = 2 + random_.below(names_.size() - 1);
@@ -138,7 +146,7 @@ void Scenario::split_once() {
 }
 
 void Scenario::end_faults() {
-  note("all faults end");
+  note("all faults end" + (orders_.text().empty() ? "" : ": " + orders_.text()));
   faults_ = false;
   agenda_.clear();
   SimNetwork& network = cluster_.network();
@@ -159,7 +167,7 @@ void Scenario::converge() {
     pass(milliseconds(20));
     const Duration passed = cluster_.network().time().now - begin;
     auto missing = check_converged(cluster_);
-    if (!missing) missing = check_copies_(cluster_);
+    if (!missing) missing = check_copies_(cluster_, orders_);
     if (!missing) {
       result_.converged = passed;
       result_.writes -= written;
@@ -182,8 +190,8 @@ void Scenario::check_at_rest() {
   verdict("rest", check_rest(std::exchange(result_.writes, to_converge), cluster_.running().size(), kRest));
   verdict("stayed converged", check_converged(cluster_));
   if (result_.failure) return;
-  verdict("stayed converged", check_copies_(cluster_));
-  verdict("owners", check_owners(cluster_));
+  verdict("stayed converged", check_copies_(cluster_, orders_));
+  verdict("owners", check_owners(cluster_, orders_));
   verdict("sets", check_sets(cluster_, {names_.begin(), names_.end()}));
   if (options_.calm && !result_.failure) verdict("counters", check_counters(cluster_, *ledger_));
   const std::uint64_t writes = result_.writes;
@@ -217,9 +225,10 @@ void Scenario::hash(std::string_view bytes) {
 
 void Scenario::observe(const std::string& node, const Effect& effect) {
   const Instant now = cluster_.network().time().now;
-  hash(stamp(now) + node + static_cast<char>('0' + effect.index()));
+  if (now != stamped_at_ || stamp_.empty()) stamped_at_ = now, stamp_ = stamp(now);
+  hash(stamp_ + node + static_cast<char>('0' + effect.index()));
   if (const auto* send = std::get_if<SendBytes>(&effect)) ++result_.writes, hash(send->bytes);
-  if (const auto* line = std::get_if<LogLine>(&effect)) hash(line->text);
+  if (const auto* line = std::get_if<LogLine>(&effect)) hash(line->text), heard_itself(node, *line);
   if (const auto* file = std::get_if<PersistFile>(&effect)) hash(file->content);
   if (const auto* halt = std::get_if<HaltNode>(&effect)) {
     if (const auto wrong = check_halt(node, *halt, leaving_.contains(node))) fail("halt", *wrong);

@@ -6,6 +6,9 @@
 // restarts after a leave; there no counter may lose an increment that was answered. `parted`: all members are up, and the network splits in
 // two, again and again, for long enough that each side has to do what the policy says. Counters are incremented all along in both.
 //
+// In both, where no legacy member is, members are drained (with and without a rate) and cordoned now and then, and most of them uncordoned some seconds later. Some still are
+// when the faults end: orders.h says what the checkers make of that. In a calm life nobody may be drained or cordoned no more without having been told.
+//
 // Legacy members (wild only) suffer the same, but keep their ring files and do not leave.
 //
 // The first member never loses its file and always comes back, so that there always is a ring to come back to. The checks are check_*.h.
@@ -25,6 +28,7 @@
 #include "check_copies.h"
 #include "check_self.h"
 #include "ledger.h"
+#include "orders.h"
 #include "random.h"
 #include "sim_cluster.h"
 
@@ -38,7 +42,8 @@ struct ScenarioOptions {
   int nodes = 5;
   int steps = 40;
   int legacy = 0;      // members that run the Elixir libraries, besides those
-  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters, which are not split in two
+  bool formed = false; // most of them are a ring when the life begins, as after months; for great clusters. How it formed does not follow from the seed.
+  bool split = true;   // a wild life may be split in two; of one that is formed all members notice every other, one by one
   bool calm = false;
   bool parted = false;
   bool quorum = false;  // what a partition does
@@ -58,7 +63,13 @@ struct ScenarioResult {
 class Scenario {
  public:
   explicit Scenario(ScenarioOptions options);
-  ScenarioResult run();
+  ScenarioResult run() {
+    form();
+    return live(options_.seed);
+  }
+  // The two halves of run(), for many lives of one great cluster (forked.h). form(): a formed life's ring, the same for every seed; nothing for other lives.
+  void form();
+  ScenarioResult live(std::uint64_t seed);
 
  private:
   enum class Files { kept, lost, torn };
@@ -67,7 +78,6 @@ class Scenario {
   void pass(Duration time);                             // with what the agenda holds
   void at(Duration after, std::function<void()> what);
   void grow();
-  void begin_formed();
   void live_parted();
   void split_once();
   void end_faults();
@@ -94,6 +104,10 @@ class Scenario {
   void leave_one(bool forget);
   void stall_one();
   void resume(const std::string& name);
+  void order_one();
+  void tell(const std::string& name, const std::string& function, std::vector<Term> arguments);
+  void heard(ProcessContext& context, const std::string& name, const std::string& function, const Term& answer);
+  void heard_itself(const std::string& name, const LogLine& line);
   void jump_clock();
   void slow_one();
   void crash_children();
@@ -111,9 +125,12 @@ class Scenario {
   Random random_;
   std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
   SimCluster cluster_;
+  Orders orders_;
   CheckCopies check_copies_;
   CheckSelf check_self_;
   ScenarioResult result_;
+  Instant stamped_at_{};
+  std::string stamp_;  // of that instant: many effects have the same
 
   std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> agenda_;
   std::uint64_t last_agenda_ = 0;

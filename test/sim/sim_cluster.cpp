@@ -163,7 +163,11 @@ void SimCluster::read_files(const std::string& name, MembershipConfig& config) {
 void SimCluster::start(const std::string& name, const std::vector<std::string>& join, const Starting& how) {
   if (options_.definition_after && !net_.exists(kSource)) start_source();
   auto& member = members_[name];
-  member = std::make_unique<Member>([&slot = members_[name]] { slot->results = true; });
+  const auto busy = [this, name] { busy_.insert(name); };
+  member = std::make_unique<Member>(busy, [busy, &slot = member] {
+    slot->results = true;
+    busy();
+  });
   member->registry.add("counter", [copies = member->copies] { return std::make_unique<Counter>(copies); });
   NodeConfig config;
   config.name = name;
@@ -189,7 +193,7 @@ void SimCluster::start(const std::string& name, const std::vector<std::string>& 
 
 void SimCluster::start_legacy(const std::string& name) {
   auto& member = members_[name];
-  member = std::make_unique<Member>([] {});
+  member = std::make_unique<Member>([] {}, [] {});
   LegacyConfig legacy{kSupervisor, specs()[1][1], std::nullopt, member->copies, &member->view};
   const auto file = net_.files(name).find(kRingFileName);
   if (file != net_.files(name).end()) {
@@ -209,6 +213,7 @@ void SimCluster::crash(const std::string& name) {
   members_.at(name)->composition.reset();
   if (net_.exists(name)) net_.crash(name);
   members_.erase(name);
+  busy_.erase(name);
 }
 
 // A node that is not live yet keeps this for later.
@@ -216,14 +221,37 @@ void SimCluster::leave(const std::string& name, bool forget) {
   net_.run(name, [composition = members_.at(name)->composition.get(), forget](ProcessContext& context) { composition->leave(context, forget); });
 }
 
+void SimCluster::order(const std::string& name, const std::string& function, std::vector<Term> arguments, Answered then) {
+  net_.run(name, [function, arguments = std::move(arguments), then = std::move(then)](ProcessContext& context) {
+    context.erpc(context.node_name(), atom("supervisorring"), atom(function), arguments, std::chrono::seconds(5), [then](ProcessContext& later, CallResult answer) {
+      then(later, answer.value);
+    });
+  });
+}
+
+void SimCluster::ask_own(ProcessContext& context, std::function<void(std::set<std::string> ids)> then) const {
+  struct Asked { std::set<std::string> own; std::size_t open; };
+  const auto asked = std::make_shared<Asked>(std::set<std::string>(), ids().size());
+  for (const std::string& id : ids()) {
+    context.call(atom(std::string(kSupervisor) + ".ChildManager"), tuple(atom("get_node"), atom(id)), {}, [asked, id, then](ProcessContext& later, CallResult owner) {
+      if (owner.ok && owner.value == later.node_name()) asked->own.insert(id);
+      if (--asked->open == 0) then(asked->own);
+    });
+  }
+}
+
 void SimCluster::run_workers() {
   bury_halted();
-  for (auto& [name, member] : members_) {
-    if (!may_work(name, *member)) continue;
-    member->pool.run();
-    if (!member->results) continue;
-    member->results = false;
-    net_.workers_ready(name);
+  for (auto it = busy_.begin(); it != busy_.end();) {
+    const std::string& name = *it;
+    Member& member = *members_.at(name);
+    if (!may_work(name, member)) {
+      ++it;
+      continue;
+    }
+    member.pool.run();
+    if (std::exchange(member.results, false)) net_.workers_ready(name);
+    it = member.pool.idle() && !member.results ? busy_.erase(it) : std::next(it);
   }
   bury_halted();
 }
@@ -236,9 +264,9 @@ bool SimCluster::may_work(const std::string& name, const Member& member) const {
 Duration SimCluster::until_next_turn(Instant end) const {
   const Instant now = net_.time().now;
   Instant next = net_.next_event().value_or(end);
-  for (const auto& [name, member] : members_) {
-    if (member->pool.idle() || net_.stalled(name)) continue;
-    next = std::min(next, member->slow_until);
+  for (const std::string& name : busy_) {
+    const Member& member = *members_.at(name);
+    if (!member.pool.idle() && !net_.stalled(name)) next = std::min(next, member.slow_until);
   }
   for (const Unanswered& definition : unanswered_) next = std::min(next, definition.at);
   const std::int64_t turns = next <= now ? 1 : (next - now + kTurn - Duration(1)) / kTurn;

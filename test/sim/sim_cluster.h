@@ -55,6 +55,11 @@ class SimCluster {
   void leave(const std::string& name, bool forget = false);  // as by SIGTERM
   bool runs(const std::string& name) const { return members_.contains(name); }
   std::vector<std::string> running() const;
+  // Calls supervisorring:`function` on it. `then` hears what it answers, in the process that asked, and nothing when the member ends before.
+  using Answered = std::function<void(ProcessContext&, const Term& answer)>;
+  void order(const std::string& name, const std::string& function, std::vector<Term> arguments, Answered then);
+  // Asks its own child manager which counters belong to it.
+  void ask_own(ProcessContext& context, std::function<void(std::set<std::string> ids)> then) const;
   // All callbacks of its children stand still until then.
   void slow_children(const std::string& name, Instant until) { members_.at(name)->slow_until = until; }
 
@@ -85,10 +90,22 @@ class SimCluster {
   void unname(const std::string& id) { named_->erase(id); }
 
  private:
+  // Says when it has something to do, or to hand over: a great cluster is not looked through for that.
+  class Pool : public InlineWorkerPool {
+   public:
+    explicit Pool(std::function<void()> busy, std::function<void()> wake) : InlineWorkerPool(std::move(wake)), busy_(std::move(busy)) {}
+    void schedule(std::shared_ptr<Strand> strand) override {
+      busy_();
+      InlineWorkerPool::schedule(std::move(strand));
+    }
+
+   private:
+    std::function<void()> busy_;
+  };
   struct Member {
-    explicit Member(std::function<void()> wake) : pool(std::move(wake)), runtime(pool) {}
+    Member(std::function<void()> busy, std::function<void()> wake) : pool(std::move(busy), std::move(wake)), runtime(pool) {}
     worker_registry registry;
-    InlineWorkerPool pool;
+    Pool pool;
     NativeRuntime runtime;
     bool results = false;
     Instant slow_until{};
@@ -115,6 +132,7 @@ class SimCluster {
   const std::shared_ptr<RingStore> rings_ = std::make_shared<RingStore>();
   SimNetwork net_;
   std::map<std::string, std::unique_ptr<Member>> members_;
+  std::set<std::string> busy_;  // whose pools may not be idle, or have results
   std::uint64_t halts_seen_ = 0;
   std::vector<Unanswered> unanswered_;  // questions for the definition
 };

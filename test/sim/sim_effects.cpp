@@ -36,7 +36,7 @@ void SimNetwork::perform(Event event) {
   if (side.node.empty()) return perform_on_epmd(event, side);
   const auto machine = nodes_.find(side.node);
   const bool another_life = event.what == What::accepted && machine != nodes_.end() && machine->second.config.listen_port != side.port;
-  if (machine != nodes_.end() && !another_life) return perform_on_node(event, side);
+  if (machine != nodes_.end() && !another_life) return perform_on_node(event, side, machine->second);
   if (event.what == What::accepted) send_to_side(event.connection, 0, {What::failed, event.connection, 0, {}, 0, "connection refused"});
 }
 
@@ -44,7 +44,7 @@ void SimNetwork::hold(Event event) {
   const Place way{event.connection, event.side};
   Connection& connection = connections_.at(event.connection);
   ++connection.due;
-  if (++connection.side[event.side].held == 1) held_between_[{connection.side[1 - event.side].host, connection.side[event.side].host}].insert(way);
+  if (++connection.side[event.side].held == 1) held_between_[{connection.side[1 - event.side].host_number, connection.side[event.side].host_number}].insert(way);
   held_[way].emplace_back(++last_held_, std::move(event));
 }
 
@@ -66,10 +66,8 @@ void SimNetwork::perform_on_epmd(Event& event, Side& side) {
   send_to_side(number, 0, {What::closed, number, 0, {}, 0, "closed by the peer"});
 }
 
-void SimNetwork::perform_on_node(Event& event, Side& side) {
-  const std::string name = side.node;
+void SimNetwork::perform_on_node(Event& event, Side& side, Machine& machine) {
   const std::uint64_t number = event.connection;
-  Machine& machine = nodes_.at(name);
   const Time now = time_of(machine);
   if (event.what != What::accepted) {
     // Numbers of connections begin again in another life: what was held back for an earlier one is not for this.
@@ -111,27 +109,27 @@ void SimNetwork::perform_on_node(Event& event, Side& side) {
       machine.node->connection_closed(side.id, event.text, now);
       break;
   }
-  carry_out(name);
+  carry_out(machine);
 }
 
 // ---- effects ---------------------------------------------------------------------------------------------
 
-void SimNetwork::carry_out(const std::string& name) {
-  Machine& machine = nodes_.at(name);
+void SimNetwork::carry_out(Machine& machine) {
+  const std::string name = machine.config.name;  // it may halt
   Effects effects = machine.node->take_effects();
   set_next(name, machine, machine.started ? machine.node->next_timeout() : std::nullopt);
   std::map<ConnectionId, std::size_t> batches;
   for (Effect& effect : effects) {
     if (observer_) observer_(name, effect);
     if (const auto* open = std::get_if<OpenConnection>(&effect)) {
-      carry_out(name, *open);
+      carry_out(machine, *open);
     } else if (auto* send = std::get_if<SendBytes>(&effect)) {
-      largest_batch_ = std::max(largest_batch_, ++batches[send->id]);
-      carry_out(name, std::move(*send));
+      if (effects.size() > 1) largest_batch_ = std::max(largest_batch_, ++batches[send->id]);
+      carry_out(machine, std::move(*send));
     } else if (const auto* close = std::get_if<CloseConnection>(&effect)) {
-      carry_out(name, *close);
+      carry_out(machine, *close);
     } else if (const auto* pause = std::get_if<PauseReading>(&effect)) {
-      carry_out(name, *pause);
+      carry_out(machine, *pause);
     } else if (const auto* file = std::get_if<PersistFile>(&effect)) {
       files_[name][file->name] = file->content;
     } else if (const auto* removed = std::get_if<RemoveFile>(&effect)) {
@@ -147,45 +145,56 @@ void SimNetwork::carry_out(const std::string& name) {
   }
 }
 
-void SimNetwork::carry_out(const std::string& name, const OpenConnection& effect) {
+SimNetwork::Side SimNetwork::side_of(const std::string& node, const std::string& host, ConnectionId id, bool open, std::uint16_t port) {
+  Side side;
+  side.node = node;
+  side.host = host;
+  side.id = id;
+  side.open = open;
+  side.port = port;
+  side.host_number = host_number(host);
+  return side;
+}
+
+void SimNetwork::carry_out(Machine& machine, const OpenConnection& effect) {
   const std::uint64_t number = ++last_connection_;
   Connection& connection = connections_[number];
-  connection.side[0] = {name, host_of(name), effect.id, true, false, {}};
-  Machine& machine = nodes_.at(name);
+  const std::string& name = machine.config.name;
+  connection.side[0] = side_of(name, host_of(name), effect.id, true);
   machine.sides[effect.id] = {number, 0};
   const auto listener = listeners_.find({effect.host, effect.port});
   const bool to_epmd = effect.port == machine.config.epmd_port;
   if (to_epmd && epmds_[effect.host].running) {
-    connection.side[1] = {{}, effect.host, number, true, false, {}};
+    connection.side[1] = side_of({}, effect.host, number, true);
     return send_to_side(number, 0, {What::opened, number, 0, {}, 0, {}});
   }
   if (!to_epmd && listener != listeners_.end() && !refused_.contains({name, listener->second})) {
-    connection.side[1] = {listener->second, effect.host, 0, false, false, {}, effect.port};
+    connection.side[1] = side_of(listener->second, effect.host, 0, false, effect.port);
     if (!holding_.contains(listener->second)) send_to_side(number, 1, {What::accepted, number, 1, {}, 0, {}});
     return;
   }
-  connection.side[1] = {{}, effect.host, number, false, false, {}};
+  connection.side[1] = side_of({}, effect.host, number, false);
   send_to_side(number, 0, {What::failed, number, 0, {}, 0, "connection refused"});
 }
 
-void SimNetwork::carry_out(const std::string& name, SendBytes&& effect) {
-  const auto place = find_side(name, effect.id);
+void SimNetwork::carry_out(Machine& machine, SendBytes&& effect) {
+  const auto place = find_side(machine, effect.id);
   if (!place) return;
   const int to = 1 - place->second;
   send_to_side(place->first, to, {What::bytes, place->first, to, std::move(effect.bytes), 0, {}});
 }
 
-void SimNetwork::carry_out(const std::string& name, const CloseConnection& effect) {
-  const auto place = find_side(name, effect.id);
+void SimNetwork::carry_out(Machine& machine, const CloseConnection& effect) {
+  const auto place = find_side(machine, effect.id);
   if (!place) return;
   const int to = 1 - place->second;
   connections_.at(place->first).side[place->second].open = false;
-  nodes_.at(name).sides.erase(effect.id);
+  machine.sides.erase(effect.id);
   send_to_side(place->first, to, {What::closed, place->first, to, {}, 0, "closed by the peer"});
 }
 
-void SimNetwork::carry_out(const std::string& name, const PauseReading& effect) {
-  const auto place = find_side(name, effect.id);
+void SimNetwork::carry_out(Machine& machine, const PauseReading& effect) {
+  const auto place = find_side(machine, effect.id);
   if (!place) return;
   connections_.at(place->first).side[place->second].paused = effect.paused;
   if (effect.paused) return;

@@ -55,7 +55,7 @@ void SimNetwork::start(const std::string& name) {
   Machine& machine = nodes_.at(name);
   machine.started = true;
   machine.node->start(time_of(machine));
-  carry_out(name);
+  carry_out(machine);
 }
 
 Node& SimNetwork::node(const std::string& name) {
@@ -90,13 +90,13 @@ void SimNetwork::remove_machine(const std::string& name, bool peers_see_it) {
 void SimNetwork::run(const std::string& name, std::function<void(ProcessContext&)> what) {
   Machine& machine = nodes_.at(name);
   machine.node->run(std::move(what), time_of(machine));
-  carry_out(name);
+  carry_out(machine);
 }
 
 void SimNetwork::workers_ready(const std::string& name) {
   Machine& machine = nodes_.at(name);
   machine.node->workers_ready(time_of(machine));
-  carry_out(name);
+  carry_out(machine);
 }
 
 void SimNetwork::skew_wall_clock(const std::string& name, std::chrono::microseconds by) { wall_skews_[name] = by; }
@@ -121,7 +121,7 @@ void SimNetwork::resume(const std::string& name, First first) {
   if (machine.next) timeouts_.emplace(*machine.next, name);
   if (first == First::inputs || !machine.next || *machine.next > now_) return;
   machine.node->timeout(time_of(machine));
-  carry_out(name);
+  carry_out(machine);
 }
 
 // ---- the network -----------------------------------------------------------------------------------------
@@ -140,8 +140,9 @@ void SimNetwork::heal(const std::string& a, const std::string& b) {
 }
 
 void SimNetwork::heal_hosts(const std::string& from, const std::string& to) {
-  cut_hosts_.erase({from, to});
-  const auto found = held_between_.find({from, to});
+  const HostPair way{host_number(from), host_number(to)};
+  cut_hosts_.erase(way);
+  const auto found = held_between_.find(way);
   if (found != held_between_.end()) release({found->second.begin(), found->second.end()});
 }
 
@@ -202,7 +203,7 @@ void SimNetwork::stop_epmd(const std::string& host) {
 bool SimNetwork::is_cut(const Connection& connection, int towards) const {
   const Side& from = connection.side[1 - towards];
   const Side& to = connection.side[towards];
-  return (!cut_.empty() && cut_.contains(pair_of(from.node, to.node))) || (!cut_hosts_.empty() && cut_hosts_.contains({from.host, to.host}));
+  return (!cut_.empty() && cut_.contains(pair_of(from.node, to.node))) || (!cut_hosts_.empty() && cut_hosts_.contains({from.host_number, to.host_number}));
 }
 
 Duration SimNetwork::delay_of(const Connection& connection) {
@@ -218,7 +219,7 @@ void SimNetwork::schedule(Event event, Duration after) {
   const auto connection = connections_.find(event.connection);
   if (connection == connections_.end()) return;
   ++connection->second.due;
-  events_.emplace(std::pair{now_ + after, ++last_event_}, std::move(event));
+  events_.put(now_ + after, std::move(event));
 }
 
 // As schedule(), after the connection's delay and never before what was sent to that side earlier.
@@ -249,7 +250,7 @@ void SimNetwork::release(std::vector<Place> ways) {
     connection.due -= events->second.size();
     std::move(events->second.begin(), events->second.end(), std::back_inserter(released));
     held_.erase(events);
-    const auto between = held_between_.find({connection.side[1 - way.second].host, connection.side[way.second].host});
+    const auto between = held_between_.find({connection.side[1 - way.second].host_number, connection.side[way.second].host_number});
     between->second.erase(way);
     if (between->second.empty()) held_between_.erase(between);
   }
@@ -281,7 +282,7 @@ Time SimNetwork::time_of(const Machine& machine) const {
 
 std::optional<Instant> SimNetwork::next_event() const {
   std::optional<Instant> next;
-  if (!events_.empty()) next = events_.begin()->first.first;
+  if (!events_.empty()) next = events_.next_time();
   if (!timeouts_.empty() && (!next || timeouts_.begin()->first < *next)) next = timeouts_.begin()->first;
   return next;
 }
@@ -290,11 +291,10 @@ std::optional<Instant> SimNetwork::next_event() const {
 bool SimNetwork::step(Instant limit) {
   std::optional<Instant> next;
   if (!timeouts_.empty()) next = timeouts_.begin()->first;
-  if (!events_.empty() && (!next || events_.begin()->first.first <= std::max(*next, now_))) {
-    if (events_.begin()->first.first > limit) return false;
-    now_ = std::max(now_, events_.begin()->first.first);
-    Event event = std::move(events_.begin()->second);
-    events_.erase(events_.begin());
+  if (!events_.empty() && (!next || events_.next_time() <= std::max(*next, now_))) {
+    if (events_.next_time() > limit) return false;
+    now_ = std::max(now_, events_.next_time());
+    Event event = events_.take();
     const std::uint64_t number = event.connection;
     --connections_.at(number).due;
     perform(std::move(event));
@@ -303,16 +303,15 @@ bool SimNetwork::step(Instant limit) {
   }
   if (!next || *next > limit) return false;
   now_ = std::max(now_, *next);
-  const std::string name = timeouts_.begin()->second;  // it may halt
-  Machine& machine = nodes_.at(name);
+  Machine& machine = nodes_.at(timeouts_.begin()->second);
   machine.node->timeout(time_of(machine));
-  carry_out(name);
+  carry_out(machine);
   return true;
 }
 
 void SimNetwork::drive() {
   for (int steps = 0; steps < 1'000'000; ++steps) {
-    const Instant limit = events_.empty() ? now_ : events_.begin()->first.first;
+    const Instant limit = events_.empty() ? now_ : events_.next_time();
     if (!step(limit)) return;
   }
   fail("not idle after a million steps");

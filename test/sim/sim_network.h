@@ -15,8 +15,10 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "event_queue.h"
 #include "node/node.h"
 #include "sim_epmd.h"
 
@@ -61,7 +63,7 @@ class SimNetwork {
   void cut(const std::string& a, const std::string& b);                    // silently, both ways
   void heal(const std::string& a, const std::string& b);
   // Silently, one way, between all that is on these hosts, their epmds too.
-  void cut_hosts(const std::string& from, const std::string& to) { cut_hosts_.insert({from, to}); }
+  void cut_hosts(const std::string& from, const std::string& to) { cut_hosts_.insert({host_number(from), host_number(to)}); }
   void heal_hosts(const std::string& from, const std::string& to);
   void close_connections(const std::string& a, const std::string& b);      // both sides see it
   void hold_accepts(const std::string& name);                              // connects to it stay unanswered
@@ -83,6 +85,7 @@ class SimNetwork {
   std::optional<Instant> next_event() const;
   Time time() const;
   std::uint64_t random();
+  void reseed(std::uint64_t seed) { random_state_ = seed; }
 
   // ---- what came out ------------------------------------------------------------------------------------
   struct Logged { std::string node; LogLevel level; std::string text; };
@@ -96,6 +99,11 @@ class SimNetwork {
   std::size_t largest_batch() const { return largest_batch_; }  // most SendBytes for one connection in one step: 1
 
  private:
+  using HostNumber = std::uint32_t;
+  using HostPair = std::pair<HostNumber, HostNumber>;  // from, to
+  struct HashOfPair {
+    std::size_t operator()(const HostPair& pair) const { return std::hash<std::uint64_t>()(static_cast<std::uint64_t>(pair.first) << 32 | pair.second); }
+  };
   struct Side {
     std::string node;     // "" : an epmd
     std::string host;     // of the epmd
@@ -104,6 +112,7 @@ class SimNetwork {
     bool paused = false;
     Instant last_arrival{};
     std::uint16_t port = 0;  // that was connected to
+    HostNumber host_number = 0;
     std::uint64_t held = 0;  // events for it in held_
   };
   struct Connection {
@@ -142,15 +151,17 @@ class SimNetwork {
   void forget_if_over(std::uint64_t connection);
   std::vector<std::uint64_t> connections_of(const std::string& a, const std::string& b) const;
   void perform_on_epmd(Event& event, Side& side);
-  void perform_on_node(Event& event, Side& side);
+  void perform_on_node(Event& event, Side& side, Machine& machine);
+  HostNumber host_number(const std::string& host) { return host_numbers_.emplace(host, static_cast<HostNumber>(host_numbers_.size())).first->second; }
+  Side side_of(const std::string& node, const std::string& host, ConnectionId id, bool open, std::uint16_t port = 0);
   void release(std::vector<Place> ways);
   void release_if(const std::function<bool(const Side& from, const Side& to)>& which);
 
-  void carry_out(const std::string& name);
-  void carry_out(const std::string& name, const OpenConnection& effect);
-  void carry_out(const std::string& name, SendBytes&& effect);
-  void carry_out(const std::string& name, const CloseConnection& effect);
-  void carry_out(const std::string& name, const PauseReading& effect);
+  void carry_out(Machine& machine);
+  void carry_out(Machine& machine, const OpenConnection& effect);
+  void carry_out(Machine& machine, SendBytes&& effect);
+  void carry_out(Machine& machine, const CloseConnection& effect);
+  void carry_out(Machine& machine, const PauseReading& effect);
   void remove_machine(const std::string& name, bool peers_see_it);
   static std::optional<Place> find_side(const Machine& machine, ConnectionId id);
   std::optional<Place> find_side(const std::string& name, ConnectionId id) const;
@@ -165,18 +176,18 @@ class SimNetwork {
   std::map<std::pair<std::string, std::uint16_t>, std::string> listeners_;
   std::map<Pair, Duration> delays_;
   std::set<Pair> cut_;
-  std::set<Pair> cut_hosts_;  // from, to
+  std::unordered_map<std::string, HostNumber> host_numbers_;
+  std::unordered_set<HostPair, HashOfPair> cut_hosts_;
   std::set<std::string> stalled_;
   std::map<std::string, std::chrono::microseconds> wall_skews_;
   std::set<Pair> refused_;  // from, to
   std::set<std::string> holding_;
   std::unordered_map<std::uint64_t, Connection> connections_;
-  std::map<std::pair<Instant, std::uint64_t>, Event> events_;
+  EventQueue<Event> events_;
   // By a cut, a stall or a reader that pauses: by its way, with its number in the order of all.
   std::map<Place, std::vector<std::pair<std::uint64_t, Event>>> held_;
-  std::map<Pair, std::set<Place>> held_between_;  // the same ways by their hosts, from and to
+  std::unordered_map<HostPair, std::set<Place>, HashOfPair> held_between_;  // the same ways by their hosts
   std::uint64_t last_held_ = 0;
-  std::uint64_t last_event_ = 0;
   std::uint64_t last_connection_ = 0;
   ConnectionId last_accepted_ = 0;
   std::uint16_t last_port_ = 20'000;

@@ -211,6 +211,7 @@ void LwwSet::put(const Term& element, std::chrono::microseconds wall, const std:
   Timestamp at = newer_than_all(stamps, wall);
   if (after && at <= *after) at = after->next();
   if (mutated(Mutation::no_compaction)) drop(dropped().adds, element, at, stamps.added);
+  if (!stamps.is_member()) ++membership_version_;
   stamps.added = at;
   ++version_;
 }
@@ -219,6 +220,7 @@ void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
   Stamps& stamps = stamps_of(element);
   const Timestamp at = newer_than_all(stamps, wall);
   if (mutated(Mutation::no_compaction)) drop(dropped().removes, element, at, stamps.removed);
+  if (stamps.is_member()) ++membership_version_;
   stamps.removed = at;
   ++version_;
 }
@@ -226,6 +228,7 @@ void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
 void LwwSet::forget(const Term& element) {
   const std::uint32_t number = number_of(element);
   if (number == HashIndex::kNone) return;
+  if (entries_[number].stamps.is_member()) ++membership_version_;
   index_.remove(element.hash(), number);
   const auto last = static_cast<std::uint32_t>(entries_.size() - 1);
   if (number != last) {
@@ -241,8 +244,10 @@ bool LwwSet::merge(const LwwSet& other) {
   bool changed = false;
   for (const auto& [element, theirs] : other.entries_) {
     Stamps& ours = stamps_of(element);
+    const bool was_member = ours.is_member();
     keep_newest(ours.added, theirs.added, changed);
     keep_newest(ours.removed, theirs.removed, changed);
+    if (ours.is_member() != was_member) ++membership_version_;
   }
   if (changed) ++version_;
   return changed;
@@ -264,13 +269,16 @@ LwwSet LwwSet::only(const std::vector<Term>& elements) const {
   return some;
 }
 
-LwwSet LwwSet::newer_than(const LwwSet& other) const {
-  LwwSet newer;
+LwwSet LwwSet::lacking_in(const LwwSet& other) const {
+  LwwSet lacking;
   for (const auto& [element, ours] : entries_) {
     const Stamps* theirs = other.find(element);
-    if (theirs == nullptr || ours.added > theirs->added || ours.removed > theirs->removed) newer.stamps_of(element) = ours;
+    const bool is_there = theirs != nullptr && theirs->is_member();
+    if (ours.is_member() == is_there) continue;
+    const Stamps merged = theirs == nullptr ? ours : Stamps{std::max(ours.added, theirs->added), std::max(ours.removed, theirs->removed)};
+    if (merged.is_member() != is_there) lacking.stamps_of(element) = ours;
   }
-  return newer;
+  return lacking;
 }
 
 bool LwwSet::is_member(const Term& element) const {

@@ -99,8 +99,8 @@ class LwwSet {
   LwwSet extract(const Term& element);
   // What is known of these elements, as a set of its own; one that was never used is left out.
   LwwSet only(const std::vector<Term>& elements) const;
-  // What `other` lacks: the elements of which an add or a remove here is newer than the one there.
-  LwwSet newer_than(const LwwSet& other) const;
+  // What `other` lacks: the elements that would come or go there if it were merged with this one.
+  LwwSet lacking_in(const LwwSet& other) const;
 
   bool is_member(const Term& element) const;
   std::optional<Timestamp> newest() const;               // of all elements
@@ -113,6 +113,8 @@ class LwwSet {
   bool contains(const Term& element) const { return find(element) != nullptr; }
   // Another one after each change of this object: as long as it stays the same, so does the set.
   std::uint64_t version() const { return version_; }
+  // Another one when an element has come or gone, not for a timestamp alone.
+  std::uint64_t membership_version() const { return membership_version_; }
 
   // %LWWElemSet{} in the given form.
   Term to_term(const MapSetForm& form) const;
@@ -131,7 +133,7 @@ class LwwSet {
   std::vector<Entry> entries_;
   HashIndex index_;                            // numbers into entries_
   mutable std::vector<std::uint32_t> order_;   // the same, of the first order_.size() entries, ordered by element
-  std::uint64_t version_ = 0;
+  std::uint64_t version_ = 0, membership_version_ = 0;
 };
 
 }  // namespace supervisorring

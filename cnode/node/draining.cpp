@@ -93,7 +93,11 @@ bool Draining::look(ProcessContext& context) {
   std::vector<Term> all = now;
   for (const Term& node : all_.cordoning.in_effect())
     if (std::ranges::count(now, node) == 0) all.push_back(node);
-  if (all.size() == all_.ring.up().size()) now.clear(), all.clear();
+  const auto stays = [&](const Term& node) {
+    const PeerInfo* peer = all_.peer(node);
+    return std::ranges::count(all, node) == 0 && !(peer && peer->leaving);
+  };
+  if (std::ranges::none_of(all_.ring.up(), stays)) now.clear(), all.clear();
   std::ranges::sort(now, by_name);
   std::ranges::sort(all, by_name);
   if (now == drained_ && all == excluded_) return others_keep;

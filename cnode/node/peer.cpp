@@ -297,6 +297,8 @@ void PeerProcess::handle_news(ProcessContext& context, const Term& node, const r
 }
 
 void PeerProcess::handle_leaving(ProcessContext& context, const Term& node) {
+  if (const auto peer = all_->peers.find(node); peer != all_->peers.end()) peer->second.leaving = true;
+  all_->who_owns.look(context);  // those that are drained may be the only ones that stay
   for (const auto& [name, sup] : all_->supervisors)
     sup->manager_box.put(context, [sup = sup, node](ProcessContext& ctx) { sup->manager->peer_is_leaving(node, ctx.time().now); });
 }

@@ -93,6 +93,7 @@ struct PeerInfo {
   bool legacy = false;    // has no supervisorring_peer, or was connected long enough without a hello
   Term monitor;           // of its supervisorring_peer
   bool has_no_such_process = false;  // as that monitor says
+  bool leaving = false;   // it hands its children over
 
   bool has(const Term& feature) const { return hello && std::ranges::count(hello->features, feature) > 0; }
   bool has_gate() const { return has(gate_feature()); }

@@ -18,6 +18,8 @@ std::vector<Term> ascending(const LwwSet& set) {
   return members;
 }
 
+constexpr const char* kAndMore = " and more";
+
 // "+ a@h - b@h"; empty when both hold the same. Those are added to `changed`.
 std::string difference(const std::vector<Term>& before, const std::vector<Term>& after, std::vector<Term>& changed) {
   std::string text;
@@ -109,7 +111,7 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
   if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);
-  if (takes_part() && takes_news_now(sender)) tell_what_lacks(sender, nodes_.newer_than(gossip.nodes), up_.newer_than(gossip.up));
+  if (takes_part() && takes_news_now(sender)) tell_what_lacks(sender, nodes_.lacking_in(gossip.nodes), up_.lacking_in(gossip.up));
 }
 
 void Membership::handle_add_node(const AddNode& request, Time time) {
@@ -119,7 +121,7 @@ void Membership::handle_add_node(const AddNode& request, Time time) {
   }
   nodes_.put(request.node, time.wall);
   up_.put(request.node, time.wall);
-  sets_changed("add_node", time);
+  sets_change_soon("add_node", time);
   announce({request.node}, time);
 }
 
@@ -128,7 +130,7 @@ void Membership::handle_del_node(const DelNode& request, Time time) {
   if (!nodes_.is_member(request.node)) return;
   if (minority_) return refuse_input("del_node of " + to_text(request.node) + ": this side is a minority (--partitions quorum)", time);
   nodes_.remove(request.node, time.wall);
-  sets_changed("del_node", time);
+  sets_change_soon("del_node", time);
   announce({request.node}, time);
 }
 
@@ -167,7 +169,7 @@ bool Membership::fits(const LwwSet& ours, const LwwSet& theirs) const {
 }
 
 void Membership::sets_changed(const std::string& why, Time time) {
-  ring_terms_.clear();
+  changes_at_.reset();
   // Before anybody sees a ring without it.
   const bool put_back = !mutated(Mutation::no_self_re_add) && phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_) && !(put_back_ && time.now - *put_back_ < kRetryPause);
   if (put_back) {
@@ -176,31 +178,51 @@ void Membership::sets_changed(const std::string& why, Time time) {
     log(Level::info, "another member removed this one from up, and it lives (" + why + ")");
   }
   last_versions_ = {nodes_.version(), up_.version()};
-  std::vector<Term> now_nodes = ascending(nodes_), now_up = ascending(up_);
-  std::vector<Term> changed;
-  const std::string nodes_text = difference(last_nodes_, now_nodes, changed), up_text = difference(last_up_, now_up, changed);
-  if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
-  if (!up_text.empty()) log(Level::info, "up:" + up_text + " (" + why + ")");
-  if (!changed.empty()) ++news_, last_changed_ = std::move(changed);
-  last_nodes_ = std::move(now_nodes);
-  const std::vector<Term> before = std::exchange(last_up_, std::move(now_up));
+  const std::pair members{nodes_.membership_version(), up_.membership_version()};
+  const bool changed = std::exchange(last_members_, members) != members;
+  const std::vector<Term> before = changed ? last_up_ : std::vector<Term>();
+  if (changed) note_changed(why);
   persist_nodes();
   publish();
   if (phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_)) put_self_back(time);
   if (phase_ == Phase::aside && up_.is_member(self_)) put_self_back(time);
   if (put_back) announce({self_}, time);
-  if (up_text.empty()) return;
+  if (changed && before != last_up_) meet_new_members(before, time);
+}
+
+// Who has come and gone since the last time.
+void Membership::note_changed(const std::string& why) {
+  std::vector<Term> now_nodes = ascending(nodes_), now_up = ascending(up_), changed;
+  const std::string nodes_text = difference(last_nodes_, now_nodes, changed), up_text = difference(last_up_, now_up, changed);
+  if (!nodes_text.empty()) log(Level::info, "members:" + nodes_text + " (" + why + ")");
+  if (!up_text.empty()) log(Level::info, "up:" + up_text + " (" + why + ")");
+  if (!changed.empty()) ++news_, last_changed_ = std::move(changed);
+  last_nodes_ = std::move(now_nodes);
+  last_up_ = std::move(now_up);
+}
+
+void Membership::meet_new_members(const std::vector<Term>& before, Time time) {
   std::erase_if(other_format_, [this](const Term& node) { return !up_.is_member(node); });
   std::vector<Term> come;
-  for (const Term& member : last_up_) {
-    if (member != self_ && !std::binary_search(before.begin(), before.end(), member, [](const Term& a, const Term& b) { return compare(a, b) < 0; })) {
-      come.push_back(member);
-    }
-  }
+  std::ranges::set_difference(last_up_, before, std::back_inserter(come), [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  std::erase(come, self_);
   connect_to_new_members(come, time);
   if (phase_ == Phase::guarding || phase_ == Phase::entering || takes_part())
     for (const Term& member : come) ask_format(member);
   if (takes_part()) ask_guard(time);
+}
+
+void Membership::sets_change_soon(const std::string& why, Time time) {
+  const bool removed = phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_);
+  if (!is_great() || !takes_part() || removed) return sets_changed(why, time);
+  if (!changes_at_) changes_at_ = time.now + kChangesPause, soon_why_ = why;
+  else if (soon_why_ != why && !soon_why_.ends_with(kAndMore)) soon_why_ += kAndMore;
+}
+
+void Membership::flush_changes(Time time) {
+  const std::uint64_t before = news_;
+  sets_changed(std::exchange(soon_why_, {}), time);
+  if (news_ != before && is_great()) announce(last_changed_, time, Audience::few);
 }
 
 // Only once this member is in the ring: a file that names no other says that there is none.
@@ -213,8 +235,6 @@ void Membership::persist_nodes() {
 
 void Membership::publish() {
   RingState state;
-  state.up = last_up_;
-  state.nodes = last_nodes_;
   state.settled = settled_;
   state.leaving = phase_ == Phase::leaving || phase_ == Phase::gone;
   state.format = format_;
@@ -226,9 +246,13 @@ void Membership::publish() {
     if (minority_) log(Level::warning, "in a minority: " + count + "; nothing runs here until there are more (--partitions quorum)");
     else log(Level::notice, "in a minority no more: " + count);
   }
-  if (state.leaving || phase_ == Phase::aside) std::erase(state.up, self_);
-  if (state == published_) return;
-  published_ = state;
+  const bool hides_self = state.leaving || phase_ == Phase::aside;
+  const auto shown = std::tuple(last_members_, state.settled, state.leaving, state.minority, state.format, hides_self);
+  if (published_ == shown) return;
+  published_ = shown;
+  state.up = last_up_;
+  state.nodes = last_nodes_;
+  if (hides_self) std::erase(state.up, self_);
   effects_.push_back(Publish{std::move(state)});
 }
 
@@ -241,6 +265,8 @@ void Membership::send_ring(const Term& node, Time time) {
 }
 
 const Term& Membership::ring_in_form(const MapSetForm& form) {
+  const std::pair versions{nodes_.version(), up_.version()};
+  if (std::exchange(ring_terms_versions_, versions) != versions) ring_terms_.clear();
   auto found = ring_terms_.find(form);
   if (found == ring_terms_.end()) found = ring_terms_.emplace(form, ring_term(nodes_.to_term(form), up_.to_term(form))).first;
   return found->second;
@@ -283,6 +309,7 @@ void Membership::timeout(Time time) {
   for (const Term& node : due_connects) connect_at_.erase(node);
   connect_to_new_members(due_connects, time);
   ask_due_questions(time);
+  if (due(changes_at_)) flush_changes(time);
   if (due(announce_at_)) announce_now(time);
   if (forgets() && (!forgot_at_ || time.now - *forgot_at_ >= kForgetInterval)) forget_old_names(time);
 }
@@ -294,7 +321,8 @@ std::optional<Instant> Membership::next_timeout() const {
   };
   for (const auto* timer : {&ask_until_, &knock_at_, &gossip_at_, &probe_at_, &guard_at_, &announce_at_, &put_back_at_, &removed_at_}) consider(*timer);
   for (const auto& [node, at] : connect_at_) consider(at);
-  for (const auto& [node, question] : questions_) consider(question.at);
+  consider(changes_at_);
+  consider(question_at_);
   if (phase_ == Phase::asking) {
     for (const auto& [node, candidate] : candidates_) {
       if (candidate.answers_due == 0) consider(candidate.ask_at);

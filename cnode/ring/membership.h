@@ -24,6 +24,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "ring/membership_effect.h"
@@ -48,7 +49,8 @@ inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              //
 inline constexpr std::size_t kMaxBurst = 16;                                  // members sent gossip at once for a change that one has made
 inline constexpr std::size_t kPassedOn = 6;                                   // told by each that hears of it by gossip: all but one in 400 are reached so
 inline constexpr std::size_t kSeenByAll = 2;                                  // told by each that has seen it itself, or was told as all others were
-inline constexpr std::size_t kManyRemoved = 4;                                // that others have removed: more are asked one by one, within kContestSpread
+inline constexpr std::size_t kManyRemoved = 4;                                // that others have removed: more are told one by one, within kContestSpread; so many within a fifth of it
+inline constexpr Duration kChangesPause = std::chrono::milliseconds(5);      // in which the changes of a great ring are gathered
 inline constexpr Duration kContestSpread = std::chrono::milliseconds(100);
 inline constexpr Duration kContestPatience = std::chrono::milliseconds(500);  // for one that was told of its removal to put itself back
 inline constexpr Duration kConnectedSpread = std::chrono::milliseconds(200);  // between a connection of one that is not up and a question to it, in a great ring
@@ -167,6 +169,11 @@ class Membership {
   void refuse_input(const std::string& line, Time);
   bool fits(const LwwSet& ours, const LwwSet& theirs) const;
   void sets_changed(const std::string& why, Time);   // after any change of the sets: log, persist, publish, ask, connect
+  void note_changed(const std::string& why);
+  void meet_new_members(const std::vector<Term>& before, Time);
+  // In a great ring a moment later, with what else changes until then: there each change costs a new ring.
+  void sets_change_soon(const std::string& why, Time);
+  void flush_changes(Time);
   void persist_nodes();
   void publish();
   void send_ring(const Term& node, Time);
@@ -202,6 +209,7 @@ class Membership {
 
   // membership_evidence.cpp: gossip rounds, connections, probes
   void gossip_round(Time);
+  bool is_connected(const Term& node) const;
   void found_down(const Term& node, const std::string& why, Time, Audience = Audience::all);
   void found_up(const Term& node, const std::string& why, Time);
   void probe(Time);
@@ -220,6 +228,7 @@ class Membership {
   void tell_what_lacks(const Term& node, const LwwSet& nodes, const LwwSet& up);
   static LwwSet known_of(const LwwSet& ours, const LwwSet& theirs);
   void ask_soon(const Term& node, Question::How, Duration spread, Time);
+  void ask_question_at(const Term& node, Question);
   void ask_due_questions(Time);
   void tell_removed_one(const Term& node);
   void end_contests(const LwwSet& news);
@@ -265,11 +274,13 @@ class Membership {
   std::vector<Term> last_nodes_, last_up_;           // members when sets_changed() last looked
   std::uint64_t news_ = 0;                           // how often they had changed then
   std::vector<Term> last_changed_;                   // those that had come or gone the last time they changed
-  std::pair<std::uint64_t, std::uint64_t> last_versions_;  // of both sets, then
+  std::pair<std::uint64_t, std::uint64_t> last_versions_, last_members_{~0ull, ~0ull};  // of both sets, then: version(), membership_version()
   std::optional<std::uint64_t> persisted_;           // the version of nodes_ that the ring file holds
   MapSetForm file_form_;
   std::map<MapSetForm, Term> ring_terms_;            // of the present sets, by form
-  RingState published_;
+  std::optional<std::tuple<std::pair<std::uint64_t, std::uint64_t>, bool, bool, bool, HashFormat, bool>> published_;  // what Publish showed last
+  std::pair<std::uint64_t, std::uint64_t> ring_terms_versions_;  // of both sets, in ring_terms_
+  std::string soon_why_;                             // what changes_at_ is for
   bool minority_ = false;                            // told in the log
 
   std::map<Term, Peer, LwwSet::KeyOrder> peers_;
@@ -300,6 +311,8 @@ class Membership {
 
   // Timers; nullopt: not running.
   std::optional<Instant> ask_until_, knock_at_, gossip_at_, probe_at_, guard_at_, announce_at_, put_back_at_, removed_at_;
+  std::optional<Instant> changes_at_;                // sets_change_soon()
+  std::optional<Instant> question_at_;               // not later than the first of questions_
   std::map<Term, Instant, LwwSet::KeyOrder> connect_at_;
   std::map<Term, Question, LwwSet::KeyOrder> questions_;  // that wait a moment
   Audience announce_to_ = Audience::few;

@@ -14,8 +14,15 @@ void Membership::gossip_round(Time time) {
   judge_suspects(time);
   judge_acks(time);
   check_removed(time);
-  const std::vector<Term> others = other_up();
+  std::vector<Term> others = other_up();
+  // In a great ring not to one that is still being connected to: that may be a name that never answers, one of many.
+  if (is_great() && std::ranges::any_of(others, [this](const Term& node) { return is_connected(node); })) std::erase_if(others, [this](const Term& node) { return !is_connected(node); });
   if (!others.empty()) send_ring(others[random_() % others.size()], time);
+}
+
+bool Membership::is_connected(const Term& node) const {
+  const auto found = peers_.find(node);
+  return found != peers_.end() && found->second.connected;
 }
 
 void Membership::found_down(const Term& node, const std::string& why, Time time, Audience audience) {
@@ -27,7 +34,7 @@ void Membership::found_down(const Term& node, const std::string& why, Time time,
   contested_.extract(node);
   connect_at_.erase(node);
   up_.remove(node, time.wall);
-  sets_changed(why, time);
+  sets_change_soon(why, time);
   announce({node}, time, audience);
 }
 
@@ -35,7 +42,7 @@ void Membership::found_down(const Term& node, const std::string& why, Time time,
 void Membership::found_up(const Term& node, const std::string& why, Time time) {
   up_.merge(contested_.extract(node));
   up_.put(node, time.wall);
-  sets_changed(why, time);
+  sets_change_soon(why, time);
   send_ring(node, time);
   announce({node}, time);
 }

@@ -294,7 +294,6 @@ void Membership::refuse(const std::string& why, Time time) {
   const std::vector<Term> others = other_up();
   if (up_.is_member(self_)) {
     up_.remove(self_, time.wall);
-    ring_terms_.clear();
     tell_own_removal(others, time);
   }
   phase_ = Phase::gone;

@@ -89,7 +89,6 @@ void Membership::finish_leave(Time time) {
   const bool was_up = up_.is_member(self_);
   if (was_up) up_.remove(self_, time.wall);
   if (forget_ == Forget::yes && nodes_.is_member(self_)) nodes_.remove(self_, time.wall);
-  ring_terms_.clear();
   if (was_up || forget_ == Forget::yes) tell_own_removal(others, time);
   if (forget_ == Forget::yes) {
     effects_.push_back(RemoveFile{kRingFileName});
@@ -98,6 +97,7 @@ void Membership::finish_leave(Time time) {
   for (auto* timer : {&gossip_at_, &probe_at_, &guard_at_, &announce_at_, &put_back_at_, &removed_at_}) timer->reset();
   connect_at_.clear();
   questions_.clear();
+  question_at_.reset();
   effects_.push_back(Left{});
 }
 

@@ -49,20 +49,19 @@ bool Membership::takes_news_now(const Term& node) const {
 
 void Membership::announce(const std::vector<Term>& names, Time time, Audience audience) {
   if (!takes_part()) return;
-  for (const Term& name : names)
-    if (std::find(unannounced_.begin(), unannounced_.end(), name) == unannounced_.end()) unannounced_.push_back(name);
+  unannounced_.insert(unannounced_.end(), names.begin(), names.end());
   announce_to_ = std::max(announce_to_, audience);
-  if (announced_ && time.now - *announced_ < kBurstPause) {
-    announce_at_ = *announced_ + kBurstPause;
-    return;
-  }
-  announce_now(time);
+  // What is announced has been written to the ring file, and published here.
+  const Instant earliest = changes_at_ ? *changes_at_ : time.now;
+  const Instant at = announced_ ? std::max(earliest, *announced_ + kBurstPause) : earliest;
+  if (at > time.now) announce_at_ = at;
+  else announce_now(time);
 }
 
 void Membership::announce_now(Time time) {
   announce_at_.reset();
   const Audience audience = std::exchange(announce_to_, Audience::few);
-  const std::vector<Term> names = std::exchange(unannounced_, {});
+  std::vector<Term> names = std::exchange(unannounced_, {});
   if (!takes_part()) return;
   std::vector<Term> others = other_up();
   if (others.empty()) return;
@@ -75,6 +74,7 @@ void Membership::announce_now(Time time) {
   std::vector<Term> by_gossip(rest, others.end());
   others.erase(rest, others.end());
   const Counts counts = counts_of(audience);
+  if (std::ranges::any_of(by_gossip, [this](const Term& node) { return is_connected(node); })) std::erase_if(by_gossip, [this](const Term& node) { return !is_connected(node); });
   keep_some(by_gossip, counts.gossip, random_);
   keep_some(others, counts.news, random_);
   tell(others, names);
@@ -106,11 +106,9 @@ void Membership::handle_news(const Term& sender, ring_message::News news, Time t
   up_.merge(contest(news.up, sender, time));
   end_contests(news.up);
   if (nodes_.contains(sender) || up_.contains(sender)) heard(sender, time);
-  const std::uint64_t before = news_;
-  if (last_versions_ != std::pair(nodes_.version(), up_.version()) || phase_ == Phase::aside) sets_changed("news of " + to_text(sender), time);
-  if (news_ != before && is_great()) announce(last_changed_, time, Audience::few);
+  if (last_versions_ != std::pair(nodes_.version(), up_.version()) || phase_ == Phase::aside) sets_change_soon("news of " + to_text(sender), time);
   if (was_away && takes_part() && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
-  tell_what_lacks(sender, known_of(nodes_, news.nodes).newer_than(news.nodes), known_of(up_, news.up).newer_than(news.up));
+  tell_what_lacks(sender, known_of(nodes_, news.nodes).lacking_in(news.nodes), known_of(up_, news.up).lacking_in(news.up));
 }
 
 // What `ours` knows of the names in `theirs`.
@@ -126,13 +124,22 @@ LwwSet Membership::known_of(const LwwSet& ours, const LwwSet& theirs) {
 void Membership::ask_soon(const Term& node, Question::How how, Duration spread, Time time) {
   if (questions_.contains(node)) return;
   const Duration after = spread > Duration::zero() ? Duration(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(spread.count()))) : spread;
-  questions_[node] = {time.now + after, how};
+  ask_question_at(node, {time.now + after, how});
+}
+
+void Membership::ask_question_at(const Term& node, Question question) {
+  questions_[node] = question;
+  question_at_ = question_at_ ? std::min(*question_at_, question.at) : question.at;
 }
 
 void Membership::ask_due_questions(Time time) {
+  if (!question_at_ || *question_at_ > time.now) return;
+  question_at_.reset();
   std::vector<std::pair<Term, Question::How>> due;
-  for (const auto& [node, question] : questions_)
+  for (const auto& [node, question] : questions_) {
     if (question.at <= time.now) due.emplace_back(node, question.how);
+    else question_at_ = question_at_ ? std::min(*question_at_, question.at) : question.at;
+  }
   for (const auto& [node, how] : due) {
     questions_.erase(node);
     const bool contested = contested_.contains(node);
@@ -140,7 +147,7 @@ void Membership::ask_due_questions(Time time) {
     if (!takes_part() || (!contested && !is_away)) continue;
     if (how == Question::How::tell_first && contested && takes_news_now(node)) {
       tell_removed_one(node);
-      questions_[node] = {time.now + kContestPatience, Question::How::ask};
+      ask_question_at(node, {time.now + kContestPatience, Question::How::ask});
     } else {
       ask_up(node);
     }

@@ -127,9 +127,8 @@ void Membership::ask_removed(const std::vector<Term>& nodes, const Term& sender,
   else log(Level::info, to_text(sender) + " has removed " + to_text(nodes.front()) + " and " + std::to_string(nodes.size() - 1) + " more that are heard here: they are asked");
   for (const Term& node : nodes) {
     if (!is_great() || !takes_news_now(node)) ask_up(node);
-    else ask_soon(node, Question::How::tell_first, nodes.size() > kManyRemoved ? kContestSpread : Duration::zero(), time);
+    else ask_soon(node, Question::How::tell_first, nodes.size() > kManyRemoved ? kContestSpread : kContestSpread / 5, time);
   }
-  ask_due_questions(time);
 }
 
 // It did not answer, or does not count itself up any more.

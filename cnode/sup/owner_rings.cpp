@@ -48,7 +48,10 @@ MemberKind OwnerRings::kind_of(const Term& node) const {
 }
 
 bool OwnerRings::look(const Ring& up, Instant now) {
-  std::erase_if(unknown_since_, [&up](const auto& each) { return !up.has(each.first); });
+  if (!unknown_since_.empty()) {
+    const std::unordered_set<Term> members(up.members().begin(), up.members().end());
+    std::erase_if(unknown_since_, [&members](const auto& each) { return !members.contains(each.first); });
+  }
   std::vector<Term> late;
   for (const Term& node : up.members()) {
     if (kind_of(node) != MemberKind::unknown) continue;

@@ -174,18 +174,20 @@ TEST(LwwSet, WritesTheFormOfThePeer) {
   EXPECT_EQ(parsed->form, (MapSetForm{.has_version = false, .value_is_true = true}));
 }
 
-TEST(LwwSet, WhatAnotherLacksIsWhatIsNewerHere) {
+TEST(LwwSet, WhatAnotherLacksIsWhatWouldComeOrGoThere) {
   LwwSet ours, theirs;
   for (const char* name : {"a@h", "b@h", "c@h", "d@h"}) ours.put(atom(name), seconds(1));
   theirs = ours;
   ours.put(atom("a@h"), seconds(2));
   ours.remove(atom("b@h"), seconds(2));
   theirs.put(atom("c@h"), seconds(2));
+  ours.remove(atom("d@h"), seconds(2));
+  theirs.put(atom("d@h"), seconds(3));  // newer: to be merged here, not there
   ours.put(atom("e@h"), seconds(1));
-  const LwwSet lacking = ours.newer_than(theirs);
-  EXPECT_EQ(lacking, ours.only({atom("a@h"), atom("b@h"), atom("e@h"), atom("unknown@h")}));
+  const LwwSet lacking = ours.lacking_in(theirs);
+  EXPECT_EQ(lacking, ours.only({atom("b@h"), atom("e@h"), atom("unknown@h")}));
   theirs.merge(lacking);
-  EXPECT_EQ(ours.newer_than(theirs).names(), 0u);
+  EXPECT_EQ(ours.lacking_in(theirs).names(), 0u);
 }
 
 TEST(LwwSet, PartsOfItAreWrittenAndRead) {

@@ -172,7 +172,7 @@ TEST_F(RingNews, AMemberWhoseGossipLacksSomethingIsToldThatAtOnce) {
 TEST_F(RingNews, AMemberThatWasRemovedElsewhereAndIsConnectedIsToldAndStaysUpWhenItPutsItselfBack) {
   start(30);
   core->handle_news(name_of(2), news_of(name_of(3), false, seconds(900)), time());
-  pass(milliseconds(1));
+  pass(kContestSpread / 5);
   EXPECT_TRUE(counts_up(name_of(3)));
   ASSERT_EQ(told(), std::vector<Term>{name_of(3)});
   EXPECT_FALSE(parse_news(all<membership::Tell>()[0].body)->up.is_member(name_of(3)));
@@ -187,7 +187,7 @@ TEST_F(RingNews, AMemberThatWasRemovedElsewhereAndIsConnectedIsToldAndStaysUpWhe
 TEST_F(RingNews, AMemberThatWasRemovedElsewhereAndStaysSilentIsAskedAndThenGivenUp) {
   start(30);
   core->handle_news(name_of(2), news_of(name_of(3), false, seconds(900)), time());
-  pass(kContestPatience + milliseconds(1));
+  pass(kContestSpread / 5 + kContestPatience);
   EXPECT_EQ(asked(name_of(3)), 1u);
   EXPECT_TRUE(counts_up(name_of(3)));
   core->set_unanswered(name_of(3), RingSet::up, Membership::Unanswered::silent, time());

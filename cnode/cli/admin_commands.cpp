@@ -43,25 +43,34 @@ bool is_unknown_supervisor(const Term& answer) {
   return answer.is_tagged("badrpc", 2) && answer[1].is_tagged("EXIT", 2) && answer[1][1].is_tagged("noproc", 2);
 }
 
-// Asks, and prints the answer or the one line that says why there is none.
-ExitStatus ask(const AdminOptions& options, const std::string& command, const std::string& function, const std::vector<Term>& arguments,
-               const std::function<std::string(const Term&)>& text, std::ostream& out, std::ostream& errors) {
-  const auto fail = [&](ExitStatus status, const std::string& why) {
-    errors << "ringnode " << command << ": " << why << '\n';
-    return status;
+using Text = std::function<std::string(const Term&)>;      // of an answer
+using WhyNot = std::function<Refusal(const Term& why)>;    // of {error, Why}
+
+Refusal as_it_says(const Term& why) { return {ExitStatus::usage, why.as_text().value_or(to_text(why, 300))}; }
+
+// Asks the function of the command's name, and prints the answer or the one line that says why there is none.
+ExitStatus ask(const AdminOptions& options, const std::string& command, const std::vector<Term>& arguments, const Text& text, std::ostream& out, std::ostream& errors,
+               const WhyNot& why_not = as_it_says) {
+  const auto fail = [&](const Refusal& refusal) {
+    errors << "ringnode " << command << ": " << refusal.why << '\n';
+    return refusal.status;
   };
   auto connected = connect(options);
-  if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(refusal->status, refusal->why);
-  const auto answer = std::get<EiClient>(connected).rpc("supervisorring", function, arguments, options.timeout);
-  if (!answer) return fail(ExitStatus::no_answer, answer.error());
-  if (is_unknown_supervisor(*answer)) return fail(ExitStatus::usage, options.name + " runs no supervisor " + to_text(arguments[0], 200));
-  if (const auto why = refused(*answer, function + "/" + std::to_string(arguments.size()))) return fail(ExitStatus::no_answer, *why);
-  if (answer->is_tagged("error", 2)) return fail(ExitStatus::usage, (*answer)[1].as_text().value_or(to_text((*answer)[1], 300)));
+  if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(*refusal);
+  const auto answer = std::get<EiClient>(connected).rpc("supervisorring", command, arguments, options.timeout);
+  if (!answer) return fail({ExitStatus::no_answer, answer.error()});
+  if (!arguments.empty() && is_unknown_supervisor(*answer)) return fail({ExitStatus::usage, options.name + " runs no supervisor " + to_text(arguments[0], 200)});
+  if (const auto why = refused(*answer, command + "/" + std::to_string(arguments.size()))) return fail({ExitStatus::no_answer, *why});
+  if (answer->is_tagged("error", 2)) return fail(why_not((*answer)[1]));
   out << text(*answer);
   return ExitStatus::ok;
 }
 
-std::function<std::string(const Term&)> view(bool as_term, std::string (*text)(const Term&)) {
+Text line(std::string text) {
+  return [text = std::move(text)](const Term&) { return text; };
+}
+
+Text view(bool as_term, std::string (*text)(const Term&)) {
   if (as_term) return [](const Term& term) { return to_text(term) + "\n"; };
   return text;
 }
@@ -77,7 +86,7 @@ ExitStatus explain(const AdminOptions& options, const std::string& supervisor, c
   if (!name) return usage(name.error());
   const auto term = parse_term(id);
   if (!term) return usage("Id " + id + ": " + term.error());
-  return ask(options, "explain", "explain", {*name, *term}, view(as_term, explain_text), out, errors);
+  return ask(options, "explain", {*name, *term}, view(as_term, explain_text), out, errors);
 }
 
 ExitStatus plan(const AdminOptions& options, const std::vector<std::string>& without, const std::vector<std::string>& with, bool as_term, std::ostream& out,
@@ -98,21 +107,11 @@ ExitStatus plan(const AdminOptions& options, const std::vector<std::string>& wit
     errors << "ringnode plan: " << *why << '\n';
     return ExitStatus::usage;
   }
-  return ask(options, "plan", "plan", {Term::list(std::move(changes))}, view(as_term, plan_text), out, errors);
+  return ask(options, "plan", {Term::list(std::move(changes))}, view(as_term, plan_text), out, errors);
 }
 
 ExitStatus print_status(const AdminOptions& options, bool as_term, std::ostream& out, std::ostream& errors) {
-  const auto fail = [&](const Refusal& refusal) {
-    errors << "ringnode status: " << refusal.why << '\n';
-    return refusal.status;
-  };
-  auto connected = connect(options);
-  if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(*refusal);
-  const auto status = std::get<EiClient>(connected).rpc("supervisorring", "status", {}, options.timeout);
-  if (!status) return fail({ExitStatus::no_answer, status.error()});
-  if (const auto why = refused(*status, "status/0")) return fail({ExitStatus::no_answer, *why});
-  out << (as_term ? to_text(*status) + "\n" : status_text(*status));
-  return ExitStatus::ok;
+  return ask(options, "status", {}, view(as_term, status_text), out, errors);
 }
 
 namespace {
@@ -216,23 +215,12 @@ ExitStatus drain(const AdminOptions& options, const DrainOptions& how, std::ostr
 }
 
 ExitStatus cordon(const AdminOptions& options, std::ostream& out, std::ostream& errors) {
-  const auto fail = [&](const Refusal& refusal) {
-    errors << "ringnode cordon: " << refusal.why << '\n';
-    return refusal.status;
-  };
-  auto connected = connect(options);
-  if (const auto* refusal = std::get_if<Refusal>(&connected)) return fail(*refusal);
-  const auto answer = std::get<EiClient>(connected).rpc("supervisorring", "cordon", {}, options.timeout);
-  if (!answer) return fail({ExitStatus::no_answer, answer.error()});
-  if (const auto why = refused(*answer, "cordon/0")) return fail({ExitStatus::no_answer, *why});
-  if (answer->is_tagged("error", 2)) return fail({ExitStatus::not_drained, why_not_drained(options.name, (*answer)[1])});
-  out << options.name << " is cordoned: it keeps its children and gets no new ones\n";
-  return ExitStatus::ok;
+  const auto why_not = [&options](const Term& why) { return Refusal{ExitStatus::not_drained, why_not_drained(options.name, why)}; };
+  return ask(options, "cordon", {}, line(options.name + " is cordoned: it keeps its children and gets no new ones\n"), out, errors, why_not);
 }
 
 ExitStatus uncordon(const AdminOptions& options, std::ostream& out, std::ostream& errors) {
-  const std::string line = options.name + " owns children again\n";
-  return ask(options, "uncordon", "uncordon", {}, [&line](const Term&) { return line; }, out, errors);
+  return ask(options, "uncordon", {}, line(options.name + " owns children again\n"), out, errors);
 }
 
 }  // namespace supervisorring

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "node/api.h"
+#include "node/node_names.h"
 #include "sup/ring_plan.h"
 
 namespace supervisorring {
@@ -31,8 +32,6 @@ const char* name_of(const std::optional<Supervisor::View>& view) {
   }
   return "none";
 }
-
-bool by_name(const Term& a, const Term& b) { return compare(a, b) < 0; }
 
 // Why an up member owns none of a supervisor's children.
 Term why_not(const SupervisionState& state, const Term& node) {

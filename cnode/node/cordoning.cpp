@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/node_names.h"
 #include "node/port_beam.h"
 #include "node/sup_shared.h"
 
@@ -10,13 +11,6 @@ namespace supervisorring {
 namespace {
 
 const Term& estate_key() { static const Term key = atom("cordoned"); return key; }
-bool by_name(const Term& a, const Term& b) { return compare(a, b) < 0; }
-
-std::string names(const std::vector<Term>& nodes) {
-  std::string text;
-  for (const Term& node : nodes) text += (text.empty() ? "" : ", ") + to_text(node, 100);
-  return text;
-}
 
 std::string children(std::size_t count) { return std::to_string(count) + (count == 1 ? " child" : " children"); }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/node_names.h"
 #include "node/port_beam.h"
 #include "node/sup_shared.h"
 
@@ -11,12 +12,6 @@ namespace {
 
 std::string key_of(const Term& name) { return std::string(name.atom_name()); }
 
-std::string names(const std::vector<Term>& nodes) {
-  std::string text;
-  for (const Term& node : nodes) text += (text.empty() ? "" : ", ") + to_text(node, 100);
-  return text;
-}
-
 std::string told_by(const std::vector<std::pair<Term, OwnerSet>>& runners) {
   std::string text;
   for (const auto& [node, set] : runners) text += (text.empty() ? "" : ", ") + to_text(node, 100) + " says " + to_text(to_term(set), 200);
@@ -25,7 +20,7 @@ std::string told_by(const std::vector<std::pair<Term, OwnerSet>>& runners) {
 
 std::vector<Term> sorted_members(const Ring& ring) {
   std::vector<Term> members(ring.members().begin(), ring.members().end());
-  std::ranges::sort(members, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  std::ranges::sort(members, by_name);
   return members;
 }
 
@@ -143,7 +138,7 @@ void WhoOwns::forget_strangers(ProcessContext& context) {
   all_.draining.forget_strangers();
   const auto stranger = [this](const Term& node) {
     if (all_.peers.contains(node) || node == all_.ring.self()) return false;
-    return !std::ranges::binary_search(all_.ring.nodes(), node, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+    return !std::ranges::binary_search(all_.ring.nodes(), node, by_name);
   };
   for (const Term& node : rings_.forget_if(stranger)) forget_said(node);
 }

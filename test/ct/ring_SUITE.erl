@@ -10,7 +10,7 @@
          a_program_deletes_a_program/1, a_program_that_forgets_is_in_no_ring_and_can_come_back/1]).
 -export([a_ring_file_cut_short_is_kept_aside/1, a_ring_file_of_noise_is_kept_aside/1,
          a_restarted_program_remembers_its_ring/1, a_clock_that_went_back_hinders_nobody/1]).
--export([a_thousand_names_come_and_go/1, two_hash_formats_in_one_ring_are_shown/1]).
+-export([a_thousand_names_come_and_go/1, a_thousand_names_added_at_once_hinder_nobody/1, two_hash_formats_in_one_ring_are_shown/1]).
 
 -import(ring_cluster, [in/2, in/3, eventually/2, eventually/3]).
 
@@ -28,7 +28,7 @@ groups() ->
     [{mixed, [], mixed_cases()},
      {ring_file, [], [a_ring_file_cut_short_is_kept_aside, a_ring_file_of_noise_is_kept_aside,
                       a_restarted_program_remembers_its_ring, a_clock_that_went_back_hinders_nobody]},
-     {odd, [], [a_thousand_names_come_and_go, two_hash_formats_in_one_ring_are_shown]}].
+     {odd, [], [a_thousand_names_come_and_go, a_thousand_names_added_at_once_hinder_nobody, two_hash_formats_in_one_ring_are_shown]}].
 
 mixed_cases() ->
     [all_agree_on_members_and_owners, a_killed_program_is_down_and_comes_back,
@@ -54,7 +54,7 @@ init_per_testcase(Case, Config0) ->
 
 %% Owners are asked of a supervisor. Elsewhere there is none, for a program that leaves would wait
 %% for legacy members that cannot take its children.
-supervisor(all_agree_on_members_and_owners, Config) ->
+supervisor(Case, Config) when Case =:= all_agree_on_members_and_owners; Case =:= a_thousand_names_added_at_once_hinder_nobody ->
     #{node := Observer} = proplists:get_value(observer, Config),
     ["--supervisor", "'Elixir.MySup'=my_sup@" ++ atom_to_list(Observer)];
 supervisor(_Case, _Config) ->
@@ -268,6 +268,44 @@ resident(OsPid) ->
     {ok, Status} = file:read_file("/proc/" ++ integer_to_list(OsPid) ++ "/status"),
     {match, [Kb]} = re:run(Status, "VmRSS:\\s+([0-9]+)", [{capture, all_but_first, list}]),
     list_to_integer(Kb).
+
+%% 1,100 names of a host whose epmd does not know them are added without waiting: the real members stay up and answer,
+%% nothing of theirs is started elsewhere, and in the end the names are members that are not up.
+a_thousand_names_added_at_once_hinder_nobody(Config) ->
+    Args = ["--log-level", "notice" | supervisor(a_thousand_names_added_at_once_hinder_nobody, Config)],
+    #{node := N1} = C1 = ring_cluster:start_ringnode("asked", Args),
+    Programs = [C1 | [ring_cluster:start_ringnode(Name, ["--join", atom_to_list(N1) | Args]) || Name <- ["beside1", "beside2"]]],
+    await_members(Config, Programs, Programs),
+    Places = fun() -> observe(Config, fun() -> [{Id, Node} || Id <- my_sup:ids(), Node <- names(Programs), runs_at(Id, Node)] end) end,
+    eventually(fun() -> length(Places()) =:= length(my_sup:ids()) end, 10000),
+    Before = Places(),
+    Names = [list_to_atom("nobody_" ++ integer_to_list(N) ++ "@127.0.0.1") || N <- lists:seq(1, 1100)],
+    {Micros, ok} = timer:tc(fun() ->
+        observe(Config, fun() ->
+            [gen_server:cast({'Elixir.NanoRing', N1}, {add_node, Name}) || Name <- Names],
+            stay_up(names(Programs), lists:sort(Names ++ names(Programs)), Before, erlang:monotonic_time(second) + 120)
+        end)
+    end),
+    Sizes = [observe(Config, fun() -> set_size(Node, Get) end) || Node <- names(Programs), Get <- [get_all, get_up]],
+    Resident = [resident(OsPid) || #{os_pid := OsPid} <- Programs],
+    ct:log("~p ms; {adds, removes, bytes} of node_set and up_set of each: ~p; resident ~p kB", [Micros div 1000, Sizes, Resident]),
+    [?assert(Adds =< 1103 andalso Removes =< 1103 andalso Bytes < 1103 * 2 * 60) || {Adds, Removes, Bytes} <- Sizes],
+    [?assert(Kb < 100000) || Kb <- Resident],
+    ?assertEqual(Before, Places()).
+
+%% On the observer: until every member knows all and only the members are up.
+stay_up(Members, All, Children, Deadline) ->
+    Ups = [ring_view:up(Node) || Node <- Members],
+    [?assertEqual([], Members -- Up) || Up <- Ups],
+    [?assert(is_integer(gen_server:call({Id, Node}, increment, 10000))) || {Id, Node} <- Children],
+    ?assert(erlang:monotonic_time(second) < Deadline),
+    case lists:usort(Ups) =:= [Members] andalso lists:usort([ring_view:all(Node) || Node <- Members]) =:= [All] of
+        true -> ok;
+        false -> timer:sleep(20), stay_up(Members, All, Children, Deadline)
+    end.
+
+runs_at(Id, Node) ->
+    lists:member(Id, erpc:call(Node, erlang, registered, [], 10000)).
 
 %% Neither was asked before: an operator added one to the other's ring.
 two_hash_formats_in_one_ring_are_shown(Config) ->

@@ -53,6 +53,8 @@ inline constexpr std::size_t kManyRemoved = 4;                                //
 inline constexpr Duration kChangesPause = std::chrono::milliseconds(5);      // in which the changes of a great ring are gathered
 inline constexpr Duration kContestSpread = std::chrono::milliseconds(100);
 inline constexpr Duration kContestPatience = std::chrono::milliseconds(500);  // for one that was told of its removal to put itself back
+inline constexpr Duration kCutSuspected = std::chrono::seconds(10);           // after a member fell silent: in a great ring kGossipsInACut are sent a round
+inline constexpr std::size_t kGossipsInACut = 3;
 inline constexpr Duration kConnectedSpread = std::chrono::milliseconds(200);  // between a connection of one that is not up and a question to it, in a great ring
 inline constexpr std::size_t kMaxAwaitedAcks = 256;
 inline constexpr Duration kForgetInterval = std::chrono::minutes(1);          // between two looks for names to be forgotten
@@ -151,9 +153,9 @@ class Membership {
     Instant ask_at;
     Duration back_off = kFirstBackOff;
   };
-  // To a member that is not up, or whose removal is contested. tell_first: of its removal, so that it puts itself back.
+  // To a member that is not up, or whose removal is contested. tell_first: of its removal, so that it puts itself back; told: it had the time to.
   struct Question {
-    enum class How : std::uint8_t { ask, tell_first };
+    enum class How : std::uint8_t { ask, tell_first, told };
     Instant at;
     How how = How::ask;
   };
@@ -318,6 +320,7 @@ class Membership {
   Audience announce_to_ = Audience::few;
   std::vector<Term> unannounced_;                    // what announce_at_ is for
   std::optional<Instant> announced_, put_back_;      // when it was last done
+  std::optional<Instant> silent_at_;                 // when a member was last found silent
   int bad_inputs_ = 0;
   Instant bad_inputs_since_;
 };

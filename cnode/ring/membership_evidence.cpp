@@ -17,7 +17,14 @@ void Membership::gossip_round(Time time) {
   std::vector<Term> others = other_up();
   // In a great ring not to one that is still being connected to: that may be a name that never answers, one of many.
   if (is_great() && std::ranges::any_of(others, [this](const Term& node) { return is_connected(node); })) std::erase_if(others, [this](const Term& node) { return !is_connected(node); });
-  if (!others.empty()) send_ring(others[random_() % others.size()], time);
+  if (others.empty()) return;
+  // One that fell silent may be one of many, behind a cut: each is to be tried soon.
+  const bool may_be_cut = is_great() && silent_at_ && time.now - *silent_at_ < kCutSuspected;
+  for (std::size_t left = may_be_cut ? kGossipsInACut : 1; left > 0 && !others.empty(); --left) {
+    std::swap(others[random_() % others.size()], others.back());
+    send_ring(others.back(), time);
+    others.pop_back();
+  }
 }
 
 bool Membership::is_connected(const Term& node) const {

@@ -147,7 +147,9 @@ void Membership::ask_due_questions(Time time) {
     if (!takes_part() || (!contested && !is_away)) continue;
     if (how == Question::How::tell_first && contested && takes_news_now(node)) {
       tell_removed_one(node);
-      ask_question_at(node, {time.now + kContestPatience, Question::How::ask});
+      ask_question_at(node, {time.now + kContestPatience, Question::How::told});
+    } else if (how == Question::How::told && contested) {
+      concede(node, time);
     } else {
       ask_up(node);
     }

@@ -58,7 +58,7 @@ void Membership::judge_suspects(Time time) {
     else if (peer.suspicion && peer.suspicion->until <= time.now) given_up.push_back(node);
   }
   for (const Term& node : given_up) {
-    if (up_.is_member(node)) found_down(node, "no answer to gossip, nor when it was asked again", time);
+    if (up_.is_member(node)) silent_at_ = time.now, found_down(node, "no answer to gossip, nor when it was asked again", time);
     else peers_[node].suspicion.reset();
   }
 }
@@ -134,7 +134,9 @@ void Membership::ask_removed(const std::vector<Term>& nodes, const Term& sender,
 // It did not answer, or does not count itself up any more.
 void Membership::concede(const Term& node, Time time) {
   const LwwSet removal = contested_.extract(node);
-  if (removal.names() > 0 && up_.merge(removal)) sets_changed("another member removed it, and it does not answer", time);
+  if (removal.names() == 0 || !up_.merge(removal)) return;
+  silent_at_ = time.now;
+  sets_change_soon("another member removed it, and it does not answer", time);
 }
 
 // Two that miss it are enough: the third has removed it, too. That it still counts it says no more than that it has not noticed; a member heard a

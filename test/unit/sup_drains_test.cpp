@@ -311,5 +311,23 @@ TEST_F(SupDrain, AMemberThatLeavesWhileItIsDrainedSlowlyLeavesAtOnce) {
   expect_counts(60);
 }
 
+// While the only member that was not drained left, nobody owned the children: they ended with it, and so did their state.
+TEST_F(SupDrain, WhenAllOthersLeaveADrainedMemberTakesTheirChildrenWithTheirState) {
+  const auto specs = counters(20);
+  start(specs, kTwo);
+  count_all(20);
+  drain("b@h");
+  ASSERT_TRUE(eventually([&] { return running({"b@h"}) == 0; }));
+  bool left = false;
+  set_ring("a@h", {"b@h"}, true, true);
+  net.run("a@h", [&](ProcessContext& context) { members.at("a@h")->supervision->prepare_leave(context, [&](ProcessContext&) { left = true; }); });
+  EXPECT_TRUE(eventually([&] { return left; }, std::chrono::seconds(2)));
+  EXPECT_EQ(running({"b@h"}), 20u);
+  net.crash("a@h");
+  ring({"b@h"});
+  drive();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(call("b@h", tuple(atom("c" + std::to_string(i)), atom("b@h")), atom("get")).value, integer(1)) << i;
+}
+
 }  // namespace
 }  // namespace supervisorring

@@ -94,10 +94,9 @@ void Membership::finish_leave(Time time) {
     effects_.push_back(RemoveFile{kRingFileName});
     effects_.push_back(RemoveFile{kRingFactsFileName});
   }
-  for (auto* timer : {&gossip_at_, &probe_at_, &guard_at_, &announce_at_, &put_back_at_, &removed_at_}) timer->reset();
+  for (auto* timer : {&gossip_at_, &probe_at_, &guard_at_, &announce_at_, &put_back_at_, &removed_at_, &changes_at_, &question_at_}) timer->reset();
   connect_at_.clear();
   questions_.clear();
-  question_at_.reset();
   effects_.push_back(Left{});
 }
 

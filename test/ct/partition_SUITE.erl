@@ -244,7 +244,8 @@ settled(Members) ->
     Nodes = lists:sort([Node || #{node := Node} <- Members]),
     eventually(fun() -> [in(Ask, fun() -> ring_view:up(Node) end) || #{ask := Ask, node := Node} <- Members] end,
                [Nodes || _ <- Members], ?SEEN_MS),
-    eventually(fun() -> [{Id, copies(Members, Id)} || Id <- ids(Members)] end, owners(Members), ?SEEN_MS).
+    %% A legacy member's child manager hears of the ring later than its NanoRing: what it says is asked for each time.
+    eventually(fun() -> [{Id, Runs, Owner} || {Id, Owner} <- owners(Members), Runs <- [copies(Members, Id)], Runs =/= Owner] end, [], ?SEEN_MS).
 
 owners([#{ask := Ask, node := Node, sup := Sup} | _] = Members) ->
     Ids = ids(Members),

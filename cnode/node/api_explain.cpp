@@ -117,12 +117,6 @@ struct Planning {
   RpcDone done;
 };
 
-std::vector<Term> sorted_members(const Ring& ring) {
-  std::vector<Term> members(ring.members().begin(), ring.members().end());
-  std::ranges::sort(members, by_name);
-  return members;
-}
-
 // Members that would be up and would own none of the children.
 Term excluded_then(const SupervisionState& state, const Ring& up, const Ring& owners) {
   std::vector<Term> out;

@@ -18,12 +18,6 @@ std::string told_by(const std::vector<std::pair<Term, OwnerSet>>& runners) {
   return text;
 }
 
-std::vector<Term> sorted_members(const Ring& ring) {
-  std::vector<Term> members(ring.members().begin(), ring.members().end());
-  std::ranges::sort(members, by_name);
-  return members;
-}
-
 }  // namespace
 
 std::string OwnersDecided::note(const OwnerSet& defined) const {

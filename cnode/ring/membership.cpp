@@ -20,12 +20,14 @@ std::vector<Term> ascending(const LwwSet& set) {
 
 constexpr const char* kAndMore = " and more";
 
+bool precedes(const Term& a, const Term& b) { return compare(a, b) < 0; }
+
 // "+ a@h - b@h"; empty when both hold the same. Those are added to `changed`.
 std::string difference(const std::vector<Term>& before, const std::vector<Term>& after, std::vector<Term>& changed) {
   std::string text;
   const auto add = [&](const std::vector<Term>& of, const std::vector<Term>& but, char sign) {
     std::vector<Term> only_here;
-    std::ranges::set_difference(of, but, std::back_inserter(only_here), [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+    std::ranges::set_difference(of, but, std::back_inserter(only_here), precedes);
     for (const Term& member : only_here) ((text += ' ') += sign) += std::string(member.atom_name());
     changed.insert(changed.end(), only_here.begin(), only_here.end());
   };
@@ -87,7 +89,7 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   if (!fits(nodes_, gossip.nodes) || !fits(up_, gossip.up)) {
     return refuse_input("gossip of " + to_text(sender) + ": the ring would hold more than " + std::to_string(kMaxLwwNames) + " names", time);
   }
-  const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender), was_up = up_.is_member(sender);
+  const bool was_up = up_.is_member(sender), was_away = nodes_.is_member(sender) && !was_up;
   if (phase_ == Phase::asking) note_earlier_life(gossip.nodes);
   nodes_.merge(gossip.nodes);
   up_.merge(contest(gossip.up, sender, time));
@@ -178,7 +180,7 @@ void Membership::sets_changed(const std::string& why, Time time) {
     log(Level::info, "another member removed this one from up, and it lives (" + why + ")");
   }
   last_versions_ = {nodes_.version(), up_.version()};
-  const std::pair members{nodes_.membership_version(), up_.membership_version()};
+  const Versions members{nodes_.membership_version(), up_.membership_version()};
   const bool changed = std::exchange(last_members_, members) != members;
   const std::vector<Term> before = changed ? last_up_ : std::vector<Term>();
   if (changed) note_changed(why);
@@ -204,7 +206,7 @@ void Membership::note_changed(const std::string& why) {
 void Membership::meet_new_members(const std::vector<Term>& before, Time time) {
   std::erase_if(other_format_, [this](const Term& node) { return !up_.is_member(node); });
   std::vector<Term> come;
-  std::ranges::set_difference(last_up_, before, std::back_inserter(come), [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+  std::ranges::set_difference(last_up_, before, std::back_inserter(come), precedes);
   std::erase(come, self_);
   connect_to_new_members(come, time);
   if (phase_ == Phase::guarding || phase_ == Phase::entering || takes_part())
@@ -246,13 +248,12 @@ void Membership::publish() {
     if (minority_) log(Level::warning, "in a minority: " + count + "; nothing runs here until there are more (--partitions quorum)");
     else log(Level::notice, "in a minority no more: " + count);
   }
-  const bool hides_self = state.leaving || phase_ == Phase::aside;
-  const auto shown = std::tuple(last_members_, state.settled, state.leaving, state.minority, state.format, hides_self);
+  const Shown shown{last_members_.value_or(Versions()), state.settled, state.leaving, state.minority, state.leaving || phase_ == Phase::aside, state.format};
   if (published_ == shown) return;
   published_ = shown;
   state.up = last_up_;
   state.nodes = last_nodes_;
-  if (hides_self) std::erase(state.up, self_);
+  if (shown.hides_self) std::erase(state.up, self_);
   effects_.push_back(Publish{std::move(state)});
 }
 
@@ -265,7 +266,7 @@ void Membership::send_ring(const Term& node, Time time) {
 }
 
 const Term& Membership::ring_in_form(const MapSetForm& form) {
-  const std::pair versions{nodes_.version(), up_.version()};
+  const Versions versions{nodes_.version(), up_.version()};
   if (std::exchange(ring_terms_versions_, versions) != versions) ring_terms_.clear();
   auto found = ring_terms_.find(form);
   if (found == ring_terms_.end()) found = ring_terms_.emplace(form, ring_term(nodes_.to_term(form), up_.to_term(form))).first;

@@ -24,7 +24,7 @@
 #include <optional>
 #include <random>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "ring/membership_effect.h"
@@ -49,9 +49,10 @@ inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              //
 inline constexpr std::size_t kMaxBurst = 16;                                  // members sent gossip at once for a change that one has made
 inline constexpr std::size_t kPassedOn = 6;                                   // told by each that hears of it by gossip: all but one in 400 are reached so
 inline constexpr std::size_t kSeenByAll = 2;                                  // told by each that has seen it itself, or was told as all others were
-inline constexpr std::size_t kManyRemoved = 4;                                // that others have removed: more are told one by one, within kContestSpread; so many within a fifth of it
+inline constexpr std::size_t kManyRemoved = 4;                                // that others have removed: more are told one by one, within kContestSpread; so many within kFewContestSpread
 inline constexpr Duration kChangesPause = std::chrono::milliseconds(5);      // in which the changes of a great ring are gathered
 inline constexpr Duration kContestSpread = std::chrono::milliseconds(100);
+inline constexpr Duration kFewContestSpread = std::chrono::milliseconds(20);
 inline constexpr Duration kContestPatience = std::chrono::milliseconds(500);  // for one that was told of its removal to put itself back
 inline constexpr Duration kCutSuspected = std::chrono::seconds(10);           // after a member fell silent: in a great ring kGossipsInACut are sent a round
 inline constexpr std::size_t kGossipsInACut = 3;
@@ -159,6 +160,15 @@ class Membership {
     Instant at;
     How how = How::ask;
   };
+  using Versions = std::pair<std::uint64_t, std::uint64_t>;  // of node_set and up_set
+  // What Publish showed last.
+  struct Shown {
+    Versions members;                      // LwwSet::membership_version()
+    bool settled, leaving, minority;
+    bool hides_self;                       // this member is up and not shown
+    HashFormat format;
+    bool operator==(const Shown&) const = default;
+  };
   // An ack that is due: of gossip and of announcements.
   struct Awaited { Term reference; Term node; Instant at; bool judged = false; };
 
@@ -212,6 +222,8 @@ class Membership {
   // membership_evidence.cpp: gossip rounds, connections, probes
   void gossip_round(Time);
   bool is_connected(const Term& node) const;
+  std::vector<Term> reachable(std::vector<Term> nodes) const;
+  std::vector<Term> some_of(std::vector<Term> nodes, std::size_t most);
   void found_down(const Term& node, const std::string& why, Time, Audience = Audience::all);
   void found_up(const Term& node, const std::string& why, Time);
   void probe(Time);
@@ -228,9 +240,9 @@ class Membership {
   void announce_now(Time);
   void tell(const std::vector<Term>& members, const std::vector<Term>& names);
   void tell_what_lacks(const Term& node, const LwwSet& nodes, const LwwSet& up);
-  static LwwSet known_of(const LwwSet& ours, const LwwSet& theirs);
   void ask_soon(const Term& node, Question::How, Duration spread, Time);
-  void ask_question_at(const Term& node, Question);
+  void ask_at(const Term& node, Question);
+  void wake_for(const Question&);
   void ask_due_questions(Time);
   void tell_removed_one(const Term& node);
   void end_contests(const LwwSet& news);
@@ -276,12 +288,13 @@ class Membership {
   std::vector<Term> last_nodes_, last_up_;           // members when sets_changed() last looked
   std::uint64_t news_ = 0;                           // how often they had changed then
   std::vector<Term> last_changed_;                   // those that had come or gone the last time they changed
-  std::pair<std::uint64_t, std::uint64_t> last_versions_, last_members_{~0ull, ~0ull};  // of both sets, then: version(), membership_version()
+  Versions last_versions_;                           // LwwSet::version() then
+  std::optional<Versions> last_members_;             // LwwSet::membership_version() then
   std::optional<std::uint64_t> persisted_;           // the version of nodes_ that the ring file holds
   MapSetForm file_form_;
   std::map<MapSetForm, Term> ring_terms_;            // of the present sets, by form
-  std::optional<std::tuple<std::pair<std::uint64_t, std::uint64_t>, bool, bool, bool, HashFormat, bool>> published_;  // what Publish showed last
-  std::pair<std::uint64_t, std::uint64_t> ring_terms_versions_;  // of both sets, in ring_terms_
+  Versions ring_terms_versions_;                     // LwwSet::version() of what they are of
+  std::optional<Shown> published_;
   std::string soon_why_;                             // what changes_at_ is for
   bool minority_ = false;                            // told in the log
 

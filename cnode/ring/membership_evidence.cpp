@@ -14,22 +14,33 @@ void Membership::gossip_round(Time time) {
   judge_suspects(time);
   judge_acks(time);
   check_removed(time);
-  std::vector<Term> others = other_up();
-  // In a great ring not to one that is still being connected to: that may be a name that never answers, one of many.
-  if (is_great() && std::ranges::any_of(others, [this](const Term& node) { return is_connected(node); })) std::erase_if(others, [this](const Term& node) { return !is_connected(node); });
-  if (others.empty()) return;
   // One that fell silent may be one of many, behind a cut: each is to be tried soon.
   const bool may_be_cut = is_great() && silent_at_ && time.now - *silent_at_ < kCutSuspected;
-  for (std::size_t left = may_be_cut ? kGossipsInACut : 1; left > 0 && !others.empty(); --left) {
-    std::swap(others[random_() % others.size()], others.back());
-    send_ring(others.back(), time);
-    others.pop_back();
-  }
+  for (const Term& node : some_of(reachable(other_up()), may_be_cut ? kGossipsInACut : 1)) send_ring(node, time);
 }
 
 bool Membership::is_connected(const Term& node) const {
   const auto found = peers_.find(node);
   return found != peers_.end() && found->second.connected;
+}
+
+// In a great ring not those that are still being connected to, where others are connected: they may be names that never answer, many of them.
+std::vector<Term> Membership::reachable(std::vector<Term> nodes) const {
+  const auto connected = [this](const Term& node) { return is_connected(node); };
+  if (is_great() && std::ranges::any_of(nodes, connected)) std::erase_if(nodes, std::not_fn(connected));
+  return nodes;
+}
+
+// At most so many, by chance.
+std::vector<Term> Membership::some_of(std::vector<Term> nodes, std::size_t most) {
+  if (most >= nodes.size()) return nodes;
+  std::vector<Term> some;
+  while (some.size() < most && !nodes.empty()) {
+    std::swap(nodes[random_() % nodes.size()], nodes.back());
+    some.push_back(std::move(nodes.back()));
+    nodes.pop_back();
+  }
+  return some;
 }
 
 void Membership::found_down(const Term& node, const std::string& why, Time time, Audience audience) {

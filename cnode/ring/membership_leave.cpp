@@ -103,15 +103,17 @@ void Membership::finish_leave(Time time) {
 // Each up member is told once. The sender of this gossip is the receiver's own NanoRing where its pid is known: a legacy member that has
 // heard of the removal from a third one would take a gossip of the leaving one itself for a sign of life and put it back.
 void Membership::tell_own_removal(const std::vector<Term>& members, Time) {
+  std::vector<Term> by_news;
   for (const Term& node : members) {
     if (is_great() && takes_news_now(node)) {
-      tell({node}, {self_});
+      by_news.push_back(node);
       continue;
     }
     const auto peer = peers_.find(node);
     const bool known = peer != peers_.end() && peer->second.pid.is_pid();
     effects_.push_back(Send{nano_ring_at(node), reconcile_message(ring_in_form(form_for(node)), known ? peer->second.pid : pid_, make_ref_())});
   }
+  tell(by_news, {self_});
 }
 
 void Membership::check_removed(Time time) {

@@ -23,27 +23,21 @@ Counts counts_of(Membership::Audience audience) {
   return {};
 }
 
-// Keeps `most` of them, by chance.
-void keep_some(std::vector<Term>& nodes, std::size_t most, std::mt19937_64& random) {
-  while (nodes.size() > most) {
-    std::swap(nodes[random() % nodes.size()], nodes.back());
-    nodes.pop_back();
-  }
+// What `ours` knows of the names in `theirs`.
+LwwSet known_of(const LwwSet& ours, const LwwSet& theirs) {
+  std::vector<Term> names;
+  for (const auto& [name, stamps] : theirs.entries()) names.push_back(name);
+  return ours.only(names);
 }
 
 }  // namespace
 
 void Membership::takes_news(const Term& node, bool takes) {
   if (phase_ == Phase::gone || !is_member_name(node)) return;
-  const auto found = peers_.find(node);
-  if (found != peers_.end()) found->second.takes_news = takes;
-  else if (takes) peers_[node].takes_news = takes;
+  if (takes || peers_.contains(node)) peers_[node].takes_news = takes;
 }
 
-bool Membership::takes_news_now(const Term& node) const {
-  const auto found = peers_.find(node);
-  return found != peers_.end() && found->second.takes_news && found->second.connected;
-}
+bool Membership::takes_news_now(const Term& node) const { return is_connected(node) && peers_.at(node).takes_news; }
 
 // ---- telling ----------------------------------------------------------------------------------------
 
@@ -61,24 +55,20 @@ void Membership::announce(const std::vector<Term>& names, Time time, Audience au
 void Membership::announce_now(Time time) {
   announce_at_.reset();
   const Audience audience = std::exchange(announce_to_, Audience::few);
-  std::vector<Term> names = std::exchange(unannounced_, {});
+  const std::vector<Term> names = std::exchange(unannounced_, {});
   if (!takes_part()) return;
-  std::vector<Term> others = other_up();
+  const std::vector<Term> others = other_up();
   if (others.empty()) return;
   announced_ = time.now;
   if (!is_great()) {
     for (const Term& node : others) send_ring(node, time);
     return;
   }
-  const auto rest = std::stable_partition(others.begin(), others.end(), [this](const Term& node) { return takes_news_now(node); });
-  std::vector<Term> by_gossip(rest, others.end());
-  others.erase(rest, others.end());
+  std::vector<Term> by_news, by_gossip;
+  for (const Term& node : others) (takes_news_now(node) ? by_news : by_gossip).push_back(node);
   const Counts counts = counts_of(audience);
-  if (std::ranges::any_of(by_gossip, [this](const Term& node) { return is_connected(node); })) std::erase_if(by_gossip, [this](const Term& node) { return !is_connected(node); });
-  keep_some(by_gossip, counts.gossip, random_);
-  keep_some(others, counts.news, random_);
-  tell(others, names);
-  for (const Term& node : by_gossip) send_ring(node, time);
+  tell(some_of(std::move(by_news), counts.news), names);
+  for (const Term& node : some_of(reachable(std::move(by_gossip)), counts.gossip)) send_ring(node, time);
 }
 
 // What both sets know of `names`.
@@ -90,7 +80,7 @@ void Membership::tell(const std::vector<Term>& members, const std::vector<Term>&
 
 // One of ours that has just said what it knows is told what it does not.
 void Membership::tell_what_lacks(const Term& node, const LwwSet& nodes, const LwwSet& up) {
-  if (nodes.names() + up.names() > 0 && takes_part() && takes_news_now(node)) effects_.push_back(Tell{node, news_body(nodes, up)});
+  if (nodes.names() + up.names() > 0) effects_.push_back(Tell{node, news_body(nodes, up)});
 }
 
 // ---- hearing ----------------------------------------------------------------------------------------
@@ -108,14 +98,7 @@ void Membership::handle_news(const Term& sender, ring_message::News news, Time t
   if (nodes_.contains(sender) || up_.contains(sender)) heard(sender, time);
   if (last_versions_ != std::pair(nodes_.version(), up_.version()) || phase_ == Phase::aside) sets_change_soon("news of " + to_text(sender), time);
   if (was_away && takes_part() && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
-  tell_what_lacks(sender, known_of(nodes_, news.nodes).lacking_in(news.nodes), known_of(up_, news.up).lacking_in(news.up));
-}
-
-// What `ours` knows of the names in `theirs`.
-LwwSet Membership::known_of(const LwwSet& ours, const LwwSet& theirs) {
-  std::vector<Term> names;
-  for (const auto& [name, stamps] : theirs.entries()) names.push_back(name);
-  return ours.only(names);
+  if (takes_part() && takes_news_now(sender)) tell_what_lacks(sender, known_of(nodes_, news.nodes).lacking_in(news.nodes), known_of(up_, news.up).lacking_in(news.up));
 }
 
 // ---- questions that wait a moment ---------------------------------------------------------------------
@@ -123,14 +106,16 @@ LwwSet Membership::known_of(const LwwSet& ours, const LwwSet& theirs) {
 // Others may be about to ask the same, and their answer be told to all: so where many are to be asked it is done one after the other, in an order of its own.
 void Membership::ask_soon(const Term& node, Question::How how, Duration spread, Time time) {
   if (questions_.contains(node)) return;
-  const Duration after = spread > Duration::zero() ? Duration(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(spread.count()))) : spread;
-  ask_question_at(node, {time.now + after, how});
+  const Duration after(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(spread.count())));
+  ask_at(node, {time.now + after, how});
 }
 
-void Membership::ask_question_at(const Term& node, Question question) {
+void Membership::ask_at(const Term& node, Question question) {
   questions_[node] = question;
-  question_at_ = question_at_ ? std::min(*question_at_, question.at) : question.at;
+  wake_for(question);
 }
+
+void Membership::wake_for(const Question& question) { question_at_ = std::min(question_at_.value_or(question.at), question.at); }
 
 void Membership::ask_due_questions(Time time) {
   if (!question_at_ || *question_at_ > time.now) return;
@@ -138,7 +123,7 @@ void Membership::ask_due_questions(Time time) {
   std::vector<std::pair<Term, Question::How>> due;
   for (const auto& [node, question] : questions_) {
     if (question.at <= time.now) due.emplace_back(node, question.how);
-    else question_at_ = question_at_ ? std::min(*question_at_, question.at) : question.at;
+    else wake_for(question);
   }
   for (const auto& [node, how] : due) {
     questions_.erase(node);
@@ -147,7 +132,7 @@ void Membership::ask_due_questions(Time time) {
     if (!takes_part() || (!contested && !is_away)) continue;
     if (how == Question::How::tell_first && contested && takes_news_now(node)) {
       tell_removed_one(node);
-      ask_question_at(node, {time.now + kContestPatience, Question::How::told});
+      ask_at(node, {time.now + kContestPatience, Question::How::told});
     } else if (how == Question::How::told && contested) {
       concede(node, time);
     } else {

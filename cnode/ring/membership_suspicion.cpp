@@ -127,7 +127,7 @@ void Membership::ask_removed(const std::vector<Term>& nodes, const Term& sender,
   else log(Level::info, to_text(sender) + " has removed " + to_text(nodes.front()) + " and " + std::to_string(nodes.size() - 1) + " more that are heard here: they are asked");
   for (const Term& node : nodes) {
     if (!is_great() || !takes_news_now(node)) ask_up(node);
-    else ask_soon(node, Question::How::tell_first, nodes.size() > kManyRemoved ? kContestSpread : kContestSpread / 5, time);
+    else ask_soon(node, Question::How::tell_first, nodes.size() > kManyRemoved ? kContestSpread : kFewContestSpread, time);
   }
 }
 

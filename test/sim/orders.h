@@ -17,7 +17,6 @@ class Orders {
   void cordoned(const std::string& name, std::set<std::string> keeps);
   void over(const std::string& name) { told_.erase(name); }
 
-  bool is_drained(const std::string& name) const { return told_.contains(name) && !told_.at(name).cordoned; }
   bool is_cordoned(const std::string& name) const { return told_.contains(name) && told_.at(name).cordoned; }
   // Of those that are up, who own what a ring gives them: all but drained and cordoned ones; all, when all are.
   std::vector<std::string> placed(const std::vector<std::string>& up) const;

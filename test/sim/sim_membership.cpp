@@ -208,22 +208,21 @@ void SimMembership::say_hello(std::size_t from, std::size_t to) {
 void SimMembership::tell(std::size_t from, const Term& node, const Term& body) {
   const auto found = by_name_.find(node);
   if (found == by_name_.end()) return;
-  ++messages_;
-  const bool lost = losing_ && random_.percent(options_.loss_percent);
-  if (lost || !reaches(members_[from], members_[found->second])) return;
-  answer_at(delay(), found->second, [this, body, sender = members_[from].node](Membership& core) { core.handle_news(sender, *parse_news(body), time()); });
+  deliver(from, found->second, [this, body, sender = members_[from].node](Membership& core) { core.handle_news(sender, *parse_news(body), time()); });
 }
 
 // To a NanoRing, by its pid or its name. As over TCP a message that is cut off arrives late rather than never, so `loss` stands for a stall.
 void SimMembership::send(std::size_t from, const Term& to, const Term& message) {
   const auto found = by_name_.find(to.is_pid() ? to.node() : to[1]);
   if (found == by_name_.end()) return;
-  const std::size_t target = found->second;
+  connect(from, members_[found->second].node);
+  deliver(from, found->second, [this, message](Membership& core) { core.handle_message(message, time()); });
+}
+
+void SimMembership::deliver(std::size_t from, std::size_t to, std::function<void(Membership&)> what) {
   ++messages_;
-  connect(from, members_[target].node);
   const bool lost = losing_ && random_.percent(options_.loss_percent);
-  if (lost || !reaches(members_[from], members_[target])) return;
-  answer_at(delay(), target, [this, message](Membership& core) { core.handle_message(message, time()); });
+  if (!lost && reaches(members_[from], members_[to])) answer_at(delay(), to, std::move(what));
 }
 
 void SimMembership::ask(std::size_t from, const Term& node, RingSet set) {

@@ -70,6 +70,7 @@ class SimMembership {
   void pass(Duration time);
   void perform(std::size_t from, membership::Effect& effect);
   void send(std::size_t from, const Term& to, const Term& message);
+  void deliver(std::size_t from, std::size_t to, std::function<void(Membership&)> what);
   void say_hello(std::size_t from, std::size_t to);
   void tell(std::size_t from, const Term& node, const Term& body);
   void ask(std::size_t from, const Term& node, RingSet set);

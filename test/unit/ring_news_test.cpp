@@ -172,7 +172,7 @@ TEST_F(RingNews, AMemberWhoseGossipLacksSomethingIsToldThatAtOnce) {
 TEST_F(RingNews, AMemberThatWasRemovedElsewhereAndIsConnectedIsToldAndStaysUpWhenItPutsItselfBack) {
   start(30);
   core->handle_news(name_of(2), news_of(name_of(3), false, seconds(900)), time());
-  pass(kContestSpread / 5);
+  pass(kFewContestSpread);
   EXPECT_TRUE(counts_up(name_of(3)));
   ASSERT_EQ(told(), std::vector<Term>{name_of(3)});
   EXPECT_FALSE(parse_news(all<membership::Tell>()[0].body)->up.is_member(name_of(3)));
@@ -189,7 +189,7 @@ TEST_F(RingNews, AMemberThatWasRemovedElsewhereAndDoesNotPutItselfBackIsGivenUp)
   core->handle_news(name_of(2), news_of(name_of(3), false, seconds(900)), time());
   pass(kContestPatience - milliseconds(1));
   EXPECT_TRUE(counts_up(name_of(3)));
-  pass(kContestSpread / 5 + kChangesPause);
+  pass(kFewContestSpread + kChangesPause);
   EXPECT_FALSE(counts_up(name_of(3)));
 }
 

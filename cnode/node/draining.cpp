@@ -14,11 +14,15 @@ const Term& estate_key() { static const Term key = atom("drained"); return key; 
 
 Term error(Term why) { return tuple(atom("error"), std::move(why)); }
 
-std::shared_ptr<const Ring> without(std::shared_ptr<const Ring> ring, const std::vector<Term>& excluded) {
-  const auto with = ring;
-  for (const Term& node : excluded)
-    if (ring->has(node)) ring = ring->without(node);
-  return ring->empty() ? with : ring;
+// All of them where nobody else is there.
+std::shared_ptr<const Ring> without(RingStore& rings, const std::shared_ptr<const Ring>& ring, const std::vector<Term>& excluded) {
+  const auto rest = rings.without(ring, excluded);
+  return rest->empty() ? ring : rest;
+}
+
+bool blocks(const PeerInfo& peer, const Term& feature, Instant now) {
+  if (peer.hello) return !peer.has(feature);
+  return peer.legacy && (peer.has_no_such_process || now - peer.since >= kSilentIsLegacy);
 }
 
 }  // namespace
@@ -33,19 +37,12 @@ std::shared_ptr<const Ring> Draining::placed(const std::shared_ptr<const Ring>& 
   if (known != rings_.end()) return known->second;
   std::erase_if(rings_, [](const auto& each) { return each.first.use_count() <= (each.first == each.second ? 2 : 1); });
   if (rings_.size() >= kMaxDrainedRings) rings_.erase(rings_.begin());
-  return rings_.emplace_back(ring, without(ring, excluded_)).second;
+  return rings_.emplace_back(ring, without(*all_.ring.rings(), ring, excluded_)).second;
 }
 
-std::shared_ptr<const Ring> Draining::would_be(const std::shared_ptr<const Ring>& ring) const { return without(ring, excluded_); }
+std::shared_ptr<const Ring> Draining::would_be(const std::shared_ptr<const Ring>& ring) const { return without(*all_.ring.rings(), ring, excluded_); }
 
 bool Draining::excludes(const Term& node) const { return std::ranges::binary_search(excluded_, node, by_name); }
-
-bool Draining::blocks(const Term& node, const Term& feature, Instant now) const {
-  const PeerInfo* const peer = all_.peer(node);
-  if (peer == nullptr) return false;  // its connection is being opened
-  if (peer->hello) return !peer->has(feature);
-  return peer->legacy && (peer->has_no_such_process || now - peer->since >= kSilentIsLegacy);
-}
 
 // ---- telling -------------------------------------------------------------------------------------------
 
@@ -72,9 +69,11 @@ bool Draining::look(ProcessContext& context) {
   if (excluded_.empty() && !drains_.any_drained() && !all_.cordoning.any()) return false;
   std::vector<Term> blockers, of_cordons, now;
   for (const Term& node : all_.ring.up()) {
-    if (node != all_.ring.self() && blocks(node, drain_feature(), context.time().now)) blockers.push_back(node);
-    if (node != all_.ring.self() && blocks(node, cordon_feature(), context.time().now)) of_cordons.push_back(node);
     if (drains_.drained(node)) now.push_back(node);
+    const PeerInfo* const peer = node == all_.ring.self() ? nullptr : all_.peer(node);
+    if (peer == nullptr) continue;  // its connection is being opened
+    if (blocks(*peer, drain_feature(), context.time().now)) blockers.push_back(node);
+    if (blocks(*peer, cordon_feature(), context.time().now)) of_cordons.push_back(node);
   }
   if (!blockers.empty() && drains_.set_self(false)) {
     note_ = "not drained any more: " + names(blockers) + " places children by all members";
@@ -102,6 +101,7 @@ bool Draining::look(ProcessContext& context) {
       context.log(LogLevel::notice, to_text(node, 100) + " owns children again" + (blockers.empty() ? "" : ": " + names(blockers) + " places them by all members"));
   drained_ = std::move(now);
   excluded_ = std::move(all);
+  ++version_;
   rings_.clear();
   return true;
 }

@@ -36,6 +36,7 @@ class Draining {
   std::shared_ptr<const Ring> placed(const std::shared_ptr<const Ring>& ring);
   std::shared_ptr<const Ring> would_be(const std::shared_ptr<const Ring>& ring) const;
   bool excludes(const Term& node) const;
+  std::uint64_t version() const { return version_; }               // another number: others are excluded
   const std::vector<Term>& excluded() const { return excluded_; }  // drained and cordoned ones, in the order of their names
   const std::vector<Term>& drained() const { return drained_; }    // those of them that are drained
   bool self_drained() const { return drains_.self_drained(); }
@@ -57,12 +58,12 @@ class Draining {
   Term undrain(ProcessContext&);
 
  private:
-  bool blocks(const Term& node, const Term& feature, Instant now) const;
   void changed(ProcessContext&);
 
   SupervisionState& all_;
   Drains drains_;
   std::vector<Term> excluded_, drained_;
+  std::uint64_t version_ = 0;  // of excluded_
   std::string note_;
   std::vector<std::pair<std::shared_ptr<const Ring>, std::shared_ptr<const Ring>>> rings_;  // with and without
 };

@@ -26,6 +26,8 @@ void PeerProcess::started(ProcessContext& context) {
 }
 
 void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
+  if (message == sweep_message()) return sweep(context), handle_ring(context);
+  all_known_ = false;
   if (all_->peer_box.handle(context, message)) {
   } else if (message.is_tagged("supervisorring_peer", 3)) {
     handle_peer_message(context, message);
@@ -37,8 +39,6 @@ void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
     handle_down(context, message[1], message[4]);
   } else if (message.is_atom("$announce")) {
     handle_announce(context);
-  } else if (message == sweep_message()) {
-    sweep(context);
   } else if (message.is_tagged("$gen_call", 3)) {
     if (message[2].is_tagged("may_join", 2)) handle_may_join(context, message[1], message[2][1]);
     else context.reply(message[1], tuple(atom("error"), tuple(atom("unknown_call"), message[2])));
@@ -83,21 +83,32 @@ void PeerProcess::tell_gate(const Term& node) {
 }
 
 void PeerProcess::sweep(ProcessContext& context) {
+  if (!all_known_) look_at_all(context);
+  all_->who_owns.forget_strangers(context);
+  all_->who_owns.ask_legacy(context);
+  if (nudge_at_ && *nudge_at_ <= context.time().now) nudge_legacy(context);
+  all_->cordoning.sweep(context);
+  context.send_after(kSweep, context.self(), sweep_message());
+}
+
+// In a great ring of which everybody is known there is nothing to find, and looking would be most of what a member does.
+void PeerProcess::look_at_all(ProcessContext& context) {
   const Instant now = context.time().now;
+  all_known_ = true;
   for (auto& [node, peer] : all_->peers) {
+    all_known_ = all_known_ && (peer.hello || (peer.legacy && peer.has_no_such_process));
     if (peer.hello || peer.legacy || now - peer.since < kHelloTimeout) continue;
     peer.legacy = true;
     tell_gate(node);
     became_legacy(context, node);
   }
-  for (const Term& node : all_->ring.up())
-    if (node != context.node_name() && !context.is_connected(node)) context.connect(node);
+  for (const Term& node : all_->ring.up()) {
+    if (node == context.node_name() || context.is_connected(node)) continue;
+    all_known_ = false;
+    context.connect(node);
+  }
   all_->who_owns.sweep(context);
-  all_->who_owns.ask_legacy(context);
-  if (nudge_at_ && *nudge_at_ <= now) nudge_legacy(context);
   tell_of_partitions(context);
-  all_->cordoning.sweep(context);
-  context.send_after(kSweep, context.self(), sweep_message());
 }
 
 // One line when it becomes so, and one when it is over.

@@ -42,6 +42,7 @@ class PeerProcess : public Process {
   void handle_announce(ProcessContext&);
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
   void sweep(ProcessContext&);
+  void look_at_all(ProcessContext&);
   void became_legacy(ProcessContext&, const Term& node);
   void nudge_legacy(ProcessContext&);
   void nudge_if_needed(ProcessContext&, const Term& node, const std::shared_ptr<SupervisorState>&);
@@ -61,6 +62,7 @@ class PeerProcess : public Process {
   bool told_leaving_ = false;
   std::optional<Instant> nudge_at_;
   bool nudged_ = false, nudge_again_ = false;
+  bool all_known_ = false;  // the last sweep found everybody up connected and everybody connected known, and nothing has come since
   std::string told_of_partitions_;                    // who disagrees, or guarantees nothing
   std::deque<std::pair<Term, PeerAsk>> early_asks_;
 };

@@ -60,6 +60,7 @@ void ManagerProcess::started(ProcessContext& context) {
   sup_->manager->set_migrate_timeout(all_->migrate_timeout);
   sup_->manager->limit_starts(all_->max_starts);
   sup_->manager->set_move_rate(&all_->move_rate);
+  sup_->manager->share_rings(all_->ring.rings());
   sup_->manager_box.open(context.self());
   all_->who_owns.decide(context, *sup_);
   sup_->manager->keep(last_kept_ = WhoOwns::kept_of(*sup_));

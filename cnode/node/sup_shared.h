@@ -47,7 +47,7 @@ class LocalSup;
 class NanoRing;
 class TopSup;
 
-enum class SupervisorPhase { reading, running, restarting, down };
+enum class SupervisorPhase : std::uint8_t { reading, running, restarting, down };
 
 struct SupervisorState {
   const SupervisorDefinition definition;

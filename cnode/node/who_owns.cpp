@@ -109,6 +109,7 @@ void WhoOwns::started(ProcessContext& context) { rings_.member_is(context.node_n
 void WhoOwns::heard(const Term& node, const PeerHello& hello) {
   rings_.member_is(node, hello.kind.is_atom("cnode") ? MemberKind::native : hello.kind.is_atom("beam") ? MemberKind::beam : MemberKind::foreign);
   forget_said(node);
+  ++said_version_;
   said_.insert_or_assign(node, Said{std::ranges::count(hello.features, atom("members")) > 0, hello.supervisors, hello.members});
   announce_sets_ += hello.members.empty() ? 0 : 1;
   std::erase_if(legacy_runs_, [name = key_of(node)](const auto& each) { return each.first.second == name; });
@@ -125,9 +126,11 @@ void WhoOwns::forget_said(const Term& node) {
   if (said == said_.end()) return;
   announce_sets_ -= said->second.members.empty() ? 0 : 1;
   said_.erase(said);
+  ++said_version_;
 }
 
 void WhoOwns::forget_strangers(ProcessContext& context) {
+  if (forgot_at_ && context.time().now - *forgot_at_ < kForgetStrangersInterval) return;
   forgot_at_ = context.time().now;
   all_.draining.forget_strangers();
   const auto stranger = [this](const Term& node) {
@@ -138,9 +141,9 @@ void WhoOwns::forget_strangers(ProcessContext& context) {
 }
 
 void WhoOwns::sweep(ProcessContext& context) {
-  if (!forgot_at_ || context.time().now - *forgot_at_ >= kForgetStrangersInterval) forget_strangers(context);
-  std::erase_if(legacy_runs_, [this](const auto& each) { return !all_.ring.is_up(atom(each.first.second)); });
-  rings_.look(*all_.ring.ring(), context.time().now);
+  forget_strangers(context);
+  said_version_ += std::erase_if(legacy_runs_, [this](const auto& each) { return !all_.ring.is_up(atom(each.first.second)); });
+  rings_.look(all_.ring.ring(), context.time().now);
   look(context);
 }
 
@@ -156,9 +159,12 @@ void WhoOwns::look(ProcessContext& context) {
 
 void WhoOwns::decide(ProcessContext& context, SupervisorState& sup) {
   const bool plain = announce_sets_ == 0 && sup.flags.members.is_all() && all_.draining.excluded().empty() && all_.cordoning.version() == sup.owners.kept_version && !sup.owners.kept;
-  if (plain && sup.owners.set.is_all() && !sup.owners.previous && sup.owners.note({}).empty() && sup.owners.told_kind == OwnersDecided::Told::all) return;
+  if (plain && sup.owners.set.is_all() && !sup.owners.previous && sup.owners.note({}).empty() && sup.owners.told_kind == OwnersDecided::Told::all) return sup.owners.by.reset();
+  const OwnersDecidedBy by{all_.ring.ring(), all_.ring.settled(), rings_.version(), said_version_, all_.draining.version(), all_.cordoning.version(), sup.phase, sup.flags.members};
+  if (sup.owners.by == by) return;
   const OwnersDecided before = sup.owners;
   OwnersDecided& now = sup.owners;
+  now.by = by;
   auto all_runners = runners(sup);
   const bool sets = std::ranges::any_of(all_runners, [](const auto& each) { return !each.second.is_all(); });
   const bool differ = std::ranges::any_of(all_runners, [&](const auto& each) { return each.second != all_runners.front().second; });
@@ -237,7 +243,9 @@ void WhoOwns::ask_legacy(ProcessContext& context) {
         if (rings_.kind_of(node) != MemberKind::foreign || !all_.ring.is_up(node)) return;
         const auto [known, first] = legacy_runs_.try_emplace({key_of(supervisor), key_of(node)}, false);
         const bool runs = answer.ok ? answer.value.is_pid() : known->second;  // no answer: as before
-        if (std::exchange(known->second, runs) != runs || first) look(later);
+        if (std::exchange(known->second, runs) == runs && !first) return;
+        ++said_version_;
+        look(later);
       });
     }
   }

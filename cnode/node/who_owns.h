@@ -31,13 +31,26 @@ namespace supervisorring {
 
 struct SupervisionState;
 struct SupervisorState;
+enum class SupervisorPhase : std::uint8_t;
 
 inline constexpr Duration kAskLegacy = std::chrono::seconds(1);
 inline constexpr Duration kForgetStrangersInterval = std::chrono::seconds(10);  // of looks at everybody that was ever heard
 inline constexpr Duration kLegacyAnswer = std::chrono::seconds(2);
 
+// What a decision follows from, besides the supervisor's own history: while it is the same, so is the decision.
+struct OwnersDecidedBy {
+  std::shared_ptr<const Ring> ring;                   // of all up members
+  bool settled;
+  std::uint64_t kinds, said, excluded, kept;          // versions
+  SupervisorPhase phase;
+  OwnerSet defined;
+
+  bool operator==(const OwnersDecidedBy&) const = default;
+};
+
 // Of one supervisor. WhoOwns writes.
 struct OwnersDecided {
+  std::optional<OwnersDecidedBy> by;                  // nullopt: not decided yet
   OwnerSet set;                                       // by which its children are placed
   std::vector<Term> without_sets;                     // up members that run it and know no sets: the reason for all
   std::vector<std::pair<Term, OwnerSet>> disagree;    // what each up member that runs it says, when they differ
@@ -84,6 +97,8 @@ class WhoOwns {
   void look(ProcessContext&);
   // After a change of the ring, and now and then: looks at every member first.
   void sweep(ProcessContext&);
+  // Who is neither a member nor connected any more, every kForgetStrangersInterval at most.
+  void forget_strangers(ProcessContext&);
   // The same for one that is about to start here.
   void decide(ProcessContext&, SupervisorState&);
   // Asks legacy members what they run, when it matters and time has passed. Their answers come back into the peer process.
@@ -104,7 +119,6 @@ class WhoOwns {
   static bool is_placed(const OwnersDecided&);
   bool everybody_is_known(const Term& supervisor) const;
   void forget_said(const Term& node);
-  void forget_strangers(ProcessContext&);  // who is neither a member nor connected any more
   void report(ProcessContext&, const SupervisorState&, const OwnersDecided& before) const;
   void tell_beam(SupervisorState&);
   std::shared_ptr<const Ring> with_all(const SupervisorState&);  // with members that are drained or cordoned
@@ -115,6 +129,7 @@ class WhoOwns {
   std::unordered_map<Term, Said> said_;                        // by node
   std::size_t announce_sets_ = 0;                              // of said_: nodes that announce any set but all
   std::map<std::pair<std::string, std::string>, bool> legacy_runs_;  // by supervisor and node that was asked
+  std::uint64_t said_version_ = 0;                             // of both
   std::optional<Instant> asked_at_, forgot_at_;
 };
 

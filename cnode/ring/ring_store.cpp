@@ -40,15 +40,33 @@ std::shared_ptr<const Ring> RingStore::ring_of(const std::vector<Term>& members,
     }
   }
   auto ring = make(members, near, near_members, points_);
-  if (known_.size() >= look_at_) forget_dropped();
+  forget_dropped();
   known_.emplace(hash, Known{members, ring});
   before_ = near;
   return ring;
 }
 
+std::shared_ptr<const Ring> RingStore::without(const std::shared_ptr<const Ring>& ring, const std::vector<Term>& gone) {
+  const std::size_t hash = hash_of(gone) ^ std::hash<const Ring*>()(ring.get());
+  const auto [first, last] = less_.equal_range(hash);
+  for (auto known = first; known != last; ++known) {
+    if (known->second.of.lock() != ring || known->second.gone != gone) continue;
+    if (auto less = known->second.ring.lock()) return less;
+  }
+  auto less = ring;
+  for (const Term& member : gone)
+    if (less->has(member)) less = less->without(member);
+  if (less == ring) return ring;
+  forget_dropped();
+  less_.emplace(hash, Less{ring, gone, less});
+  return less;
+}
+
 void RingStore::forget_dropped() {
+  if (known_.size() + less_.size() < look_at_) return;
   std::erase_if(known_, [](const auto& each) { return each.second.ring.expired(); });
-  look_at_ = std::max<std::size_t>(16, 2 * known_.size());
+  std::erase_if(less_, [](const auto& each) { return each.second.ring.expired() || each.second.of.expired(); });
+  look_at_ = std::max<std::size_t>(16, 2 * (known_.size() + less_.size()));
 }
 
 }  // namespace supervisorring

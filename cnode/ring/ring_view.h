@@ -62,6 +62,8 @@ class RingView {
   bool minority() const { return state_.minority; }
   HashFormat format() const { return state_.format; }
   bool is_up(const Term& node) const { return ring_->has(node); }
+  // Where its rings come from, for others that are made of them. Never null.
+  const std::shared_ptr<RingStore>& rings() const { return rings_; }
 
   // Who owns the child `id` of `supervisor`. Errors: nobody is up; an id that cannot be placed (consistent_hash.h).
   Result<Term> owner_of(const Term& supervisor, const Term& id) const { return ring_->owner_of(supervisor, id, state_.format); }

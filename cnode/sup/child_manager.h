@@ -127,6 +127,8 @@ class ChildManager {
   void limit_starts(std::size_t most) { max_starts_ = most; }
   // How many children may move away a second; not owned, may be shared with other supervisors'. None: as many as kMaxMovesInFlight allow.
   void set_move_rate(MoveRate* rate) { move_rate_ = rate; }
+  // Where the rings that it is given come from; without it, a store of its own.
+  void share_rings(std::shared_ptr<RingStore> rings) { rings_ = std::move(rings); }
   // The ring of all up members as it is now, and the ring of those that own the children (owner_rings.h). `leaving`: hand everything over.
   void ring_changed(std::shared_ptr<const Ring> up, std::shared_ptr<const Ring> owners, HashFormat format, bool settled, bool leaving, Instant now);
   void ring_changed(std::shared_ptr<const Ring> ring, HashFormat format, bool settled, bool leaving, Instant now) {
@@ -351,6 +353,7 @@ class ChildManager {
   std::shared_ptr<const Ring> full_ring_;       // of all up members
   std::shared_ptr<const Ring> owners_;          // of those of them that own the children
   std::shared_ptr<const Ring> ring_;            // the same without those that leave
+  std::shared_ptr<RingStore> rings_ = std::make_shared<RingStore>();
   std::shared_ptr<const KeptIds> kept_;         // or null
   HashFormat format_ = HashFormat::minor_version_1;
   bool settled_ = false;

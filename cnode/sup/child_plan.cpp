@@ -128,9 +128,7 @@ void ChildManager::note_ring_change(Instant now) {
 }
 
 void ChildManager::rebuild_ring() {
-  ring_ = owners_;
-  for (const Term& node : leaving_peers_)
-    if (ring_ && ring_->has(node)) ring_ = ring_->without(node);
+  ring_ = owners_ && !leaving_peers_.empty() ? rings_->without(owners_, {leaving_peers_.begin(), leaving_peers_.end()}) : owners_;
 }
 
 void ChildManager::keep(std::shared_ptr<const KeptIds> kept) {

@@ -5,9 +5,7 @@
 namespace supervisorring {
 
 bool Drains::drained(const Term& node) const {
-  if (node == self_) return own_.drained;
-  const auto it = others_.find(node);
-  return it != others_.end() && it->second.drained;
+  return node == self_ ? own_.drained : drained_others_.contains(node);
 }
 
 bool Drains::set_self(bool drained) {
@@ -17,9 +15,9 @@ bool Drains::set_self(bool drained) {
   return true;
 }
 
-void Drains::know(Known& known, std::uint64_t number, bool drained) {
-  drained_others_ += drained;
-  drained_others_ -= known.drained;
+void Drains::know(const Term& node, Known& known, std::uint64_t number, bool drained) {
+  if (drained) drained_others_.insert(node);
+  else if (known.drained) drained_others_.erase(node);
   numbered_others_ += number > 0;
   numbered_others_ -= known.number > 0;
   known.number = number, known.drained = drained;
@@ -27,12 +25,12 @@ void Drains::know(Known& known, std::uint64_t number, bool drained) {
 
 bool Drains::heard(const Term& from, const std::vector<DrainWord>& words) {
   Known& sender = others_[from];
-  know(sender, 0, false);  // unless it says otherwise
+  know(from, sender, 0, false);  // unless it says otherwise
   sender.said_itself = true;
   bool contested = false;
   for (const DrainWord& word : words) {
     if (word.node == from) {
-      know(sender, word.number, word.drained);
+      know(from, sender, word.number, word.drained);
     } else if (word.node == self_) {
       const bool ours = word.number < own_.number || (word.number == own_.number && word.drained == own_.drained);
       if (ours || own_.number >= kMaxDrainNumber) continue;
@@ -40,7 +38,7 @@ bool Drains::heard(const Term& from, const std::vector<DrainWord>& words) {
       contested = true;
     } else {
       Known& known = others_[word.node];
-      if (!known.said_itself && word.number > known.number) know(known, word.number, word.drained);
+      if (!known.said_itself && word.number > known.number) know(word.node, known, word.number, word.drained);
     }
   }
   return contested;
@@ -53,7 +51,7 @@ void Drains::gone(const Term& node) {
 void Drains::forget_if(const std::function<bool(const Term& node)>& stranger) {
   std::erase_if(others_, [&](const auto& each) {
     if (!stranger(each.first)) return false;
-    drained_others_ -= each.second.drained;
+    if (each.second.drained) drained_others_.erase(each.first);
     numbered_others_ -= each.second.number > 0;
     return true;
   });

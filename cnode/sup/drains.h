@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "supervisorring/term.h"
@@ -35,7 +36,7 @@ class Drains {
 
   bool drained(const Term& node) const;
   bool self_drained() const { return own_.drained; }
-  bool any_drained() const { return own_.drained || drained_others_ > 0; }
+  bool any_drained() const { return own_.drained || !drained_others_.empty(); }
   const DrainWord& own() const { return own_; }
   // Of this member. False: it was so already.
   bool set_self(bool drained);
@@ -56,12 +57,13 @@ class Drains {
     bool drained = false;
     bool said_itself = false;  // over the connection that is open
   };
-  void know(Known& known, std::uint64_t number, bool drained);
+  void know(const Term& node, Known& known, std::uint64_t number, bool drained);
 
   const Term self_;
   DrainWord own_{self_, 0, false};
   std::unordered_map<Term, Known> others_;
-  std::size_t drained_others_ = 0, numbered_others_ = 0;  // whose word is true; of whom there is a word
+  std::unordered_set<Term> drained_others_;  // whose word is true: few
+  std::size_t numbered_others_ = 0;          // of whom there is a word
 };
 
 }  // namespace supervisorring

@@ -47,18 +47,21 @@ MemberKind OwnerRings::kind_of(const Term& node) const {
   return it == kinds_.end() ? MemberKind::unknown : it->second;
 }
 
-bool OwnerRings::look(const Ring& up, Instant now) {
+bool OwnerRings::look(const std::shared_ptr<const Ring>& up, Instant now) {
+  if (up == all_known_ && version_ == known_version_) return false;
   if (!unknown_since_.empty()) {
-    const std::unordered_set<Term> members(up.members().begin(), up.members().end());
+    const std::unordered_set<Term> members(up->members().begin(), up->members().end());
     std::erase_if(unknown_since_, [&members](const auto& each) { return !members.contains(each.first); });
   }
   std::vector<Term> late;
-  for (const Term& node : up.members()) {
+  for (const Term& node : up->members()) {
     if (kind_of(node) != MemberKind::unknown) continue;
     const Instant since = unknown_since_.try_emplace(node, now).first->second;
     if (now - since >= kKindTimeout) late.push_back(node);
   }
   for (const Term& node : late) member_is(node, MemberKind::foreign);
+  all_known_ = unknown_since_.empty() ? up : nullptr;
+  known_version_ = version_;
   return !late.empty();
 }
 

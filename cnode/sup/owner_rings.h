@@ -39,8 +39,10 @@ class OwnerRings {
   // Those that were forgotten.
   std::vector<Term> forget_if(const std::function<bool(const Term& node)>& stranger);
   MemberKind kind_of(const Term& node) const;
-  // Notes which up members are unknown, and since when. True: one has been for too long, and counts as foreign.
-  bool look(const Ring& up, Instant now);
+  // Another number: the kind of a member is another.
+  std::uint64_t version() const { return version_; }
+  // Notes which up members are unknown, and since when. True: one has been for too long, and counts as foreign. REQUIRES: `up` is not null.
+  bool look(const std::shared_ptr<const Ring>& up, Instant now);
 
   // REQUIRES: `up` is not null. Of `all` it is `up` itself.
   std::shared_ptr<const Ring> ring_of(const OwnerSet& set, const std::shared_ptr<const Ring>& up);
@@ -61,6 +63,8 @@ class OwnerRings {
   std::unordered_map<Term, MemberKind> kinds_;
   std::unordered_map<Term, Instant> unknown_since_;
   std::uint64_t version_ = 1;  // of kinds_
+  std::shared_ptr<const Ring> all_known_;  // look() found none of its members unknown; null: one was
+  std::uint64_t known_version_ = 0;        // of kinds_ then
   std::vector<Sub> subs_;      // oldest first
   PointCache cache_;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "crdt/mutation.h"
+#include "supervisorring/external_format.h"
 
 namespace supervisorring {
 
@@ -317,6 +318,23 @@ Term LwwSet::to_entries() const {
     entries.push_back(tuple(element, or_none(stamps.added), or_none(stamps.removed)));
   }
   return Term::list(std::move(entries));
+}
+
+void LwwSet::append_text(Bytes& text) const {
+  const auto append = [&text](std::int64_t number) {
+    for (int shift = 56; shift >= 0; shift -= 8) text.push_back(static_cast<char>(number >> shift));
+  };
+  append(static_cast<std::int64_t>(names()));
+  for (const std::uint32_t number : order()) {
+    const auto& [element, stamps] = entries_[number];
+    if (element.is_atom()) text += element.atom_name();
+    else text += external_form(element);
+    text.push_back('\0');
+    for (const auto& at : {stamps.added, stamps.removed}) {
+      const Timestamp time = at.value_or(Timestamp{-1, 0, 0});
+      append(time.mega), append(time.seconds), append(time.micro);
+    }
+  }
 }
 
 Result<LwwSet> LwwSet::from_entries(const Term& entries) {

@@ -191,15 +191,21 @@ void NanoRing::hint_format(ProcessContext& from, HashFormat format) {
   });
 }
 
-void NanoRing::takes_news(ProcessContext& from, const Term& node, bool takes) {
+void NanoRing::takes(ProcessContext& from, const Term& node, Membership::Takes takes) {
   shared_->box.put(from, [shared = shared_, node, takes](ProcessContext& context) {
-    shared->process->input(context, [&](Membership& core, Time) { core.takes_news(node, takes); });
+    shared->process->input(context, [&](Membership& core, Time) { core.takes(node, takes); });
   });
 }
 
 void NanoRing::handle_news(ProcessContext& from, const Term& sender, const ring_message::News& news) {
   shared_->box.put(from, [shared = shared_, sender, news](ProcessContext& context) {
     shared->process->input(context, [&](Membership& core, Time now) { core.handle_news(sender, news, now); });
+  });
+}
+
+void NanoRing::handle_digest(ProcessContext& from, const Term& sender, const ring_message::SetsDigest& digest) {
+  shared_->box.put(from, [shared = shared_, sender, digest](ProcessContext& context) {
+    shared->process->input(context, [&](Membership& core, Time now) { core.handle_digest(sender, digest, now); });
   });
 }
 

@@ -58,9 +58,10 @@ class NanoRing {
   void leave(ProcessContext&, Membership::Forget);
   // The format of the node that supervisors are read from; taken while nothing better is known.
   void hint_format(ProcessContext&, HashFormat);
-  // A member of ours says, on the connection that is open, whether it understands `tell` of the core; and what came of that kind from one.
-  void takes_news(ProcessContext&, const Term& node, bool);
+  // A member of ours says, on the connection that is open, what it understands of the core's `tell`; and what came of that kind from one.
+  void takes(ProcessContext&, const Term& node, Membership::Takes);
   void handle_news(ProcessContext&, const Term& sender, const ring_message::News&);
+  void handle_digest(ProcessContext&, const Term& sender, const ring_message::SetsDigest&);
   // For status; null before the node has started.
   const Membership* membership() const;
 

@@ -26,9 +26,8 @@ void PeerProcess::started(ProcessContext& context) {
 }
 
 void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
-  if (message == sweep_message()) return sweep(context), handle_ring(context);
-  all_known_ = false;
   if (all_->peer_box.handle(context, message)) {
+    all_known_ = false;
   } else if (message.is_tagged("supervisorring_peer", 3)) {
     handle_peer_message(context, message);
   } else if (message.is_tagged("nodeup", 2)) {
@@ -39,6 +38,8 @@ void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
     handle_down(context, message[1], message[4]);
   } else if (message.is_atom("$announce")) {
     handle_announce(context);
+  } else if (message == sweep_message()) {
+    sweep(context);
   } else if (message.is_tagged("$gen_call", 3)) {
     if (message[2].is_tagged("may_join", 2)) handle_may_join(context, message[1], message[2][1]);
     else context.reply(message[1], tuple(atom("error"), tuple(atom("unknown_call"), message[2])));
@@ -50,12 +51,14 @@ void PeerProcess::handle_message(ProcessContext& context, const Term& message) {
 
 void PeerProcess::handle_nodeup(ProcessContext& context, const Term& node) {
   if (all_->peers.size() >= kMaxPeers && !all_->peers.contains(node)) return;
+  all_known_ = false;
   PeerInfo& peer = all_->peers[node];
   peer = PeerInfo{true, std::nullopt, context.time().now, false, context.monitor(tuple(peer_name(), node))};
   send_hello(context, node, false);
 }
 
 void PeerProcess::handle_nodedown(ProcessContext& context, const Term& node) {
+  all_known_ = false;
   all_->peers.erase(node);
   all_->draining.gone(node);
   all_->cordoning.gone(node);
@@ -170,6 +173,7 @@ void PeerProcess::handle_ring(ProcessContext& context) {
     handle_announce(context);
   }
   if (all_->ring.ring() == last_ring_) return;
+  all_known_ = false;
   last_ring_ = all_->ring.ring();
   all_->who_owns.sweep(context);
   nudge_at_ = context.time().now + kNudgeAfter;
@@ -202,7 +206,7 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
   hello.cordoned = all_->cordoning.words();
   hello.otp = otp_of_hash_format(all_->ring.format());
   hello.partitions = atom(name_of(all_->partitions));
-  hello.features = {atom("ask"), atom("members"), drain_feature(), cordon_feature(), news_feature()};
+  hello.features = {atom("ask"), atom("members"), drain_feature(), cordon_feature(), news_feature(), digest_feature()};
   hello.features.push_back(all_->beam ? gate_feature() : atom("move"));
   context.send(tuple(peer_name(), node), encode_peer_message({context.self(), std::move(hello)}));
   // A hello on a new connection ends what was said on the one before.
@@ -210,6 +214,7 @@ void PeerProcess::send_hello(ProcessContext& context, const Term& node, bool ans
 }
 
 void PeerProcess::handle_announce(ProcessContext& context) {
+  all_known_ = false;
   for (const auto& [node, peer] : all_->peers)
     if (peer.connected) send_kept(context, node), send_hello(context, node, false);
   all_->who_owns.look(context);
@@ -232,6 +237,7 @@ void PeerProcess::handle_peer_message(ProcessContext& context, const Term& messa
   if (const PeerInfo* peer = all_->peer(node); !peer || !peer->hello) send_hello(context, node, false);
   if (std::holds_alternative<PeerLeaving>(body)) return handle_leaving(context, node);
   if (auto* news = std::get_if<ring_message::News>(&body)) return handle_news(context, node, *news);
+  if (auto* digest = std::get_if<ring_message::SetsDigest>(&body)) return handle_digest(context, node, *digest);
   if (auto* ask = std::get_if<PeerAsk>(&body)) return handle_ask(context, node, *ask);
   if (auto* answer = std::get_if<PeerAnswer>(&body)) return pass_on(context, node, answer->supervisor, body);
   if (auto* kept = std::get_if<PeerKept>(&body)) return handle_kept(context, node, *kept);
@@ -277,10 +283,11 @@ void PeerProcess::handle_hello(ProcessContext& context, const Term& node, const 
   if (other_format && all_->ring.settled() && all_->ring.is_up(node) && (first || peer.hello->otp != hello.otp))
     context.log(LogLevel::error, to_text(node) + " places by the format of OTP " + std::to_string(hello.otp) + ", this node by that of " +
                                      std::to_string(otp_of_hash_format(all_->ring.format())) + ": they disagree about owners");
+  all_known_ = false;
   peer.hello = hello;
   peer.legacy = false;
   tell_gate(node);
-  if (all_->nano_ring) all_->nano_ring->takes_news(context, node, peer.has(news_feature()));
+  if (all_->nano_ring) all_->nano_ring->takes(context, node, {peer.has(news_feature()), peer.has(digest_feature())});
   if (!hello.answer) send_kept(context, node), send_hello(context, node, true);
   all_->who_owns.heard(node, hello);
   all_->draining.heard(context, node, hello);
@@ -298,6 +305,7 @@ void PeerProcess::tell_managers(ProcessContext& context, const Term& node) {
 }
 
 void PeerProcess::handle_kept(ProcessContext& context, const Term& node, const PeerKept& kept) {
+  all_known_ = false;
   if (!all_->peer(node)) return;  // it says so again when it has heard this member
   all_->cordoning.heard(context, node, kept);
   if (kept.part == kept.parts) all_->who_owns.look(context);
@@ -307,7 +315,12 @@ void PeerProcess::handle_news(ProcessContext& context, const Term& node, const r
   if (all_->nano_ring) all_->nano_ring->handle_news(context, node, news);
 }
 
+void PeerProcess::handle_digest(ProcessContext& context, const Term& node, const ring_message::SetsDigest& digest) {
+  if (all_->nano_ring) all_->nano_ring->handle_digest(context, node, digest);
+}
+
 void PeerProcess::handle_leaving(ProcessContext& context, const Term& node) {
+  all_known_ = false;
   if (const auto peer = all_->peers.find(node); peer != all_->peers.end()) peer->second.leaving = true;
   all_->who_owns.look(context);  // those that are drained may be the only ones that stay
   for (const auto& [name, sup] : all_->supervisors)

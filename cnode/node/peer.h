@@ -38,6 +38,7 @@ class PeerProcess : public Process {
   void handle_hello(ProcessContext&, const Term& node, const PeerHello&);
   void handle_leaving(ProcessContext&, const Term& node);
   void handle_news(ProcessContext&, const Term& node, const ring_message::News&);
+  void handle_digest(ProcessContext&, const Term& node, const ring_message::SetsDigest&);
   void handle_ring(ProcessContext&);
   void handle_announce(ProcessContext&);
   void handle_may_join(ProcessContext&, const Term& from, const Term& members);
@@ -62,7 +63,7 @@ class PeerProcess : public Process {
   bool told_leaving_ = false;
   std::optional<Instant> nudge_at_;
   bool nudged_ = false, nudge_again_ = false;
-  bool all_known_ = false;  // the last sweep found everybody up connected and everybody connected known, and nothing has come since
+  bool all_known_ = false;  // the last sweep found everybody up connected and everybody connected known, and nothing that could change it has come since
   std::string told_of_partitions_;                    // who disagrees, or guarantees nothing
   std::deque<std::pair<Term, PeerAsk>> early_asks_;
 };

@@ -37,6 +37,8 @@ inline const Term& drain_feature() { static const Term name = atom("drain"); ret
 inline const Term& cordon_feature() { static const Term name = atom("cordon"); return name; }
 // Announced by members that take {news, ...}.
 inline const Term& news_feature() { static const Term name = atom("news"); return name; }
+// Announced by members that take {digest, ...} in the place of a round's gossip.
+inline const Term& digest_feature() { static const Term name = atom("digest"); return name; }
 inline const Term& peer_name() { static const Term name = atom("supervisorring_peer"); return name; }
 
 // For handing over: a move takes milliseconds, a `migrate` of the user's and one more try may take 30 s.

@@ -261,6 +261,10 @@ void Membership::publish() {
 void Membership::send_ring(const Term& node, Time time) {
   Term reference = make_ref_();
   effects_.push_back(Send{nano_ring_at(node), reconcile_message(ring_in_form(form_for(node)), pid_, reference)});
+  await_ack(std::move(reference), node, time);
+}
+
+void Membership::await_ack(Term reference, const Term& node, Time time) {
   if (awaited_.size() >= kMaxAwaitedAcks) awaited_.erase(awaited_.begin());
   awaited_.push_back({std::move(reference), node, time.now});
 }

@@ -6,7 +6,7 @@
 //   - one missed ack makes a suspect: it and a third member are asked, and only a suspect that stays silent is removed (Suspicion below);
 //   - a removal that came from a third one, of a member that is heard here, is believed when the member does not answer; else that is added again;
 //   - a closed connection is retried once, at once; refused or gone is down. A change made here is told to the other up members at once; where there
-//     are more than kMaxBurst of them, what has changed is all that is told (membership_news.cpp);
+//     are more than kMaxBurst of them, what has changed is all that is told, and a round's gossip is a digest of both sets (membership_news.cpp);
 //   - a member of ours whose gossip lacks what is known here is told that, at once;
 //   - members that are not up are asked get_up now and then; one that answers (and counts itself up) is up again, so partitions heal;
 //   - it puts itself back when it sees itself removed from up while it lives;
@@ -91,8 +91,11 @@ class Membership {
   void handle_message(const Term& message, Time);       // whatever came to 'Elixir.NanoRing'
   void node_up(const Term& node, Time);                 // a connection is open
   void node_down(const Term& node, Time);               // it closed, or could not be opened
-  void takes_news(const Term& node, bool);              // a member of ours, on the connection that is open: it understands Tell
+  // What a member of ours has said, on the connection that is open, that it understands of Tell.
+  struct Takes { bool news = false, digests = false; };
+  void takes(const Term& node, Takes);
   void handle_news(const Term& sender, ring_message::News, Time);  // that came from a member of ours
+  void handle_digest(const Term& sender, const ring_message::SetsDigest&, Time);  // the same
   void set_answered(const Term& node, RingSet, const Term& answer, Time);
   // unreachable: no connection, or no such process; silent: no answer in time.
   enum class Unanswered { unreachable, silent };
@@ -133,7 +136,7 @@ class Membership {
     MapSetForm form;
     Term pid;                              // of its NanoRing, once it has gossiped
     bool connected = false;
-    bool takes_news = false;               // as it said on this connection
+    Takes takes;                           // as it said on this connection
     bool retrying = false;                 // its connection closed; one attempt to open it again is under way
     bool asked = false;                    // a get_up is under way
     bool removed_since = false;            // a removal of it has arrived since then: the answer may be older than that
@@ -189,6 +192,7 @@ class Membership {
   void persist_nodes();
   void publish();
   void send_ring(const Term& node, Time);
+  void await_ack(Term reference, const Term& node, Time);
   const Term& ring_in_form(const MapSetForm& form);
   MapSetForm form_for(const Term& node) const;
   std::vector<Term> other_up() const;
@@ -234,12 +238,15 @@ class Membership {
 
   // membership_news.cpp: what has changed is told
   bool is_great() const { return last_up_.size() > kMaxBurst + 1; }
-  bool takes_news_now(const Term& node) const;
+  bool takes_news_now(const Term& node) const { return takes_now(node).news; }
+  Takes takes_now(const Term& node) const;
   // Tells the other up members soon, where they are more than kMaxBurst of `names` only.
   void announce(const std::vector<Term>& names, Time, Audience = Audience::all);
   void announce_now(Time);
   void tell(const std::vector<Term>& members, const std::vector<Term>& names);
   void tell_what_lacks(const Term& node, const LwwSet& nodes, const LwwSet& up);
+  void send_digest(const Term& node, Time);
+  const Bytes& digest();
   void ask_soon(const Term& node, Question::How, Duration spread, Time);
   void ask_at(const Term& node, Question);
   void wake_for(const Question&);
@@ -294,6 +301,7 @@ class Membership {
   MapSetForm file_form_;
   std::map<MapSetForm, Term> ring_terms_;            // of the present sets, by form
   Versions ring_terms_versions_;                     // LwwSet::version() of what they are of
+  std::optional<std::pair<Versions, Bytes>> digest_; // of the sets with these
   std::optional<Shown> published_;
   std::string soon_why_;                             // what changes_at_ is for
   bool minority_ = false;                            // told in the log

@@ -16,7 +16,7 @@ void Membership::gossip_round(Time time) {
   check_removed(time);
   // One that fell silent may be one of many, behind a cut: each is to be tried soon.
   const bool may_be_cut = is_great() && silent_at_ && time.now - *silent_at_ < kCutSuspected;
-  for (const Term& node : some_of(reachable(other_up()), may_be_cut ? kGossipsInACut : 1)) send_ring(node, time);
+  for (const Term& node : some_of(reachable(other_up()), may_be_cut ? kGossipsInACut : 1)) is_great() && takes_now(node).digests ? send_digest(node, time) : send_ring(node, time);
 }
 
 bool Membership::is_connected(const Term& node) const {
@@ -88,7 +88,8 @@ void Membership::node_down(const Term& node, Time time) {
   const auto found = peers_.find(node);
   const bool was_connected = found != peers_.end() && found->second.connected;
   if (found != peers_.end()) {
-    found->second.connected = found->second.takes_news = false;
+    found->second.connected = false;
+    found->second.takes = {};
     found->second.pid = Term();
     if (was_connected) end_of_life(found->second, node);
     if (!nodes_.contains(node) && !up_.contains(node)) peers_.erase(found);

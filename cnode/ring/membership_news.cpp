@@ -2,6 +2,7 @@
 //
 // In a ring of few everybody is sent both sets, as gossip. In a great one (more than kMaxBurst others) what has changed is all that is sent, to members of ours
 // that take it, {news, Nodes, Up}; the others get gossip, as many as the audience says. Whoever sends gossip or news that lacks what is known here is told that.
+// There a round's gossip to a member of ours is a digest of both sets, {digest, Digest, Pid, Ref}: mostly they are the same.
 #include <algorithm>
 
 #include "ring/membership.h"
@@ -32,12 +33,15 @@ LwwSet known_of(const LwwSet& ours, const LwwSet& theirs) {
 
 }  // namespace
 
-void Membership::takes_news(const Term& node, bool takes) {
+void Membership::takes(const Term& node, Takes takes) {
   if (phase_ == Phase::gone || !is_member_name(node)) return;
-  if (takes || peers_.contains(node)) peers_[node].takes_news = takes;
+  if (takes.news || takes.digests || peers_.contains(node)) peers_[node].takes = takes;
 }
 
-bool Membership::takes_news_now(const Term& node) const { return is_connected(node) && peers_.at(node).takes_news; }
+Membership::Takes Membership::takes_now(const Term& node) const {
+  const auto found = peers_.find(node);
+  return found != peers_.end() && found->second.connected ? found->second.takes : Takes{};
+}
 
 // ---- telling ----------------------------------------------------------------------------------------
 
@@ -83,6 +87,19 @@ void Membership::tell_what_lacks(const Term& node, const LwwSet& nodes, const Lw
   if (nodes.names() + up.names() > 0) effects_.push_back(Tell{node, news_body(nodes, up)});
 }
 
+// In the place of the gossip of a round: whoever knows something else answers with gossip. Acknowledged as gossip is.
+void Membership::send_digest(const Term& node, Time time) {
+  Term reference = make_ref_();
+  effects_.push_back(Tell{node, digest_body(digest(), pid_, reference)});
+  await_ack(std::move(reference), node, time);
+}
+
+const Bytes& Membership::digest() {
+  const Versions versions{nodes_.version(), up_.version()};
+  if (!digest_ || digest_->first != versions) digest_ = {versions, digest_of_sets(nodes_, up_)};
+  return digest_->second;
+}
+
 // ---- hearing ----------------------------------------------------------------------------------------
 
 void Membership::handle_news(const Term& sender, ring_message::News news, Time time) {
@@ -99,6 +116,16 @@ void Membership::handle_news(const Term& sender, ring_message::News news, Time t
   if (last_versions_ != std::pair(nodes_.version(), up_.version()) || phase_ == Phase::aside) sets_change_soon("news of " + to_text(sender), time);
   if (was_away && takes_part() && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
   if (takes_part() && takes_news_now(sender)) tell_what_lacks(sender, known_of(nodes_, news.nodes).lacking_in(news.nodes), known_of(up_, news.up).lacking_in(news.up));
+}
+
+// One that counts as removed is asked, as one that gossips is; one that is not in yet, or stands aside, learns what it lacks in other ways.
+void Membership::handle_digest(const Term& sender, const ring_message::SetsDigest& theirs, Time time) {
+  if (phase_ == Phase::gone || sender == self_ || theirs.from.node() != sender || !is_member_name(sender)) return;
+  effects_.push_back(Send{theirs.from, ack_message(theirs.reference)});
+  if (nodes_.contains(sender) || up_.contains(sender)) heard(sender, time);
+  if (!takes_part() || theirs.digest == digest()) return;
+  const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
+  was_away ? ask_up(sender) : send_ring(sender, time);
 }
 
 // ---- questions that wait a moment ---------------------------------------------------------------------

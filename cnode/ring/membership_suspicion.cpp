@@ -109,7 +109,7 @@ LwwSet Membership::contest(LwwSet up, const Term& sender, Time time) {
     if (found == peers_.end()) continue;
     Peer& peer = found->second;
     // In a great ring two members seldom hear each other; a program of ours that is connected takes part in the ring.
-    const bool was_heard = (peer.heard && time.now - *peer.heard <= kHeardRecently) || (is_great() && peer.takes_news);
+    const bool was_heard = (peer.heard && time.now - *peer.heard <= kHeardRecently) || (is_great() && peer.takes.news);
     const bool is_heard = peer.connected && !peer.suspicion && was_heard;
     const bool believed = !takes_part() || !is_heard || sender == self_ || sender == node || !nodes_.is_member(node);
     if (believed) contested_.extract(node);

@@ -1,6 +1,7 @@
 #include "ring/ring_message.h"
 
 #include "ring/ring_file.h"
+#include "ring/sha1.h"
 
 namespace supervisorring {
 
@@ -82,6 +83,22 @@ Term del_node_message(const Term& node) { return cast_message(tuple(atom("del_no
 Term ack_message(const Term& reference) { return tuple(reference, atom("is_up")); }
 
 Term news_body(const LwwSet& nodes, const LwwSet& up) { return tuple(atom("news"), nodes.to_entries(), up.to_entries()); }
+
+Bytes digest_of_sets(const LwwSet& nodes, const LwwSet& up) {
+  Bytes text;
+  nodes.append_text(text);
+  up.append_text(text);
+  const Digest digest = sha1(text);
+  return Bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
+}
+
+Term digest_body(const Bytes& digest, const Term& from, const Term& reference) { return tuple(atom("digest"), Term::binary(digest), from, reference); }
+
+Result<SetsDigest> parse_digest(const Term& body) {
+  const bool fits = body.is_tagged("digest", 4) && body[1].is_binary() && body[1].bytes().size() == sizeof(Digest) && body[2].is_pid() && body[3].is_reference();
+  if (!fits) return Error{"expected {digest, Digest, Pid, Ref} with a digest of " + std::to_string(sizeof(Digest)) + " bytes, got " + to_text(body, kShown)};
+  return SetsDigest{Bytes(body[1].bytes()), body[2], body[3]};
+}
 
 Result<News> parse_news(const Term& body) {
   if (!body.is_tagged("news", 3)) return Error{"expected {news, Nodes, Up}, got " + to_text(body, kShown)};

@@ -22,7 +22,9 @@ struct DelNode { Term node; };                       // {'$gen_cast', {del_node,
 struct GetSet { Term from; RingSet set; };           // {'$gen_call', From, get_all | get_up}
 struct UnknownCall { Term from; };                   // any other '$gen_call' that can be answered
 struct Ack { Term reference; };                      // {Ref, is_up}
-struct News { LwwSet nodes, up; };                   // {news, Nodes, Up}: parts of both sets; between members of ours only
+// Between members of ours only.
+struct News { LwwSet nodes, up; };                   // {news, Nodes, Up}: parts of both sets
+struct SetsDigest { Bytes digest; Term from; Term reference; };  // {digest, Digest, FromPid, Ref}: of both sets, in the place of a gossip
 }  // namespace ring_message
 
 using RingMessage = std::variant<ring_message::Reconcile, ring_message::AddNode, ring_message::DelNode, ring_message::GetSet,
@@ -41,5 +43,9 @@ Term ack_message(const Term& reference);
 // {news, Entries, Entries}, LwwSet::to_entries(): the body of a message of our own (sup/peer_messages.h).
 Term news_body(const LwwSet& nodes, const LwwSet& up);
 Result<ring_message::News> parse_news(const Term& body);
+// SHA-1 of both sets: equal where what is known is.
+Bytes digest_of_sets(const LwwSet& nodes, const LwwSet& up);
+Term digest_body(const Bytes& digest, const Term& from, const Term& reference);
+Result<ring_message::SetsDigest> parse_digest(const Term& body);
 
 }  // namespace supervisorring

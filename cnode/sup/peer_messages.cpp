@@ -47,6 +47,7 @@ struct BodyEncoder {
     return tuple(atom("kept"), Term::unsigned_integer(kept.part), Term::unsigned_integer(kept.parts), to_term(kept.ids));
   }
   Term operator()(const ring_message::News& news) const { return news_body(news.nodes, news.up); }
+  Term operator()(const ring_message::SetsDigest& digest) const { return digest_body(digest.digest, digest.from, digest.reference); }
 };
 
 Error expected(std::string_view what, const Term& got) {
@@ -163,10 +164,11 @@ Result<PeerBody> decode_kept(const Term& body) {
   return PeerBody(PeerKept{static_cast<std::size_t>(*part), static_cast<std::size_t>(*parts), std::move(*ids)});
 }
 
-Result<PeerBody> decode_news(const Term& body) {
-  auto news = parse_news(body);
-  if (!news) return Error{"supervisorring_peer: " + news.error()};
-  return PeerBody(*std::move(news));
+// What is the ring's own is parsed there.
+template <class Body>
+Result<PeerBody> of_ring(Result<Body> parsed) {
+  if (!parsed) return Error{"supervisorring_peer: " + parsed.error()};
+  return PeerBody(*std::move(parsed));
 }
 
 Result<PeerBody> decode_body(const Term& body) {
@@ -174,7 +176,8 @@ Result<PeerBody> decode_body(const Term& body) {
   if (body.is_tagged("leaving", 1)) return PeerBody(PeerLeaving{});
   if (body.is_tagged("move", 5)) return decode_move(body);
   if (body.is_tagged("kept", 4)) return decode_kept(body);
-  if (body.is_tagged("news", 3)) return decode_news(body);
+  if (body.is_tagged("news", 3)) return of_ring(parse_news(body));
+  if (body.is_tagged("digest", 4)) return of_ring(parse_digest(body));
   if (body.is_tagged("ask", 3) && body[1].is_atom()) {
     if (auto ids = to_ids(body[2])) return PeerBody(PeerAsk{body[1], std::move(*ids)});
   }

@@ -63,7 +63,7 @@ struct PeerMove {
   Term value;
 };
 
-using PeerBody = std::variant<PeerHello, PeerLeaving, PeerAsk, PeerAnswer, PeerMove, PeerKept, ring_message::News>;
+using PeerBody = std::variant<PeerHello, PeerLeaving, PeerAsk, PeerAnswer, PeerMove, PeerKept, ring_message::News, ring_message::SetsDigest>;
 struct PeerMessage {
   Term from;  // a pid
   PeerBody body;

@@ -2,6 +2,7 @@
 //
 // An input is one external term; it goes to every reader. Beyond not crashing: an error is one line, and what was understood is written so that it
 // reads the same again.
+#include <array>
 #include <string>
 #include <vector>
 
@@ -100,7 +101,8 @@ std::vector<std::string> fuzz_seeds() {
            PeerHello{true, 1, atom("cnode"), {name}, 26, {atom("move")}}, PeerLeaving{}, PeerAsk{name, {atom("a"), integer(1)}}, PeerAnswer{name, {atom("a")}, {integer(2)}},
            PeerMove{MoveStep::offer, name, 7, spec}, PeerMove{MoveStep::started, name, 7, from}, PeerMove{MoveStep::state, name, 7, tuple(atom("state"), integer(42))},
            PeerMove{MoveStep::refused, name, 7, atom("why")}, PeerMove{MoveStep::done, name, 7, Term()},
-           parse_news(parse_term("{news, [{'a@h', {1,2,3}, none}], [{'a@h', {1,2,3}, {1,2,4}}, {'b@h', none, {1,2,4}}]}").value()).value()}) {
+           parse_news(parse_term("{news, [{'a@h', {1,2,3}, none}], [{'a@h', {1,2,3}, {1,2,4}}, {'b@h', none, {1,2,4}}]}").value()).value(),
+           ring_message::SetsDigest{Bytes(20, 'd'), from, Term::reference(name, 1, std::array<std::uint32_t, 3>{1, 2, 3})}}) {
     add(encode_peer_message({from, body}));
   }
   return seeds;

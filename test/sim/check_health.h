@@ -10,6 +10,7 @@
 namespace supervisorring::sim {
 
 inline constexpr std::uint64_t kMostWritesAtRest = 60;  // per member and second: gossip, acks and probes of 30 members are below 20
+inline constexpr Duration kTickPause = std::chrono::seconds(15);  // of a connection (dist/connection.h): each tick may be answered by one
 
 // Of the log lines from number `from` on, which is moved on. `faults`: what a fault explains is no failure: children that were too slow to stop, children that crash,
 // and a member that leaves while nobody can take its children.

@@ -201,14 +201,17 @@ void SimMembership::connect(std::size_t from, const Term& node) {
 // All are members of ours: what supervisorring_peer says on every new connection.
 void SimMembership::say_hello(std::size_t from, std::size_t to) {
   answer_at(delay(), to, [this, from, to](Membership& core) {
-    if (members_[to].connected[from]) core.takes_news(members_[from].node, true);
+    if (members_[to].connected[from]) core.takes(members_[from].node, {true, true});
   });
 }
 
 void SimMembership::tell(std::size_t from, const Term& node, const Term& body) {
   const auto found = by_name_.find(node);
   if (found == by_name_.end()) return;
-  deliver(from, found->second, [this, body, sender = members_[from].node](Membership& core) { core.handle_news(sender, *parse_news(body), time()); });
+  deliver(from, found->second, [this, body, sender = members_[from].node](Membership& core) {
+    if (body.is_tagged("news", 3)) core.handle_news(sender, *parse_news(body), time());
+    else core.handle_digest(sender, *parse_digest(body), time());
+  });
 }
 
 // To a NanoRing, by its pid or its name. As over TCP a message that is cut off arrives late rather than never, so `loss` stands for a stall.

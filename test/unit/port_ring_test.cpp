@@ -138,7 +138,7 @@ TEST_F(PortRingTest, ItSaysHelloAsABeam) {
   start();
   clear();
   input("{nodeup, p@h}");
-  EXPECT_TRUE(ordered("{send, {supervisorring_peer, p@h}, {supervisorring_peer, '$1', {hello, 1, #{kind => beam, supervisors => [], format => 25, features => [ask, members, drain, cordon, news, calls]}}}}", pid(3))) << text();
+  EXPECT_TRUE(ordered("{send, {supervisorring_peer, p@h}, {supervisorring_peer, '$1', {hello, 1, #{kind => beam, supervisors => [], format => 25, features => [ask, members, drain, cordon, news, digest, calls]}}}}", pid(3))) << text();
 }
 
 TEST_F(PortRingTest, RequestsOfTheApiAreAnsweredByNumber) {

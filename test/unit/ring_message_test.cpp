@@ -44,6 +44,18 @@ TEST(RingMessage, RefusesASetOfTooManyNames) {
   EXPECT_TRUE(parse_set_answer(all.to_term()));
 }
 
+// As the README defines it; the number was computed from that definition, in another language.
+TEST(RingMessage, TheDigestOfTwoSetsIsThatOfTheirText) {
+  LwwSet nodes;
+  nodes.put(atom("b@h"), std::chrono::seconds(3));
+  nodes.remove(atom("c@h"), std::chrono::seconds(3));
+  nodes.put(atom("a@h"), std::chrono::seconds(1));
+  nodes.remove(atom("a@h"), std::chrono::seconds(2));
+  const Term digest = Term::binary(digest_of_sets(nodes, {}));
+  EXPECT_EQ(digest, T("<<221,211,230,152,164,205,141,98,138,162,32,74,210,10,179,39,100,194,155,230>>")) << to_text(digest);
+  EXPECT_NE(digest_of_sets({}, nodes), digest_of_sets(nodes, {}));
+}
+
 TEST(RingFile, TheOriginalsFilesAreReadAndWrittenBack) {
   const auto file = ring_test::golden("wire-otp25.json");
   int rows = 0;

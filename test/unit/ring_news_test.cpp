@@ -28,10 +28,11 @@ class RingNews : public ::testing::Test {
     core->start(time());
     for (int i = 2; i <= members; ++i) connect(name_of(i), they_take_news);
     pass(milliseconds(60));  // what it had to say of its own start
+    acknowledge();
   }
   void connect(const Term& node, bool takes_news) {
     core->node_up(node, time());
-    core->takes_news(node, takes_news);
+    core->takes(node, {takes_news, takes_news});
   }
   Term next_reference() {
     const std::array<std::uint32_t, 3> words{++references, 0, 0};
@@ -49,6 +50,12 @@ class RingNews : public ::testing::Test {
     }
     now = end;
   }
+  // All gossip that was sent.
+  void acknowledge() {
+    for (const auto& send : all<membership::Send>())
+      if (is_gossip(send)) core->handle_message(ack_message(send.message[1][3]), time());
+  }
+  static bool is_gossip(const membership::Send& send) { return send.message.is_tagged("$gen_cast", 2) && send.message[1].is_tagged("reconcile", 4); }
   template <class What>
   std::vector<What> all() const {
     std::vector<What> found;
@@ -58,7 +65,21 @@ class RingNews : public ::testing::Test {
   }
   std::size_t gossips() const {
     const auto sends = all<membership::Send>();
-    return static_cast<std::size_t>(std::ranges::count_if(sends, [](const auto& send) { return send.message.is_tagged("$gen_cast", 2) && send.message[1].is_tagged("reconcile", 4); }));
+    return static_cast<std::size_t>(std::ranges::count_if(sends, is_gossip));
+  }
+  std::vector<membership::Tell> digests() const {
+    auto tells = all<membership::Tell>();
+    std::erase_if(tells, [](const auto& tell) { return !tell.body.is_tagged("digest", 4); });
+    return tells;
+  }
+  // That the other member, with these sets, would send in its round.
+  ring_message::SetsDigest digest_of(const Term& sender, const LwwSet& nodes, const LwwSet& up) {
+    return {digest_of_sets(nodes, up), Term::pid(sender, 1, 0, 1), next_reference()};
+  }
+  // {Ref, is_up} to its sender.
+  std::size_t acks() const {
+    const auto sends = all<membership::Send>();
+    return static_cast<std::size_t>(std::ranges::count_if(sends, [](const auto& send) { return send.to.is_pid() && send.message.is_tuple(2) && send.message[1].is_atom("is_up"); }));
   }
   std::vector<Term> told() const {
     std::vector<Term> nodes;
@@ -235,6 +256,70 @@ TEST_F(RingNews, ALeavingMemberTellsAllAndAnswersNothingMore) {
   EXPECT_EQ(gossips(), 0u);
   core->handle_news(name_of(2), news_of(name_of(1), false, seconds(1900)), time());
   pass(seconds(5));
+  EXPECT_TRUE(effects.empty());
+}
+
+// ---- digests -------------------------------------------------------------------------------------------
+
+TEST_F(RingNews, ARoundInAGreatRingSendsADigestAndAwaitsItsAck) {
+  start(30);
+  pass(kGossipInterval);
+  ASSERT_EQ(digests().size(), 1u);
+  EXPECT_EQ(gossips(), 0u);
+  const auto sent = parse_digest(digests()[0].body);
+  ASSERT_TRUE(sent) << sent.error();
+  EXPECT_EQ(sent->digest, digest_of_sets(core->node_set(), core->up_set()));
+  const Term asked_first = digests()[0].node;
+  pass(kGossipInterval + milliseconds(10));  // no ack has come
+  EXPECT_EQ(asked(asked_first), 1u) << "it is suspected";
+}
+
+TEST_F(RingNews, ARoundInASmallRingAndToOneThatDoesNotTakeDigestsSendsGossip) {
+  start(5);
+  pass(kGossipInterval);
+  EXPECT_EQ(gossips(), 1u);
+  EXPECT_TRUE(digests().empty());
+  core.reset();
+  start(30, false);
+  pass(kGossipInterval);
+  EXPECT_EQ(gossips(), 1u);
+  EXPECT_TRUE(digests().empty());
+}
+
+TEST_F(RingNews, AnEqualDigestIsAcknowledgedAndNothingElseIsSaid) {
+  start(30);
+  core->handle_digest(name_of(2), digest_of(name_of(2), core->node_set(), core->up_set()), time());
+  pass(milliseconds(0));
+  EXPECT_EQ(acks(), 1u);
+  EXPECT_EQ(effects.size(), 1u);
+}
+
+TEST_F(RingNews, ADigestOfSomethingElseIsAnsweredWithGossip) {
+  start(30);
+  const LwwSet known = core->up_set();
+  core->handle_message(add_node_message(name_of(31)), time());
+  pass(milliseconds(100));
+  core->handle_digest(name_of(2), digest_of(name_of(2), known, known), time());
+  pass(milliseconds(0));
+  EXPECT_EQ(acks(), 1u);
+  EXPECT_EQ(gossips(), 1u);
+}
+
+TEST_F(RingNews, OneThatCountsAsRemovedAndSendsADigestIsAsked) {
+  start(30);
+  core->handle_news(name_of(3), news_of(name_of(3), false, seconds(900)), time());
+  pass(milliseconds(100));
+  ASSERT_FALSE(counts_up(name_of(3)));
+  core->handle_digest(name_of(3), digest_of(name_of(3), core->node_set(), core->node_set()), time());
+  pass(milliseconds(0));
+  EXPECT_EQ(asked(name_of(3)), 1u);
+  EXPECT_EQ(gossips(), 0u) << "told of its own removal";
+}
+
+TEST_F(RingNews, ADigestWithThePidOfAnotherNodeIsNotAnswered) {
+  start(30);
+  core->handle_digest(name_of(2), digest_of(name_of(3), core->node_set(), core->up_set()), time());
+  pass(milliseconds(0));
   EXPECT_TRUE(effects.empty());
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace supervisorring {
 namespace {
 
@@ -21,7 +23,8 @@ TEST(PeerMessages, WhatIsEncodedIsDecodedAgain) {
       PeerMove{MoveStep::state, atom("Elixir.S"), 7, T("{state, 42}")}, PeerMove{MoveStep::taken, atom("Elixir.S"), 7, kFrom},
       PeerHello{false, 1, atom("cnode"), {}, 25, {atom("cordon")}, {{atom("b@h"), 2, true}}, {{atom("b@h"), 3, false}}},
       PeerKept{2, 3, {{atom("Elixir.S"), {atom("a"), integer(1)}}, {atom("t"), {}}}},
-      parse_news(T("{news, [{'a@h', {1,2,3}, none}], [{'a@h', {1,2,3}, {1,2,4}}, {'b@h', none, {1,2,4}}]}")).value()};
+      parse_news(T("{news, [{'a@h', {1,2,3}, none}], [{'a@h', {1,2,3}, {1,2,4}}, {'b@h', none, {1,2,4}}]}")).value(),
+      ring_message::SetsDigest{Bytes(20, 'd'), kFrom, Term::reference(atom("a@h"), 1, std::array<std::uint32_t, 3>{1, 2, 3})}};
   for (const PeerBody& body : bodies) {
     const Term term = encode_peer_message({kFrom, body});
     const auto decoded = decode_peer_message(term);
@@ -39,7 +42,8 @@ TEST(PeerMessages, WhatDoesNotFollowTheGrammarIsRefusedWithWhatCame) {
                           "{move, jump, s, 1, []}", "{move, taken, s, 1, not_a_pid}", "{move, state, s, 1, 5}", "{move, offer, \"s\", 1, {}}", "{leaving, now}",
                           "{hello, 1, #{kind => cnode, format => 25, supervisors => [], features => [], cordoned => [{a, 1}]}}", "{kept, 0, 1, []}", "{kept, 2, 1, []}",
                           "{news, [], x}", "{news, [{a, {1,2,3}, none}], []}", "{news, [], [{'a@h', {1,2}, none}]}", "{news, [], [{'a@h', {1,2,3}}]}", "{news, [{'a@h', {1,2,3}, none} | b], []}",
-                          "{kept, 1, 100000, []}", "{kept, 1, 1, x}", "{kept, 1, 1, [{\"s\", []}]}", "{kept, 1, 1, [{s, [a | b]}]}", "{kept, 1, 1, [{s}]}"};
+                          "{kept, 1, 100000, []}", "{kept, 1, 1, x}", "{kept, 1, 1, [{\"s\", []}]}", "{kept, 1, 1, [{s, [a | b]}]}", "{kept, 1, 1, [{s}]}",
+                          "{digest, <<1,2,3>>, a, b}", "{digest, x, a, b}", "{digest, <<1,2,3>>}"};
   for (const char* body : bodies) {
     const auto decoded = decode_peer_message(message(body));
     ASSERT_FALSE(decoded) << body;

@@ -1,8 +1,8 @@
 %% A process with a registered name whose mind is the program (supervisorring_process): what
 %% it receives is handed over.
 %%
-%% Calls are kept until they are answered, so a program that dies takes none with it. As 'Elixir.NanoRing' it acknowledges gossip at
-%% once by itself, while the lease lasts: other members must not take this one for dead
+%% Calls are kept until they are answered, so a program that dies takes none with it. Gossip, and as supervisorring_peer the digests that stand for it,
+%% it acknowledges at once by itself, while the lease lasts: other members must not take this one for dead
 %% while its program is being replaced.
 -module(supervisorring_relay).
 -behaviour(supervisorring_process).
@@ -103,7 +103,7 @@ handle({'DOWN', Monitor, process, _, _}, #relay{leaving = {Monitor, Reason}}) ->
 handle({?ORDER, _Late}, Relay) ->
     Relay;
 handle(Message, #relay{role = Role} = Relay) ->
-    Role =:= nano_ring andalso acknowledge(Message),
+    acknowledge(Role, Message),
     supervisorring_process:forward(Message),
     Relay.
 
@@ -121,13 +121,18 @@ stop(#relay{role = {manager, _Sup}} = Relay, Reason) ->
 stop(_Relay, Reason) ->
     exit(Reason).
 
-acknowledge({'$gen_cast', {reconcile, _Ring, From, Ref}}) when is_pid(From) ->
+acknowledge(nano_ring, {'$gen_cast', {reconcile, _Ring, From, Ref}}) when is_pid(From) ->
+    send_ack(From, Ref);
+acknowledge(peer, {supervisorring_peer, _Peer, {digest, _Digest, From, Ref}}) when is_pid(From) ->
+    send_ack(From, Ref);
+acknowledge(_Role, _Message) ->
+    ok.
+
+send_ack(From, Ref) ->
     case supervisorring_estate:get(acks, false) of
         true -> _ = erlang:send(From, {Ref, is_up}, [noconnect, nosuspend]), ok;
         false -> ok
-    end;
-acknowledge(_Message) ->
-    ok.
+    end.
 
 -spec finish(Reason :: term(), #relay{}) -> no_return().
 finish(Reason, _Relay) ->

@@ -121,7 +121,7 @@ class LwwSet {
   // [{Element, Added | none, Removed | none}], in the order of the elements; and back: at most kMaxLwwNames.
   Term to_entries() const;
   static Result<LwwSet> from_entries(const Term& entries);
-  // A text that is the same for equal sets and no others: of each element, in their order, its external form and what is known of it.
+  // A text that is the same for equal sets and no others: of each element, in their order, its name (or external form) and what is known of it.
   void append_text(Bytes& text) const;
 
   // What is known is the same.

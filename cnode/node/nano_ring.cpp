@@ -185,8 +185,11 @@ void NanoRing::leave(ProcessContext& from, Membership::Forget forget) {
   shared_->box.put(from, [shared = shared_, forget](ProcessContext& context) { shared->process->leave(context, forget); });
 }
 
-void NanoRing::hint_format(ProcessContext& from, HashFormat format) {
-  shared_->box.put(from, [shared = shared_, format](ProcessContext& context) {
+void NanoRing::hint_format(ProcessContext& from, const CallResult& answer) {
+  const auto format = format_of(answer);
+  if (!format) return;
+  shared_->box.put(from, [shared = shared_, format = *format](ProcessContext& context) {
+    if (shared->hooks.children_run && shared->hooks.children_run()) return;
     shared->process->input(context, [format](Membership& core, Time now) { core.hint_format(format, now); });
   });
 }
@@ -239,7 +242,7 @@ void NanoRing::add_to(Node& node) {
   change("del_node", true, del_node_message);
   node.define_function("erlang", "term_to_binary", 1, [shared = shared_](ProcessContext&, std::vector<Term> arguments, RpcDone done) {
     // What is only assumed here must not be learnt from here.
-    if (shared->core->format_source() <= FormatSource::hint) return done(RpcError{atom("error"), atom("undef")});
+    if (shared->core->format_source() == FormatSource::none) return done(RpcError{atom("error"), atom("undef")});
     done(Term::binary(external_form(arguments[0], shared->core->format())));
   });
 }

@@ -56,8 +56,8 @@ class NanoRing {
   void add_to(Node&);
   // From any process of the node. A second call changes nothing.
   void leave(ProcessContext&, Membership::Forget);
-  // The format of the node that supervisors are read from; taken while nothing better is known.
-  void hint_format(ProcessContext&, HashFormat);
+  // What the node that supervisors are read from has answered to erlang:term_to_binary(a): its format is taken while nothing better is known and no child runs.
+  void hint_format(ProcessContext&, const CallResult&);
   // A member of ours says, on the connection that is open, what it understands of the core's `tell`; and what came of that kind from one.
   void takes(ProcessContext&, const Term& node, Membership::Takes);
   void handle_news(ProcessContext&, const Term& sender, const ring_message::News&);

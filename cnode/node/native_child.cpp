@@ -171,15 +171,17 @@ void NativeChild::handle_control_freeze(const Term& from) {
 
 void NativeChild::handle_control_unfreeze(ProcessContext& context) {
   if (phase_ == Phase::handing) return resume_after_handing(context);
-  if (phase_ != Phase::freezing && phase_ != Phase::frozen) return;
+  const bool goes = rare_ && rare_->new_pid.is_pid();
+  if (goes || (phase_ != Phase::freezing && phase_ != Phase::frozen)) return;
   phase_ = Phase::running;
   rare().freeze_from.reset();
   strand_->push_urgent({Event::unfreeze});
 }
 
 void NativeChild::handle_control_forward(ProcessContext& context, const Term& from, const Term& new_pid) {
-  if (phase_ == Phase::handing) return forward_after_handing(new_pid);
-  if (phase_ != Phase::frozen) return fail_call(context, from, atom("not_frozen"));
+  if (phase_ == Phase::starting || phase_ == Phase::forwarding) return fail_call(context, from, atom("not_running"));
+  // Nobody holds it any more: it must not go on, frozen or not.
+  if (phase_ != Phase::frozen) return forward_when_frozen(new_pid);
   rare().new_pid = new_pid;
   begin_forwarding(context);
 }
@@ -282,7 +284,7 @@ void NativeChild::perform_log(ProcessContext& context, const ChildAction& action
 void NativeChild::perform_frozen(ProcessContext& context, const ChildAction& action) {
   if (phase_ != Phase::freezing || action.number != rare().freeze_request) return;  // unfrozen meanwhile
   phase_ = Phase::frozen;
-  if (rare_->handing) return begin_forwarding(context);
+  if (rare_->new_pid.is_pid()) return begin_forwarding(context);
   answer_call(context, *rare().freeze_from, action.term);
   rare().freeze_from.reset();
 }

@@ -55,7 +55,7 @@ class NativeChild : public Process {
   void handle_hand_message(ProcessContext&, const Term& message);
   void keep_waiting(ProcessContext&, Term message);
   void resume_after_handing(ProcessContext&);
-  void forward_after_handing(const Term& new_pid);
+  void forward_when_frozen(const Term& new_pid);
   void end_of_handing(ProcessContext&);
   void handle_system(ProcessContext&, const Term& from, const Term& request);
   void handle_down(ProcessContext&, const Term& message);

@@ -68,8 +68,9 @@ void NativeChild::resume_after_handing(ProcessContext& context) {
 }
 
 // It goes: as soon as the callback that runs has returned.
-void NativeChild::forward_after_handing(const Term& new_pid) {
-  rare_->new_pid = new_pid;
+void NativeChild::forward_when_frozen(const Term& new_pid) {
+  rare().new_pid = new_pid;
+  if (phase_ == Phase::freezing) return;
   phase_ = Phase::freezing;
   strand_->push_urgent({ChildEvent::Kind::freeze, 0, ++rare_->freeze_request, atom("no_state")});
 }

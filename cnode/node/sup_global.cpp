@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/nano_ring.h"
 #include "node/sup_local.h"
 #include "node/sup_manager.h"
 
@@ -10,8 +11,9 @@ namespace supervisorring {
 namespace {
 
 constexpr std::int64_t kGlobalIntensity = 2;  // MaxR of the original's README; its period is 2 x MaxT
-constexpr Duration kFirstBackOff = std::chrono::milliseconds(200);
-constexpr Duration kLastBackOff = std::chrono::seconds(5);
+constexpr Duration kFirstPause = std::chrono::milliseconds(200);
+constexpr Duration kLastPause = std::chrono::seconds(5);
+const Term& take_it() { static const Term message = atom("$take_definition"); return message; }
 const Term& read_again() { static const Term message = atom("$read_definition"); return message; }
 
 }  // namespace
@@ -44,7 +46,7 @@ void GlobalSup::definition_answered(ProcessContext& context, const CallResult& a
   std::string why;
   if (answer.ok) {
     auto init = check_init(remote.module, answer.value);
-    if (auto* good = std::get_if<SupervisorInit>(&init)) return take_definition(context, std::move(*good));
+    if (auto* good = std::get_if<SupervisorInit>(&init)) return learn_format(context, std::move(*good));
     why = to_text(std::get<Term>(init), 500);
   } else {
     why = to_text(answer.value, 300);
@@ -53,8 +55,19 @@ void GlobalSup::definition_answered(ProcessContext& context, const CallResult& a
         to_text(remote.node) + ": " + why;
   if (sup_->why != why) context.log(LogLevel::warning, why + "; trying again");
   sup_->why = why;
-  back_off_ = back_off_ == Duration::zero() ? kFirstBackOff : std::min(back_off_ * 2, kLastBackOff);
+  back_off_ = back_off_ == Duration::zero() ? kFirstPause : std::min(back_off_ * 2, kLastPause);
   context.send_after(back_off_, context.self(), read_again());
+}
+
+// The ring has it before the first child starts: its process is sent it first.
+void GlobalSup::learn_format(ProcessContext& context, SupervisorInit init) {
+  const Membership* const ring = all_->nano_ring ? all_->nano_ring->membership() : nullptr;
+  if (!ring || ring->format_source() != FormatSource::none) return take_definition(context, std::move(init));
+  read_ = std::move(init);
+  context.erpc(std::get<RemoteDefinition>(sup_->definition.source).node, atom("erlang"), atom("term_to_binary"), {atom("a")}, kAskTimeout, [this](ProcessContext& later, CallResult answer) {
+    all_->nano_ring->hint_format(later, answer);
+    later.send(later.self(), take_it());
+  });
 }
 
 void GlobalSup::take_definition(ProcessContext& context, SupervisorInit init) {
@@ -95,6 +108,7 @@ void GlobalSup::announce(ProcessContext& context) {
 void GlobalSup::handle_message(ProcessContext& context, const Term& message) {
   if (message.is_tagged("EXIT", 3)) return handle_exit(context, message[1], message[2]);
   if (message == read_again()) return read_definition(context);
+  if (message == take_it() && read_) return take_definition(context, *std::exchange(read_, std::nullopt));
   if (!message.is_tagged("$gen_call", 3)) return;
   const auto child = [](std::string_view id, const Term& pid) {
     return tuple(atom(id), pid.is_pid() ? pid : atom("undefined"), atom(id == "LocalSup" ? "supervisor" : "worker"), atom("dynamic"));

@@ -293,7 +293,11 @@ void LocalSup::drop(ProcessContext& context, const MoveKey& move) {
 }
 
 void LocalSup::freeze(ProcessContext& context, const Term& id, const Term& pid) {
+  const auto [known, first] = freezing_.try_emplace(pid, false);
+  if (!first) return void(known->second = true);
   freeze_native(context, all_->native, pid, all_->migrate_timeout, [this, id, pid](ProcessContext& ctx, Result<std::optional<Term>> state) {
+    const bool asked_again = freezing_.extract(pid).mapped();
+    if (!state && asked_again) return freeze(ctx, id, pid);  // the time that it had was counted from an earlier question
     to_manager(ctx, [id, pid, state](ChildManager& manager, Instant at) { manager.frozen(id, pid, state, at); });
   });
 }

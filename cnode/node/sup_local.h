@@ -41,6 +41,7 @@ class LocalSup : public Process {
   void release(ProcessContext&, const MoveKey&, std::optional<Term> state);
   void conflict(ProcessContext&, const MoveKey&, const Term& id, Term state);
   void drop(ProcessContext&, const MoveKey&);
+  // Asked again before the child has answered: one question is under way at a time, its answer is for whoever wants it by then.
   void freeze(ProcessContext&, const Term& id, const Term& pid);
   void unfreeze(ProcessContext&, const Term& id, const Term& pid);
   void forward(ProcessContext&, const Term& id, const Term& pid, const Term& new_pid);
@@ -76,6 +77,7 @@ class LocalSup : public Process {
   std::unordered_map<StartToken, Held> held_;
   std::unordered_map<Term, StartToken> releasing_; // pids of copies that are given their state
   std::unordered_set<Term> stopping_;             // pids
+  std::unordered_map<Term, bool> freezing_;       // pids; whether it was asked again
   std::unordered_set<StartToken> abandoned_;
   std::size_t passing_on_ = 0;
   std::optional<Instant> timer_at_;

@@ -127,6 +127,11 @@ void SimCluster::start_source() {
   source.define_function("my_sup", "init", 1, [this](ProcessContext&, std::vector<Term>, RpcDone done) {
     unanswered_.push_back({net_.time().now + options_.definition_after(), std::move(done)});
   });
+  if (const auto format = options_.definition_format) {
+    source.define_function("erlang", "term_to_binary", 1, [format = *format](ProcessContext&, std::vector<Term> arguments, RpcDone done) {
+      done(Term::binary(external_form(arguments[0], format)));
+    });
+  }
   net_.start(kSource);
 }
 

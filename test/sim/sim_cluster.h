@@ -31,6 +31,7 @@ struct SimClusterOptions {
   std::string strategy = "one_for_one";
   // Where it is given, the supervisor is read from dev@h, a node that answers each question after the time that this says.
   std::function<Duration()> definition_after;
+  std::optional<HashFormat> definition_format;  // that dev@h hashes by; none: it does not say
 };
 
 class SimCluster {

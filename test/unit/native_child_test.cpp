@@ -298,6 +298,20 @@ TEST_F(NativeChild, AMoveCarriesTheStateAndTheMessagesThatCameMeanwhile) {
   EXPECT_EQ(ask(kA, new_pid, "count"), "ok: 4");
 }
 
+// One that was thawed meanwhile went on beside its new copy, in no supervisor's table.
+TEST_F(NativeChild, AnOldCopyThatIsNotFrozenGoesAllTheSame) {
+  const Term old_pid = start<Obedient>(kA, "counter");
+  const Term new_pid = start<Obedient>(kB, "counter");
+  std::string ended;
+  as(kA, "sup_a", [&](ProcessContext& context) {
+    forward_native(context, runtimes.at(kA), old_pid, new_pid, [&](ProcessContext&, Term reason) { ended = to_text(reason); });
+    unfreeze_native(context, runtimes.at(kA), old_pid);  // late, of an earlier move
+  });
+  settle();
+  EXPECT_EQ(ended, "{shutdown,{moved," + to_text(new_pid) + "}}");
+  EXPECT_EQ(ask(kA, new_pid, "count"), "ok: 1");
+}
+
 TEST_F(NativeChild, AMoveThatFailedLeavesTheChildAsItWas) {
   const Term pid = start<Obedient>(kA);
   as(kA, "sup_a", [&](ProcessContext& context) {

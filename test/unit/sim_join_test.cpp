@@ -83,6 +83,25 @@ TEST(AJoinWhileTheSupervisorIsRead, ForgetsNothingWhenConnectionsClose) {
   run_seeds({{"cpp2@h"}, milliseconds(60), milliseconds(60), milliseconds(10), true}, 30);
 }
 
+TEST(AFormatThatNobodyHasSaid, IsThatOfTheNodeThatSupervisorsAreReadFrom) {
+  SimCluster cluster({.seed = 1, .children = 50, .definition_after = [] { return milliseconds(1); }, .definition_format = HashFormat::minor_version_2});
+  cluster.start("cpp1@h1");
+  cluster.advance(seconds(1));
+  cluster.start("cpp2@h2", "cpp1@h1");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.runs("cpp2@h2") && cluster.copies("cpp2@h2").size() > 5; }, seconds(5)));
+  cluster.advance(seconds(1));
+  const std::vector<Term> members = {atom("cpp1@h1"), atom("cpp2@h2")};
+  const auto ring = Ring::make(members);
+  std::size_t elsewhere_by_25 = 0;
+  for (const std::string& id : cluster.ids()) {
+    const auto owner = [&](HashFormat format) { return std::string(ring->owner_of(atom("counters"), atom(id), format)->atom_name()); };
+    EXPECT_EQ(cluster.owner("cpp1@h1", id), owner(HashFormat::minor_version_2)) << id;
+    EXPECT_EQ(cluster.owner("cpp2@h2", id), owner(HashFormat::minor_version_2)) << id;
+    elsewhere_by_25 += owner(HashFormat::minor_version_1) != owner(HashFormat::minor_version_2) ? 1 : 0;
+  }
+  EXPECT_GT(elsewhere_by_25, 0u);
+}
+
 // Two that joined in the same milliseconds by different members learnt of each other by an ordinary gossip, seconds later.
 TEST(TwoThatJoinAtOnce, ByDifferentMembersSoonKnowEachOther) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

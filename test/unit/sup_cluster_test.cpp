@@ -198,6 +198,40 @@ TEST_F(SupCluster, AMemberThatStandsAsideGivesItsChildrenToTheOthersWithTheirSta
   for (int i = 0; i < 20; ++i) EXPECT_EQ(count_of("a@h", "c" + std::to_string(i)), 1);
 }
 
+// A busy child whose owner changed twice was asked for its state three times and answered once; when the other questions timed out it was thawed, while its move was under way.
+TEST_F(SupCluster, AChildThatIsAskedForItsStateAgainBeforeItAnswersStaysFrozen) {
+  for (const auto& n : kThree) add_with(n, counters(1));
+  ring(kThree);
+  ASSERT_TRUE(eventually([&] { return running(kThree) == 1; }));
+  const std::string source = owner("a@h", T("c0"));
+  std::vector<std::string> others = kThree;
+  std::erase(others, source);
+  const auto all_but_the_child_go_on = [&](Duration time) {
+    for (Duration passed{}; passed < time; passed += std::chrono::milliseconds(5)) {
+      net.advance(std::chrono::milliseconds(5));
+      for (const auto& name : others)
+        if (members.at(name)->pool.run()) net.workers_ready(name);
+    }
+  };
+  for (const std::string& target : {others[0], others[1], others[0]}) {
+    for (const auto& n : kThree) set_ring(n, {target});
+    all_but_the_child_go_on(std::chrono::milliseconds(300));
+  }
+  net.cut(source, others[0]);  // what it has sent there is not answered
+  wait(kMigrateTimeout + std::chrono::milliseconds(500));
+  std::string answer;
+  const auto ask = [&] {
+    net.run(source, [&](ProcessContext& context) {
+      context.call(T("c0"), atom("get"), CallOptions{std::chrono::milliseconds(100)}, [&](ProcessContext&, CallResult result) { answer = to_text(result.value); });
+    });
+    wait(std::chrono::milliseconds(200));
+  };
+  ask();
+  EXPECT_EQ(answer, "timeout");
+  net.heal(source, others[0]);
+  EXPECT_TRUE(eventually([&] { return running({source}) == 0 && running({others[0]}) == 1; }));
+}
+
 TEST_F(SupCluster, AThousandChildrenOfAKilledNeighbourRunWithinTensOfMilliseconds) {
   const auto specs = counters(2000);
   for (const auto& n : kTwo) add_with(n, specs);

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kLwwModule = "Elixir.LWWElemSet";
 constexpr std::string_view kMapSetModule = "Elixir.MapSet";
 constexpr std::size_t kShown = 120;  // bytes of an offending term in an error
+constexpr std::int64_t kMaxDenormalised = 1'000'000'000'000;  // of the seconds and the microseconds of a timestamp
 
 Error expected(std::string what, const Term& came) { return Error{"expected " + std::move(what) + ", got " + to_text(came, kShown)}; }
 
@@ -73,8 +74,8 @@ Term::Pair entry_pair(const Term& element, const Timestamp& at, const MapSetForm
   return {tuple(element, at.to_term()), form.value_is_true ? Term::boolean(true) : Term::nil()};
 }
 
-void keep_newest(std::optional<Timestamp>& known, const std::optional<Timestamp>& other, bool& changed) {
-  if (!other || (known && *known >= *other)) return;
+void keep_newest(Stamp& known, Stamp other, bool& changed) {
+  if (known >= other) return;
   known = other;
   changed = true;
 }
@@ -92,7 +93,7 @@ Result<Timestamp> Timestamp::from_term(const Term& term) {
   std::int64_t parts[3];
   for (std::size_t i = 0; i < 3; ++i) {
     const auto part = term[i].as_int64();
-    if (!part || *part < 0 || *part > (i == 0 ? kMaxMegaSeconds : kMaxMegaSeconds * 1'000)) {
+    if (!part || *part < 0 || *part > (i == 0 ? kMaxMegaSeconds : kMaxDenormalised)) {
       return expected("a timestamp {MegaSecs, Secs, MicroSecs}", term);
     }
     parts[i] = *part;
@@ -179,12 +180,12 @@ const std::vector<std::uint32_t>& LwwSet::order() const {
 
 namespace {
 
+Timestamp later_than(Stamp known, const Timestamp& at) { return known && Stamp(at) <= known ? (*known).next() : at; }
+
 Timestamp newer_than_all(const LwwSet::Stamps& stamps, std::chrono::microseconds wall) {
   Timestamp at = Timestamp::of_wall(wall);
   if (mutated(Mutation::wall_clock)) return at;
-  if (stamps.added && at <= *stamps.added) at = stamps.added->next();
-  if (stamps.removed && at <= *stamps.removed) at = stamps.removed->next();
-  return at;
+  return later_than(std::max(stamps.added, stamps.removed), at);
 }
 
 // Mutation::no_compaction: what compaction would have dropped, by what replaced it.
@@ -192,11 +193,11 @@ using Replaced = std::map<std::pair<std::string, Timestamp>, Timestamp>;
 struct Dropped { Replaced adds, removes; };
 Dropped& dropped() { static Dropped all; return all; }
 
-void drop(Replaced& replaced, const Term& element, const Timestamp& newer, const std::optional<Timestamp>& older) {
+void drop(Replaced& replaced, const Term& element, const Timestamp& newer, Stamp older) {
   if (older) replaced.insert_or_assign({to_text(element), newer}, *older);
 }
 
-void with_dropped(std::vector<Term::Pair>& entries, const Replaced& replaced, const Term& element, std::optional<Timestamp> at, const MapSetForm& form) {
+void with_dropped(std::vector<Term::Pair>& entries, const Replaced& replaced, const Term& element, Stamp at, const MapSetForm& form) {
   while (at) {
     const auto older = replaced.find({to_text(element), *at});
     if (older == replaced.end()) return;
@@ -207,10 +208,9 @@ void with_dropped(std::vector<Term::Pair>& entries, const Replaced& replaced, co
 
 }  // namespace
 
-void LwwSet::put(const Term& element, std::chrono::microseconds wall, const std::optional<Timestamp>& after) {
+void LwwSet::put(const Term& element, std::chrono::microseconds wall, Stamp after) {
   Stamps& stamps = stamps_of(element);
-  Timestamp at = newer_than_all(stamps, wall);
-  if (after && at <= *after) at = after->next();
+  const Timestamp at = later_than(after, newer_than_all(stamps, wall));
   if (mutated(Mutation::no_compaction)) drop(dropped().adds, element, at, stamps.added);
   if (!stamps.is_member()) ++membership_version_;
   stamps.added = at;
@@ -288,12 +288,12 @@ bool LwwSet::is_member(const Term& element) const {
   if (element.is_atom()) return known->is_member();
   // Elixir compares the removed element with ==, the added one exactly: a remove of 1.0 takes 1 out too.
   return std::none_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.stamps.removed && *entry.stamps.removed > *known->added && compare(entry.element, element) == 0;
+    return entry.stamps.removed > known->added && compare(entry.element, element) == 0;
   });
 }
 
-std::optional<Timestamp> LwwSet::newest() const {
-  std::optional<Timestamp> newest;
+Stamp LwwSet::newest() const {
+  Stamp newest;
   for (const auto& [element, stamps] : entries_) newest = std::max({newest, stamps.added, stamps.removed});
   return newest;
 }
@@ -310,7 +310,7 @@ std::vector<Term> LwwSet::members() const {
 }
 
 Term LwwSet::to_entries() const {
-  const auto or_none = [](const std::optional<Timestamp>& at) { return at ? at->to_term() : atom("none"); };
+  const auto or_none = [](Stamp at) { return at ? (*at).to_term() : atom("none"); };
   std::vector<Term> entries;
   entries.reserve(names());
   for (const std::uint32_t number : order()) {
@@ -330,8 +330,8 @@ void LwwSet::append_text(Bytes& text) const {
     if (element.is_atom()) text += element.atom_name();
     else text += external_form(element);
     text.push_back('\0');
-    for (const auto& at : {stamps.added, stamps.removed}) {
-      const Timestamp time = at.value_or(Timestamp{-1, 0, 0});
+    for (const Stamp at : {stamps.added, stamps.removed}) {
+      const Timestamp time = at ? *at : Timestamp{-1, 0, 0};
       append(time.mega), append(time.seconds), append(time.micro);
     }
   }

@@ -15,7 +15,6 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "supervisorring/result.h"
@@ -26,7 +25,7 @@ namespace supervisorring {
 
 inline constexpr std::size_t kMaxLwwNames = 10'000;      // elements ever used in one set; rings are of at most about a thousand
 inline constexpr std::size_t kMaxLwwEntries = 200'000;   // entries of one received set: legacy members never drop old ones
-inline constexpr std::int64_t kMaxMegaSeconds = 1'000'000'000;  // far beyond any clock, far below overflow
+inline constexpr std::int64_t kMaxMegaSeconds = 9'000'000;       // the year 287,000; in microseconds it fits in 63 bits
 
 // erlang:timestamp(): {MegaSecs, Secs, MicroSecs}. Ordered as the tuple is, so that a denormalised one sorts as on a BEAM.
 struct Timestamp {
@@ -41,6 +40,24 @@ struct Timestamp {
   Term to_term() const;
   // The next one. At kMaxMegaSeconds it stays where it is.
   Timestamp next() const;
+};
+
+// A Timestamp or none, as a set keeps it: in eight bytes, as microseconds. none comes before all others.
+//
+// A denormalised one (no clock makes it) counts as the last microsecond of its second, or of its million seconds: there it sorts among those of clocks.
+class Stamp {
+ public:
+  constexpr Stamp() = default;
+  constexpr Stamp(const Timestamp& at)
+      : micros_((at.mega * kMillion + (at.seconds < kMillion ? at.seconds : kMillion - 1)) * kMillion + (at.seconds < kMillion && at.micro < kMillion ? at.micro : kMillion - 1)) {}
+
+  explicit constexpr operator bool() const { return micros_ >= 0; }
+  constexpr Timestamp operator*() const { return {micros_ / (kMillion * kMillion), micros_ / kMillion % kMillion, micros_ % kMillion}; }
+  constexpr auto operator<=>(const Stamp&) const = default;
+
+ private:
+  static constexpr std::int64_t kMillion = 1'000'000;
+  std::int64_t micros_ = -1;
 };
 
 // How one peer writes a MapSet: Elixir 1.14 has `version => 2`, 1.18 does not; the value beside each element is [] or true.
@@ -71,9 +88,8 @@ struct LwwStruct {
 class LwwSet {
  public:
   struct Stamps {
-    std::optional<Timestamp> added;
-    std::optional<Timestamp> removed;
-    bool is_member() const { return added && !(removed && *removed > *added); }
+    Stamp added, removed;
+    bool is_member() const { return added && removed <= added; }
     bool operator==(const Stamps&) const = default;
   };
   struct Entry {
@@ -89,7 +105,7 @@ class LwwSet {
 
   // Adds or removes with the time of day, or the first timestamp after the newest known for `element` where that is later.
   // `after`: later than this too.
-  void put(const Term& element, std::chrono::microseconds wall, const std::optional<Timestamp>& after = std::nullopt);
+  void put(const Term& element, std::chrono::microseconds wall, Stamp after = {});
   void remove(const Term& element, std::chrono::microseconds wall);
   // As if the element had never been used. Whoever merges with a set that still knows it knows it again.
   void forget(const Term& element);
@@ -103,7 +119,7 @@ class LwwSet {
   LwwSet lacking_in(const LwwSet& other) const;
 
   bool is_member(const Term& element) const;
-  std::optional<Timestamp> newest() const;               // of all elements
+  Stamp newest() const;                                  // of all elements
   // In descending order of terms, as LWWElemSet.to_list/1 gives.
   std::vector<Term> members() const;
   std::size_t names() const { return entries_.size(); }  // elements ever used

@@ -43,10 +43,11 @@ Membership::Membership(MembershipConfig config, Term pid, std::function<Term()> 
   join_ = config_.join;
   std::erase(join_, self_);
   if (config_.ring_file) {
-    nodes_ = config_.ring_file->nodes;
+    nodes_ = std::exchange(config_.ring_file->nodes, {});
     file_form_ = config_.ring_file->form;
     persisted_ = nodes_.version();
   }
+  if (config_.resume) peers_.reserve(config_.resume->nodes.names());
   if (config_.facts) persisted_format_ = config_.facts->format;
   if (config_.format) {
     format_ = *config_.format;
@@ -60,7 +61,10 @@ Membership::Membership(MembershipConfig config, Term pid, std::function<Term()> 
   }
 }
 
-Effects Membership::take_effects() { return std::exchange(effects_, {}); }
+Effects Membership::take_effects() {
+  if (is_great()) ring_terms_.clear();  // they are large there, and seldom of use twice
+  return std::exchange(effects_, {});
+}
 
 void Membership::handle_message(const Term& message, Time time) {
   if (phase_ == Phase::gone) return;
@@ -95,10 +99,10 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   up_.merge(contest(gossip.up, sender, time));
   end_contests(gossip.up);
   if (sender != self_ && (nodes_.contains(sender) || up_.contains(sender))) {
-    Peer& peer = peers_[sender];
-    if (peer.pid.is_pid() && peer.pid.creation() != gossip.from.creation()) end_of_life(peer, sender);
-    peer.form = gossip.form;
-    peer.pid = gossip.from;
+    const Term* pid = pids_.find(sender);
+    if (pid && pid->creation() != gossip.from.creation()) end_of_life(sender);
+    peers_[sender].form = gossip.form;
+    pids_[sender] = gossip.from;
     heard(sender, time);
   }
   // A legacy member that was dropped from up_set says so itself in its gossip, and counts on this to come back. One that does not know it
@@ -278,8 +282,8 @@ const Term& Membership::ring_in_form(const MapSetForm& form) {
 }
 
 MapSetForm Membership::form_for(const Term& node) const {
-  const auto found = peers_.find(node);
-  return found == peers_.end() ? MapSetForm{} : found->second.form;
+  const Peer* peer = peers_.find(node);
+  return peer ? peer->form : MapSetForm{};
 }
 
 std::vector<Term> Membership::other_up() const {

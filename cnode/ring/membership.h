@@ -31,6 +31,7 @@
 #include "ring/partition.h"
 #include "ring/ring_file.h"
 #include "supervisorring/time.h"
+#include "term/term_table.h"
 
 namespace supervisorring {
 
@@ -132,22 +133,24 @@ class Membership {
   const std::vector<Term>& other_format() const { return other_format_; }
 
  private:
+  static constexpr Instant kNever = Instant::min();
   struct Peer {
+    Instant heard = kNever;                // the last ack, gossip or answer, of this life
     MapSetForm form;
-    Term pid;                              // of its NanoRing, once it has gossiped
     bool connected = false;
     Takes takes;                           // as it said on this connection
     bool retrying = false;                 // its connection closed; one attempt to open it again is under way
     bool asked = false;                    // a get_up is under way
     bool removed_since = false;            // a removal of it has arrived since then: the answer may be older than that
-    std::optional<Instant> heard;          // the last ack, gossip or answer, of this life
-    std::optional<Instant> retried;        // the last attempt after a closed connection
-    std::optional<Instant> failed;         // the last time it was found down
-    int in_vain = 0;                       // how often it was found down since it was heard: others may reach it
-    // It has missed an ack. Given up when it is silent until then, or a third member has removed it, too.
-    struct Suspicion { Instant since, until; };
-    std::optional<Suspicion> suspicion;
   };
+  // Of one whose connection closed, or that was found down.
+  struct Trouble {
+    Instant retried = kNever;              // the last attempt after a closed connection
+    Instant failed = kNever;               // the last time it was found down
+    int in_vain = 0;                       // how often it was found down since it was heard: others may reach it
+  };
+  // It has missed an ack. Given up when it is silent until then, or a third member has removed it, too.
+  struct Suspicion { Instant since, until; };
   // A member that could tell about the ring, while asking.
   struct Candidate {
     enum class State { silent, waiting, down } state = State::silent;  // waiting: alive, not up itself
@@ -257,6 +260,8 @@ class Membership {
   // membership_forget.cpp: names that were not used for long
   bool forgets() const { return config_.forget_after && all_ours_ && takes_part(); }
   void forget_old_names(Time);
+  void forget_name(const Term& name);
+  void forget_peer(const Term& name);
   void drop_forgotten(ring_message::Reconcile&, Time);
   void drop_old_and_unknown(LwwSet& nodes, LwwSet& up, Time) const;
   // membership_suspicion.cpp: what is heard, what is missed, what others say
@@ -264,8 +269,8 @@ class Membership {
   void judge_acks(Time);
   void suspect(const Term& node, Time);
   void judge_suspects(Time);
-  Duration patience(const Peer&, Duration once) const;
-  void end_of_life(Peer&, const Term& node);
+  Duration patience(const Term& node, Duration once) const;
+  void end_of_life(const Term& node);
   void doubt_self_when_late(Time);
   std::vector<Term> removed_by(const LwwSet& up) const;
   LwwSet contest(LwwSet up, const Term& sender, Time);
@@ -282,7 +287,7 @@ class Membership {
   void check_removed(Time);
   void tell_removed(const std::string& why);
 
-  const MembershipConfig config_;
+  MembershipConfig config_;                          // but for the sets, which are taken out
   const Term self_;
   const Term pid_;
   const std::function<Term()> make_ref_;
@@ -306,7 +311,10 @@ class Membership {
   std::string soon_why_;                             // what changes_at_ is for
   bool minority_ = false;                            // told in the log
 
-  std::map<Term, Peer, LwwSet::KeyOrder> peers_;
+  TermTable<Peer> peers_;
+  TermTable<Term> pids_;                             // of the NanoRings that have gossiped since they were connected
+  std::map<Term, Trouble, LwwSet::KeyOrder> troubles_;
+  std::map<Term, Suspicion, LwwSet::KeyOrder> suspicions_;
   std::map<Term, Candidate, LwwSet::KeyOrder> candidates_;
   bool waits_for_join_ = false;                      // --join without others in a ring file: wait for it for ever
   Term contact_;                                     // guarding, entering: whom we go in by

@@ -20,8 +20,8 @@ void Membership::gossip_round(Time time) {
 }
 
 bool Membership::is_connected(const Term& node) const {
-  const auto found = peers_.find(node);
-  return found != peers_.end() && found->second.connected;
+  const Peer* peer = peers_.find(node);
+  return peer && peer->connected;
 }
 
 // In a great ring not those that are still being connected to, where others are connected: they may be names that never answer, many of them.
@@ -44,11 +44,11 @@ std::vector<Term> Membership::some_of(std::vector<Term> nodes, std::size_t most)
 }
 
 void Membership::found_down(const Term& node, const std::string& why, Time time, Audience audience) {
-  Peer& peer = peers_[node];
-  peer.failed = time.now;
-  peer.in_vain = std::min(peer.in_vain + 1, kMostDoublings + 1);
-  peer.suspicion.reset();
-  peer.retrying = false;
+  Trouble& trouble = troubles_[node];
+  trouble.failed = time.now;
+  trouble.in_vain = std::min(trouble.in_vain + 1, kMostDoublings + 1);
+  suspicions_.erase(node);
+  peers_[node].retrying = false;
   contested_.extract(node);
   connect_at_.erase(node);
   up_.remove(node, time.wall);
@@ -85,14 +85,14 @@ void Membership::node_up(const Term& node, Time time) {
 void Membership::node_down(const Term& node, Time time) {
   if (phase_ == Phase::gone) return;
   doubt_self_when_late(time);
-  const auto found = peers_.find(node);
-  const bool was_connected = found != peers_.end() && found->second.connected;
-  if (found != peers_.end()) {
-    found->second.connected = false;
-    found->second.takes = {};
-    found->second.pid = Term();
-    if (was_connected) end_of_life(found->second, node);
-    if (!nodes_.contains(node) && !up_.contains(node)) peers_.erase(found);
+  Peer* const known = peers_.find(node);
+  const bool was_connected = known && known->connected;
+  if (known) {
+    known->connected = false;
+    known->takes = {};
+    pids_.erase(node);
+    if (was_connected) end_of_life(node);
+    if (!nodes_.contains(node) && !up_.contains(node)) forget_peer(node);
   }
   const auto candidate = candidates_.find(node);
   if (phase_ == Phase::asking && candidate != candidates_.end()) {
@@ -101,17 +101,17 @@ void Membership::node_down(const Term& node, Time time) {
   }
   if ((phase_ == Phase::guarding || phase_ == Phase::entering) && node == contact_) return lost_contact("went down", time);
   if (!takes_part() || !up_.is_member(node)) return;
-  Peer& peer = peers_[node];
   // Others vouch for it: connect_at_ says when it is this one's turn to try again.
   if (!was_connected && connect_at_.contains(node)) return;
   // An attempt that failed while this node was stopped says nothing.
   const bool just_awake = awake_since_ && time.now - *awake_since_ < kGossipInterval;
-  const bool retried = peer.retried && time.now - *peer.retried < kRetryPause;
+  const auto trouble = troubles_.find(node);
+  const bool retried = trouble != troubles_.end() && trouble->second.retried > time.now - kRetryPause;
   if (!was_connected && (!just_awake || retried)) return found_down(node, "cannot be connected to", time, Audience::few);
   // Connections also close when two simultaneous connects resolve, so one is tried again; but not in a loop.
   if (retried) return found_down(node, "its connection closed again", time, Audience::few);
-  peer.retried = time.now;
-  peer.retrying = true;
+  troubles_[node].retried = time.now;
+  peers_[node].retrying = true;
   effects_.push_back(Connect{node});
 }
 
@@ -130,8 +130,9 @@ void Membership::probe(Time time) {
   probe_at_ = time.now + kProbeInterval;
   std::vector<Term> away;
   const auto consider = [&](const Term& node) {
-    const auto peer = peers_.find(node);
-    if (node != self_ && !up_.is_member(node) && (peer == peers_.end() || !peer->second.asked)) away.push_back(node);
+    if (node == self_ || up_.is_member(node)) return;
+    const Peer* peer = peers_.find(node);
+    if (!peer || !peer->asked) away.push_back(node);
   };
   for (const Term& node : nodes_.members()) consider(node);
   for (const Term& node : join_) {
@@ -176,8 +177,9 @@ void Membership::connect_to_new_members(const std::vector<Term>& members, Time t
     const Peer& peer = peers_[node];
     if (peer.connected || peer.retrying) continue;
     // Another member reaches it and this one does not: do not fight over it at the speed of the network.
-    if (peer.failed && time.now - *peer.failed < patience(peer, kRetryPause)) {
-      connect_at_[node] = *peer.failed + patience(peer, kRetryPause);
+    const auto trouble = troubles_.find(node);
+    if (trouble != troubles_.end() && trouble->second.failed > time.now - patience(node, kRetryPause)) {
+      connect_at_[node] = trouble->second.failed + patience(node, kRetryPause);
       continue;
     }
     effects_.push_back(Connect{node});

@@ -13,7 +13,7 @@ namespace supervisorring {
 
 namespace {
 
-bool is_old(const std::optional<Timestamp>& used, std::chrono::seconds limit, Time time) { return used && *used < Timestamp::of_wall(time.wall - limit); }
+bool is_old(Stamp used, std::chrono::seconds limit, Time time) { return used && used < Stamp(Timestamp::of_wall(time.wall - limit)); }
 
 bool known_in(const LwwSet& nodes, const LwwSet& up, const Term& name) { return nodes.contains(name) || up.contains(name); }
 
@@ -30,14 +30,25 @@ std::vector<Term> old_names(const LwwSet& nodes, const LwwSet& up, std::chrono::
 
 }  // namespace
 
+void Membership::forget_name(const Term& name) {
+  nodes_.forget(name);
+  up_.forget(name);
+  forget_peer(name);
+}
+
+void Membership::forget_peer(const Term& name) {
+  peers_.erase(name);
+  pids_.erase(name);
+  troubles_.erase(name);
+  suspicions_.erase(name);
+}
+
 void Membership::forget_old_names(Time time) {
   forgot_at_ = time.now;
   std::size_t forgotten = 0;
   for (const Term& name : old_names(nodes_, up_, *config_.forget_after, time)) {
     if (name == self_ || nodes_.is_member(name) || up_.is_member(name)) continue;
-    nodes_.forget(name);
-    up_.forget(name);
-    peers_.erase(name);
+    forget_name(name);
     ++forgotten;
   }
   if (forgotten == 0) return;
@@ -65,9 +76,7 @@ void Membership::drop_forgotten(ring_message::Reconcile& gossip, Time time) {
   drop_old_and_unknown(gossip.nodes, gossip.up, time);
   for (const Term& name : forgotten_there) {
     if (nodes_.is_member(name)) log(membership::Level::notice, to_text(name) + " is forgotten: it was not used for long, and " + to_text(sender) + " has forgotten it");
-    nodes_.forget(name);
-    up_.forget(name);
-    peers_.erase(name);
+    forget_name(name);
   }
 }
 

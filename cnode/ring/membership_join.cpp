@@ -12,8 +12,9 @@ using namespace membership;
 void Membership::start(Time time) {
   bad_inputs_since_ = time.now;
   if (config_.resume) {
-    nodes_ = config_.resume->nodes;
-    up_ = config_.resume->up;
+    nodes_ = std::move(config_.resume->nodes);
+    up_ = std::move(config_.resume->up);
+    config_.resume.reset();
     last_nodes_ = nodes_.members();
     last_up_ = up_.members();
     std::reverse(last_nodes_.begin(), last_nodes_.end());
@@ -65,16 +66,18 @@ void Membership::ask_candidates(Time time) {
 }
 
 void Membership::set_answered(const Term& node, RingSet set, const Term& answer, Time time) {
-  const auto asked = peers_.find(node);
-  const bool outdated = asked != peers_.end() && asked->second.removed_since;
-  if (asked != peers_.end()) asked->second.asked = asked->second.removed_since = false;
+  Peer* const asked = peers_.find(node);
+  const bool outdated = asked && asked->removed_since;
+  if (asked) asked->asked = asked->removed_since = false;
   if (phase_ == Phase::asking) return candidate_answered(node, set, answer, time);
+  const bool confirms = phase_ == Phase::entering && confirming_ && node == contact_ && set == RingSet::up;
+  const bool of_use = phase_ == Phase::aside || confirms || (takes_part() && set == RingSet::up);
+  if (!of_use) return;  // of one that was asked as well, before another let this member in
   const auto parsed = parse_set_answer(answer);
   if (!parsed) return refuse_input("answer of " + to_text(node) + ": " + parsed.error(), time);
   if (!fits(set == RingSet::nodes ? nodes_ : up_, *parsed)) return refuse_input("answer of " + to_text(node) + " holds too many names", time);
   if (phase_ == Phase::aside) return merge_aside(set, *parsed, time);
-  if (phase_ == Phase::entering && confirming_ && node == contact_ && set == RingSet::up) return confirmed(node, &*parsed, time);
-  if (!takes_part() || set != RingSet::up) return;
+  if (confirms) return confirmed(node, &*parsed, time);
   if (nodes_.contains(node)) heard(node, time);
   // It may have left after it answered, and another have told us first.
   if (outdated) return ask_up(node);
@@ -82,10 +85,10 @@ void Membership::set_answered(const Term& node, RingSet set, const Term& answer,
 }
 
 void Membership::set_unanswered(const Term& node, RingSet, Unanswered how, Time time) {
-  const auto asked = peers_.find(node);
-  if (asked != peers_.end()) asked->second.asked = asked->second.removed_since = false;
+  Peer* const asked = peers_.find(node);
+  if (asked) asked->asked = asked->removed_since = false;
   // The node may be connected and its NanoRing be gone.
-  if (takes_part() && how == Unanswered::unreachable && asked != peers_.end() && asked->second.connected && asked->second.suspicion && up_.is_member(node)) {
+  if (takes_part() && how == Unanswered::unreachable && asked && asked->connected && suspicions_.contains(node) && up_.is_member(node)) {
     return found_down(node, "no answer to gossip, and no NanoRing to ask", time);
   }
   if (takes_part()) concede(node, time);

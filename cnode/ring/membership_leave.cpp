@@ -109,9 +109,8 @@ void Membership::tell_own_removal(const std::vector<Term>& members, Time) {
       by_news.push_back(node);
       continue;
     }
-    const auto peer = peers_.find(node);
-    const bool known = peer != peers_.end() && peer->second.pid.is_pid();
-    effects_.push_back(Send{nano_ring_at(node), reconcile_message(ring_in_form(form_for(node)), known ? peer->second.pid : pid_, make_ref_())});
+    const Term* pid = pids_.find(node);
+    effects_.push_back(Send{nano_ring_at(node), reconcile_message(ring_in_form(form_for(node)), pid ? *pid : pid_, make_ref_())});
   }
   tell(by_news, {self_});
 }

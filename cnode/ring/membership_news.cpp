@@ -39,8 +39,8 @@ void Membership::takes(const Term& node, Takes takes) {
 }
 
 Membership::Takes Membership::takes_now(const Term& node) const {
-  const auto found = peers_.find(node);
-  return found != peers_.end() && found->second.connected ? found->second.takes : Takes{};
+  const Peer* peer = peers_.find(node);
+  return peer && peer->connected ? peer->takes : Takes{};
 }
 
 // ---- telling ----------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ void Membership::end_contests(const LwwSet& news) {
   for (const auto& [node, stamps] : news.entries()) {
     const LwwSet::Stamps* removal = contested_.find(node);
     const LwwSet::Stamps* ours = removal ? up_.find(node) : nullptr;
-    if (ours != nullptr && ours->added && removal->removed && *ours->added >= *removal->removed) contested_.extract(node);
+    if (ours != nullptr && ours->added && removal->removed && ours->added >= removal->removed) contested_.extract(node);
   }
 }
 

@@ -9,11 +9,9 @@ using namespace membership;
 
 // An ack, a gossip or an answer of its own has come from there.
 void Membership::heard(const Term& node, Time time) {
-  Peer& peer = peers_[node];
-  peer.heard = time.now;
-  peer.in_vain = 0;
-  if (!peer.suspicion) return;
-  peer.suspicion.reset();
+  peers_[node].heard = time.now;
+  if (const auto trouble = troubles_.find(node); trouble != troubles_.end()) trouble->second.in_vain = 0;
+  if (suspicions_.erase(node) == 0) return;
   log(Level::info, to_text(node) + " answers after all");
 }
 
@@ -23,9 +21,9 @@ void Membership::judge_acks(Time time) {
   for (Awaited& awaited : awaited_) {
     if (awaited.judged || time.now - awaited.at < kGossipInterval) continue;
     awaited.judged = true;
-    const auto peer = peers_.find(awaited.node);
-    const bool answered = peer != peers_.end() && peer->second.heard && *peer->second.heard >= awaited.at;
-    if (!answered && up_.is_member(awaited.node) && !(peer != peers_.end() && peer->second.suspicion)) suspect(awaited.node, time), silent.push_back(awaited.node);
+    const Peer* peer = peers_.find(awaited.node);
+    const bool answered = peer && peer->heard >= awaited.at;
+    if (!answered && up_.is_member(awaited.node) && !suspicions_.contains(awaited.node)) suspect(awaited.node, time), silent.push_back(awaited.node);
   }
   for (const Term& node : silent) {
     if (up_.is_member(node)) send_ring(node, time);
@@ -34,13 +32,12 @@ void Membership::judge_acks(Time time) {
 
 // It gets another round, and is asked; so is one that answers: has it removed it as well? What that one only still counts is hearsay.
 void Membership::suspect(const Term& node, Time time) {
-  Peer& peer = peers_[node];
-  peer.suspicion = Peer::Suspicion{time.now, time.now + patience(peer, kGossipInterval)};
+  suspicions_[node] = {time.now, time.now + patience(node, kGossipInterval)};
   ask_up(node);
   std::vector<Term> thirds = other_up();
   std::erase_if(thirds, [&](const Term& each) {
-    const auto other = peers_.find(each);
-    return each == node || (other != peers_.end() && (other->second.suspicion || other->second.asked));
+    const Peer* other = peers_.find(each);
+    return each == node || suspicions_.contains(each) || (other && other->asked);
   });
   std::string text = "no answer of " + to_text(node) + " to gossip; it is asked again";
   if (!thirds.empty()) {
@@ -53,23 +50,24 @@ void Membership::suspect(const Term& node, Time time) {
 
 void Membership::judge_suspects(Time time) {
   std::vector<Term> given_up;
-  for (const auto& [node, peer] : peers_) {
-    if (peer.suspicion && !up_.is_member(node)) given_up.push_back(node);
-    else if (peer.suspicion && peer.suspicion->until <= time.now) given_up.push_back(node);
-  }
+  for (const auto& [node, suspicion] : suspicions_)
+    if (!up_.is_member(node) || suspicion.until <= time.now) given_up.push_back(node);
   for (const Term& node : given_up) {
     if (up_.is_member(node)) silent_at_ = time.now, found_down(node, "no answer to gossip, nor when it was asked again", time);
-    else peers_[node].suspicion.reset();
+    else suspicions_.erase(node);
   }
 }
 
 // Who cannot be reached from here but is put back by others is judged more and more slowly, so that the ring does not swing.
-Duration Membership::patience(const Peer& peer, Duration once) const { return once * (1 << std::clamp(peer.in_vain - 1, 0, kMostDoublings)); }
+Duration Membership::patience(const Term& node, Duration once) const {
+  const auto trouble = troubles_.find(node);
+  return trouble == troubles_.end() ? once : once * (1 << std::clamp(trouble->second.in_vain - 1, 0, kMostDoublings));
+}
 
 // Its connection closed, or its name has a new creation: what was heard was another life's.
-void Membership::end_of_life(Peer& peer, const Term& node) {
-  peer.heard.reset();
-  peer.suspicion.reset();
+void Membership::end_of_life(const Term& node) {
+  peers_[node].heard = kNever;
+  suspicions_.erase(node);
   std::erase_if(awaited_, [&](const Awaited& awaited) { return awaited.node == node; });
 }
 
@@ -84,9 +82,7 @@ void Membership::doubt_self_when_late(Time time) {
   }
   awake_since_ = time.now;
   for (Awaited& awaited : awaited_) awaited.at = time.now;
-  for (auto& [node, peer] : peers_) {
-    if (peer.suspicion) peer.suspicion->until = std::max(peer.suspicion->until, time.now + kGossipInterval + kLateTick);
-  }
+  for (auto& [node, suspicion] : suspicions_) suspicion.until = std::max(suspicion.until, time.now + kGossipInterval + kLateTick);
 }
 
 // Up here, and removed there.
@@ -95,7 +91,7 @@ std::vector<Term> Membership::removed_by(const LwwSet& up) const {
   for (const auto& [node, stamps] : up.entries()) {
     if (stamps.is_member() || node == self_) continue;
     const LwwSet::Stamps* ours = up_.find(node);
-    if (ours != nullptr && ours->is_member() && *stamps.removed > *ours->added) removed.push_back(node);
+    if (ours != nullptr && ours->is_member() && stamps.removed > ours->added) removed.push_back(node);
   }
   return removed;
 }
@@ -105,12 +101,12 @@ std::vector<Term> Membership::removed_by(const LwwSet& up) const {
 LwwSet Membership::contest(LwwSet up, const Term& sender, Time time) {
   std::vector<Term> to_ask;
   for (const Term& node : removed_by(up)) {
-    const auto found = peers_.find(node);
-    if (found == peers_.end()) continue;
-    Peer& peer = found->second;
+    Peer* const known_peer = peers_.find(node);
+    if (!known_peer) continue;
+    Peer& peer = *known_peer;
     // In a great ring two members seldom hear each other; a program of ours that is connected takes part in the ring.
-    const bool was_heard = (peer.heard && time.now - *peer.heard <= kHeardRecently) || (is_great() && peer.takes.news);
-    const bool is_heard = peer.connected && !peer.suspicion && was_heard;
+    const bool was_heard = peer.heard >= time.now - kHeardRecently || (is_great() && peer.takes.news);
+    const bool is_heard = peer.connected && !suspicions_.contains(node) && was_heard;
     const bool believed = !takes_part() || !is_heard || sender == self_ || sender == node || !nodes_.is_member(node);
     if (believed) contested_.extract(node);
     const bool known = !believed && !contested_.merge(up.extract(node));
@@ -144,12 +140,13 @@ void Membership::concede(const Term& node, Time time) {
 void Membership::third_answered(const Term& third, const LwwSet& up, Time time) {
   const std::vector<Term> removed = removed_by(up);
   std::vector<Term> gone;
-  for (auto& [node, peer] : peers_) {
-    if (!peer.suspicion || node == third || !up_.is_member(node)) continue;
+  for (auto& [node, suspicion] : suspicions_) {
+    if (node == third || !up_.is_member(node)) continue;
+    const Peer* peer = peers_.find(node);
     if (std::find(removed.begin(), removed.end(), node) != removed.end()) {
       gone.push_back(node);
-    } else if (peer.heard && peer.suspicion->since - *peer.heard <= kHeardRecently) {
-      peer.suspicion->until = std::max(peer.suspicion->until, peer.suspicion->since + 2 * kGossipInterval);
+    } else if (peer && peer->heard >= suspicion.since - kHeardRecently) {
+      suspicion.until = std::max(suspicion.until, suspicion.since + 2 * kGossipInterval);
     }
   }
   for (const Term& node : gone) found_down(node, "no answer to gossip, and " + to_text(third) + " has removed it, too", time);

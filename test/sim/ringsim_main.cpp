@@ -1,17 +1,19 @@
 // ringsim: lives of whole clusters from seeds (scenario.h).
 //
-//   ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]
+//   ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership [--kills K] [--cut C] [--loss L]] [--convergence N,N,... [--plot FILE]]
 //
 // Each life prints its seed when it begins and what failed, with the virtual time, when something did; the line to replay it comes with it.
 // Lives of great clusters begin with a ring that is formed once for all that have as many members and the same strategy; each goes on in a child process (forked.h).
 // --split: those are split in two as well.
 // --jobs: so many lives at once, each in a child process, printed when they end.
 // Without --nodes, --legacy and --class they follow from the seed. --fresh adds one life of a seed that nobody has chosen. --twice lives each life
-// two times and compares. --membership: membership cores alone, 200 or as many as --nodes says. --convergence: a table by cluster size (convergence.h), and its plot. Exit status 0: nothing failed; 1: something did; 2: usage.
+// two times and compares. --membership: membership cores alone, 200 or as many as --nodes says (sim_membership.h): K of them are killed (10), C cut off
+// for five seconds (a fifth), L of a million messages lost (20,000). --convergence: a table by cluster size (convergence.h), and its plot. Exit status 0: nothing failed; 1: something did; 2: usage.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <random>
 #include <tuple>
 #include <vector>
@@ -31,6 +33,7 @@ struct Options {
   std::string kind, policy, plot;
   std::vector<std::size_t> convergence;
   std::size_t jobs = 1;
+  std::optional<std::uint64_t> kills, cut, loss;  // of --membership
   bool split = false, fresh = false, twice = false, trace = false, membership = false;
 };
 
@@ -52,7 +55,7 @@ std::string text(const char* format, Values... values) {
 }
 
 [[noreturn]] void usage() {
-  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership] [--convergence N,N,... [--plot FILE]]\n", stderr);
+  std::fputs("usage: ringsim [--seed N] [--seeds COUNT] [--nodes M|M-N] [--legacy L] [--steps K] [--class calm|wild|parted] [--policy keep-all|quorum] [--split] [--fresh] [--twice] [--jobs J] [--trace] [--membership [--kills K] [--cut C] [--loss L]] [--convergence N,N,... [--plot FILE]]\n", stderr);
   std::exit(2);
 }
 
@@ -79,6 +82,9 @@ Options read(int count, char** arguments) {
     else if (word == "--trace") options.trace = true;
     else if (word == "--jobs") options.jobs = number();
     else if (word == "--membership") options.membership = true;
+    else if (word == "--kills") options.kills = number();
+    else if (word == "--cut") options.cut = number();
+    else if (word == "--loss") options.loss = number();
     else if (word == "--convergence") {
       const std::string sizes = value();
       for (std::size_t at = 0;; at = sizes.find(',', at) + 1) {
@@ -158,17 +164,25 @@ Forked::Told live_formed(Scenario& formed, const Life& life, const Options& opti
 }
 
 // Of membership cores alone (sim_membership.h).
+MembershipOptions membership_of(std::uint64_t seed, const Options& options) {
+  MembershipOptions membership;
+  membership.seed = seed;
+  if (options.nodes) membership.nodes = static_cast<std::size_t>(options.nodes);
+  membership.kills = options.kills.value_or(membership.kills);
+  membership.cut = options.cut.value_or(membership.nodes / 5);
+  membership.loss = options.loss.value_or(membership.loss);
+  if (options.trace) membership.trace = [](const std::string& line) { std::puts(line.c_str()); };
+  return membership;
+}
+
 Life membership_life_of(std::uint64_t seed, const Options& options) {
-  const std::size_t nodes = options.nodes ? static_cast<std::size_t>(options.nodes) : 200;
-  return {seed, text("seed %llu: membership of %zu: ", number(seed), nodes), text("ringsim --membership --seed %llu --nodes %zu", number(seed), nodes), {}};
+  const MembershipOptions membership = membership_of(seed, options);
+  return {seed, text("seed %llu: membership of %zu: ", number(seed), membership.nodes),
+          text("ringsim --membership --seed %llu --nodes %zu --kills %zu --cut %zu --loss %llu", number(seed), membership.nodes, membership.kills, membership.cut, number(membership.loss)), {}};
 }
 
 Forked::Told live_membership(const Life& life, const Options& options) {
-  MembershipOptions membership;
-  membership.seed = life.seed;
-  membership.nodes = options.nodes ? static_cast<std::size_t>(options.nodes) : 200;
-  if (options.trace) membership.trace = [](const std::string& line) { std::puts(line.c_str()); };
-  const MembershipResult result = SimMembership(membership).live();
+  const MembershipResult result = SimMembership(membership_of(life.seed, options)).live();
   if (result.failure) return {"FAILED at " + *result.failure + "\n  replay: " + life.replay + " --trace\n", false};
   return {text("converged after %.2f s, %llu messages, in all %.0f s\n", in_seconds(result.converged), number(result.messages), in_seconds(result.lived)), true};
 }

@@ -31,12 +31,7 @@ SimMembership::SimMembership(MembershipOptions options) : options_(std::move(opt
 
 MembershipResult SimMembership::live() {
   MembershipResult result;
-  MembershipConfig::Sets sets;
-  for (const Member& member : members_) {
-    sets.nodes.put(member.node, time().wall);
-    sets.up.put(member.node, time().wall);
-  }
-  for (std::size_t i = 0; i < members_.size(); ++i) start(i, sets);
+  form();
   pass(seconds(3));
   live_with_faults();
   end_faults();
@@ -68,13 +63,13 @@ void SimMembership::live_with_faults() {
       if (!members_[index].core) return;
       kill(index);
       at(random_.between(milliseconds(100), seconds(8)), [this, index] {
-        if (!members_[index].core) start(index, std::nullopt);
+        if (!members_[index].core) restart(index);
       });
     });
   }
   at(seconds(4), [this] {
     note("a part is cut off");
-    for (Member& member : members_) member.apart = random_.percent(20);
+    for (std::size_t i = 0; i < options_.cut; ++i) members_[random_.below(members_.size())].apart = true;
   });
   at(seconds(9), [this] {
     note("the network is whole again");
@@ -87,32 +82,61 @@ void SimMembership::end_faults() {
   note("all faults end");
   losing_ = false;
   for (std::size_t i = 0; i < members_.size(); ++i)
-    if (!members_[i].core) start(i, std::nullopt);
+    if (!members_[i].core) restart(i);
 }
 
 // ---- members -----------------------------------------------------------------------------------------------
 
-void SimMembership::start(std::size_t index, std::optional<MembershipConfig::Sets> resume) {
-  Member& member = members_[index];
+// Each goes on where a predecessor was that had been there for long. Their rounds are spread over a second.
+void SimMembership::form() {
+  MembershipConfig::Sets sets;
+  for (const Member& member : members_) {
+    sets.nodes.put(member.node, time().wall);
+    sets.up.put(member.node, time().wall);
+  }
+  sets.nodes.members(), sets.up.members();  // puts them in order, once for all
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    MembershipConfig config;
+    config.resume = sets;
+    create(i, std::move(config));
+    Member& member = members_[i];
+    for (std::size_t other = 0; other < members_.size(); ++other) {
+      if (other == i) continue;
+      member.connected[other] = true;
+      member.core->node_up(members_[other].node, time());
+      member.core->takes(members_[other].node, {true, true});
+    }
+    member.core->start(time());
+    for (auto& effect : member.core->take_effects()) {
+      if (std::holds_alternative<membership::Persist>(effect) || std::holds_alternative<membership::Publish>(effect)) perform(i, effect);
+    }
+    wake(i);
+    now_ += kGossipInterval / static_cast<std::int64_t>(members_.size());
+  }
+}
+
+void SimMembership::restart(std::size_t index) {
   MembershipConfig config;
+  auto file = read_ring_file(*members_[index].ring_file);
+  if (file) config.ring_file = std::move(*file);
+  // Its file names all; a few are enough to come back by, as an operator would name them.
+  for (int i = 0; i < 3; ++i) config.join.push_back(members_[random_.below(members_.size())].node);
+  create(index, std::move(config));
+  note(short_name(members_[index].name) + " starts");
+  input(index, [this](Membership& core) { core.start(time()); });
+}
+
+void SimMembership::create(std::size_t index, MembershipConfig config) {
+  Member& member = members_[index];
   config.self = member.node;
   config.seed = random_.next();
   config.format = known_format();
-  config.resume = std::move(resume);
-  if (!member.ring_file.empty()) {
-    auto file = read_ring_file(member.ring_file);
-    if (file) config.ring_file = std::move(*file);
-    // Its file names all; a few are enough to come back by, as an operator would name them.
-    for (int i = 0; i < 3; ++i) config.join.push_back(members_[random_.below(members_.size())].node);
-  }
   ++member.life;
   const Term pid = Term::pid(member.node, 1, 0, member.life);
   member.core = std::make_unique<Membership>(std::move(config), pid, [&member] {
     const std::array<std::uint32_t, 3> words{++member.references, 0, 0};
     return Term::reference(member.node, member.life, words);
   });
-  note(short_name(member.name) + " starts");
-  input(index, [this](Membership& core) { core.start(time()); });
 }
 
 void SimMembership::kill(std::size_t index) {
@@ -121,7 +145,7 @@ void SimMembership::kill(std::size_t index) {
   if (member.next) timers_.erase({*member.next, index});
   member.next.reset();
   member.core.reset();
-  member.up.clear();
+  member.up = 0;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (!member.connected[i]) continue;
     member.connected[i] = members_[i].connected[index] = false;
@@ -140,7 +164,11 @@ void SimMembership::input(std::size_t index, const std::function<void(Membership
   Member& member = members_[index];
   what(*member.core);
   for (auto& effect : member.core->take_effects()) perform(index, effect);
-  if (!member.core) return;
+  if (member.core) wake(index);
+}
+
+void SimMembership::wake(std::size_t index) {
+  Member& member = members_[index];
   const auto next = member.core->next_timeout();
   if (next == member.next) return;
   if (member.next) timers_.erase({*member.next, index});
@@ -167,10 +195,10 @@ void SimMembership::perform(std::size_t from, membership::Effect& effect) {
   } else if (std::holds_alternative<membership::AskMayJoin>(effect)) {
     answer_at(delay(), from, [this](Membership& core) { core.guard_answered(true, time()); });
   } else if (auto* file = std::get_if<membership::Persist>(&effect)) {
-    if (file->name == kRingFileName) member.ring_file = std::move(file->content);
+    if (file->name == kRingFileName) member.ring_file = &*ring_files_.insert(std::move(file->content)).first;
   } else if (auto* published = std::get_if<membership::Publish>(&effect)) {
-    member.up = std::move(published->state.up);
-    member.nodes = std::move(published->state.nodes);
+    member.up = published->state.up.size();
+    member.nodes = published->state.nodes.size();
   } else if (const auto* line = std::get_if<membership::Log>(&effect)) {
     note(short_name(member.name) + " log: " + line->text);
   }
@@ -224,8 +252,7 @@ void SimMembership::send(std::size_t from, const Term& to, const Term& message) 
 
 void SimMembership::deliver(std::size_t from, std::size_t to, std::function<void(Membership&)> what) {
   ++messages_;
-  const bool lost = losing_ && random_.percent(options_.loss_percent);
-  if (!lost && reaches(members_[from], members_[to])) answer_at(delay(), to, std::move(what));
+  if (!is_lost() && reaches(members_[from], members_[to])) answer_at(delay(), to, std::move(what));
 }
 
 void SimMembership::ask(std::size_t from, const Term& node, RingSet set) {
@@ -235,17 +262,22 @@ void SimMembership::ask(std::size_t from, const Term& node, RingSet set) {
     return answer_at(delay(), from, [this, node, set](Membership& core) { core.set_unanswered(node, set, Membership::Unanswered::unreachable, time()); });
   }
   const std::size_t to = found->second;
-  const bool lost = losing_ && random_.percent(options_.loss_percent);
-  if (lost || !reaches(members_[from], members_[to])) {
+  if (is_lost() || !reaches(members_[from], members_[to])) {
     return answer_at(kAskTimeout, from, [this, node, set](Membership& core) { core.set_unanswered(node, set, Membership::Unanswered::silent, time()); });
   }
   connect(from, node);
-  at(delay(), [this, from, to, node, set] {
-    if (!members_[to].core) return answer_at(delay(), from, [this, node, set](Membership& core) { core.set_unanswered(node, set, Membership::Unanswered::unreachable, time()); });
-    const Membership& asked = *members_[to].core;
-    Term answer = (set == RingSet::nodes ? asked.node_set() : asked.up_set()).to_term({});
-    answer_at(delay(), from, [this, node, set, answer](Membership& core) { core.set_answered(node, set, answer, time()); });
+  // Read when it arrives: one that starts asks all, and so many answers under way would need more memory than all members.
+  answer_at(delay() + delay(), from, [this, to, node, set](Membership& core) {
+    const Membership* const asked = members_[to].core.get();
+    if (asked) core.set_answered(node, set, answer_of(set == RingSet::nodes ? asked->node_set() : asked->up_set(), set), time());
+    else core.set_unanswered(node, set, Membership::Unanswered::unreachable, time());
   });
+}
+
+const Term& SimMembership::answer_of(const LwwSet& set, RingSet which) {
+  auto& last = answers_[which == RingSet::nodes ? 0 : 1];
+  if (!last || last->set != set) last = Answer{set, set.to_term({})};
+  return last->term;
 }
 
 // ---- time --------------------------------------------------------------------------------------------------
@@ -253,15 +285,13 @@ void SimMembership::ask(std::size_t from, const Term& node, RingSet set) {
 void SimMembership::pass(Duration by) {
   const Instant end = now_ + by;
   while (true) {
-    const bool event = !events_.empty() && (timers_.empty() || events_.begin()->first.first <= timers_.begin()->first);
+    const bool event = !events_.empty() && (timers_.empty() || events_.next_time() <= timers_.begin()->first);
     if (!event && timers_.empty()) break;
-    const Instant next = event ? events_.begin()->first.first : timers_.begin()->first;
+    const Instant next = event ? events_.next_time() : timers_.begin()->first;
     if (next > end) break;
     now_ = std::max(now_, next);
     if (event) {
-      const auto what = std::move(events_.begin()->second);
-      events_.erase(events_.begin());
-      what();
+      events_.take()();
     } else {
       const std::size_t index = timers_.begin()->second;
       timers_.erase(timers_.begin());
@@ -282,16 +312,21 @@ void SimMembership::note(const std::string& text) const {
 std::optional<std::string> SimMembership::disagreement() const {
   for (const Member& member : members_) {
     if (!member.core || member.core->phase() != Membership::Phase::member) return short_name(member.name) + " is not in";
-    if (member.up.size() != members_.size()) return short_name(member.name) + " counts " + std::to_string(member.up.size()) + " members up, expected " + std::to_string(members_.size());
-    if (member.nodes.size() != members_.size()) return short_name(member.name) + " knows " + std::to_string(member.nodes.size()) + " members, expected " + std::to_string(members_.size());
+    if (member.up != members_.size()) return short_name(member.name) + " counts " + std::to_string(member.up) + " members up, expected " + std::to_string(members_.size());
+    if (member.nodes != members_.size()) return short_name(member.name) + " knows " + std::to_string(member.nodes) + " members, expected " + std::to_string(members_.size());
   }
   return std::nullopt;
 }
 
 // One add and one remove at most of every name ever used, and no other name.
 std::optional<std::string> SimMembership::unbounded() const {
+  const LwwSet* seen_before[2] = {};  // mostly all are the same
   for (const Member& member : members_) {
-    for (const LwwSet* set : {&member.core->node_set(), &member.core->up_set()}) {
+    const LwwSet* const sets[] = {&member.core->node_set(), &member.core->up_set()};
+    for (std::size_t which = 0; which < 2; ++which) {
+      const LwwSet* const set = sets[which];
+      if (seen_before[which] != nullptr && *seen_before[which] == *set) continue;
+      seen_before[which] = set;
       const auto written = LwwStruct::from_term(set->to_term({}));
       if (!written) return short_name(member.name) + ": " + written.error();
       for (const auto* entries : {&written->adds, &written->removes}) {

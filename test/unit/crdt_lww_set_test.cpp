@@ -162,6 +162,22 @@ TEST(LwwSet, ATimestampCarriesIntoTheNextField) {
   EXPECT_EQ(Timestamp::of_wall(microseconds(1'795'261'438'000'007)), (Timestamp{1795, 261'438, 7}));
 }
 
+// As tuples of a BEAM do, but for those that no clock makes.
+TEST(LwwSet, AStampIsATimestampOrNoneAndSortsAsItDoes) {
+  const std::vector<Timestamp> ascending = {{0, 0, 0}, {0, 0, 1}, {0, 0, 999'999}, {0, 1, 0}, {0, 999'999, 999'999}, {1, 0, 0}, {1'795, 261'438, 7}, {kMaxMegaSeconds, 0, 0}, {kMaxMegaSeconds, 999'999, 999'999}};
+  Stamp before;
+  EXPECT_FALSE(before);
+  for (const Timestamp& at : ascending) {
+    const Stamp stamp(at);
+    EXPECT_TRUE(stamp);
+    EXPECT_EQ(*stamp, at);
+    EXPECT_LT(before, stamp);
+    before = stamp;
+  }
+  EXPECT_EQ(*Stamp({7, 1'000'000, 3}), (Timestamp{7, 999'999, 999'999}));
+  EXPECT_EQ(*Stamp({7, 8, 1'000'000'000'000}), (Timestamp{7, 8, 999'999}));
+}
+
 TEST(LwwSet, WritesTheFormOfThePeer) {
   LwwSet set;
   set.put(kA, microseconds(1));

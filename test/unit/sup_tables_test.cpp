@@ -9,6 +9,7 @@
 #include "node/small_table.h"
 #include "sup/ordered_table.h"
 #include "sup/seq_table.h"
+#include "term/term_table.h"
 #include "term_test_kit.h"
 
 namespace supervisorring {
@@ -86,6 +87,31 @@ TEST(SeqTable, IsGoneThroughInTheOrderOfItsNumbersOverRandomChanges) {
     }
     auto newest = model.rbegin();
     for (auto it = table.rbegin(); it != table.rend(); ++it) ASSERT_EQ(it->first, (newest++)->first);
+  }
+}
+
+TEST(TermTable, HoldsWhatTheLibrarysHoldsOverRandomChanges) {
+  std::mt19937 random(3);
+  for (const unsigned kinds : {4u, 400u}) {
+    TermTable<int> table;
+    std::unordered_map<std::uint64_t, int> model;
+    for (int step = 0; step < 4000; ++step) {
+      const std::uint64_t number = random() % kinds;
+      if (random() % 2 == 0) {
+        table[key(number)] = step;
+        model[number] = step;
+      } else {
+        table.erase(key(number));
+        model.erase(number);
+      }
+      ASSERT_EQ(table.size(), model.size());
+      if (step % 16 != 0) continue;
+      for (std::uint64_t each = 0; each < kinds; ++each) {
+        const int* found = table.find(key(each));
+        ASSERT_EQ(found != nullptr, model.contains(each));
+        if (found) { ASSERT_EQ(*found, model.at(each)); }
+      }
+    }
   }
 }
 

@@ -101,17 +101,16 @@ std::vector<Term> Membership::removed_by(const LwwSet& up) const {
 LwwSet Membership::contest(LwwSet up, const Term& sender, Time time) {
   std::vector<Term> to_ask;
   for (const Term& node : removed_by(up)) {
-    Peer* const known_peer = peers_.find(node);
-    if (!known_peer) continue;
-    Peer& peer = *known_peer;
+    Peer* const peer = peers_.find(node);
+    if (!peer) continue;
     // In a great ring two members seldom hear each other; a program of ours that is connected takes part in the ring.
-    const bool was_heard = peer.heard >= time.now - kHeardRecently || (is_great() && peer.takes.news);
-    const bool is_heard = peer.connected && !suspicions_.contains(node) && was_heard;
+    const bool was_heard = peer->heard >= time.now - kHeardRecently || (is_great() && peer->takes.news);
+    const bool is_heard = peer->connected && !suspicions_.contains(node) && was_heard;
     const bool believed = !takes_part() || !is_heard || sender == self_ || sender == node || !nodes_.is_member(node);
     if (believed) contested_.extract(node);
     const bool known = !believed && !contested_.merge(up.extract(node));
     if (known) continue;
-    if (peer.asked) peer.removed_since = true;
+    if (peer->asked) peer->removed_since = true;
     if (!believed) to_ask.push_back(node);
   }
   if (!to_ask.empty()) ask_removed(to_ask, sender, time);

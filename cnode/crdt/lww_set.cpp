@@ -141,37 +141,17 @@ Term LwwStruct::to_term() const {
 LwwSet::LwwSet(const LwwStruct& received) {
   bool changed = false;
   const std::size_t most = received.adds.size() + received.removes.size();
-  entries_.reserve(std::min(most, kMaxLwwNames));
-  index_.reserve(std::min(most, kMaxLwwNames));
-  for (const auto& [element, at] : received.adds) keep_newest(stamps_of(element).added, at, changed);
-  for (const auto& [element, at] : received.removes) keep_newest(stamps_of(element).removed, at, changed);
-}
-
-std::uint32_t LwwSet::number_of(const Term& element) const {
-  return index_.find(element.hash(), [&](std::uint32_t number) { return entries_[number].element == element; });
-}
-
-const LwwSet::Stamps* LwwSet::find(const Term& element) const {
-  const std::uint32_t number = number_of(element);
-  return number == HashIndex::kNone ? nullptr : &entries_[number].stamps;
-}
-
-LwwSet::Stamps& LwwSet::stamps_of(const Term& element) {
-  std::uint32_t number = number_of(element);
-  if (number == HashIndex::kNone) {
-    number = static_cast<std::uint32_t>(entries_.size());
-    entries_.push_back({element, {}});
-    index_.add(element.hash(), number);
-  }
-  return entries_[number].stamps;
+  known_.reserve(std::min(most, kMaxLwwNames));
+  for (const auto& [element, at] : received.adds) keep_newest(known_[element].added, at, changed);
+  for (const auto& [element, at] : received.removes) keep_newest(known_[element].removed, at, changed);
 }
 
 // What came since the last time is put into its place.
 const std::vector<std::uint32_t>& LwwSet::order() const {
   const std::size_t known = order_.size();
-  if (known == entries_.size()) return order_;
-  for (std::size_t number = known; number < entries_.size(); ++number) order_.push_back(static_cast<std::uint32_t>(number));
-  const auto less = [this](std::uint32_t a, std::uint32_t b) { return compare_exact(entries_[a].element, entries_[b].element) < 0; };
+  if (known == names()) return order_;
+  for (std::size_t number = known; number < names(); ++number) order_.push_back(static_cast<std::uint32_t>(number));
+  const auto less = [this](std::uint32_t a, std::uint32_t b) { return compare_exact(entries()[a].first, entries()[b].first) < 0; };
   const auto middle = order_.begin() + static_cast<std::ptrdiff_t>(known);
   std::sort(middle, order_.end(), less);
   std::inplace_merge(order_.begin(), middle, order_.end(), less);
@@ -209,7 +189,7 @@ void with_dropped(std::vector<Term::Pair>& entries, const Replaced& replaced, co
 }  // namespace
 
 void LwwSet::put(const Term& element, std::chrono::microseconds wall, Stamp after) {
-  Stamps& stamps = stamps_of(element);
+  Stamps& stamps = known_[element];
   const Timestamp at = later_than(after, newer_than_all(stamps, wall));
   if (mutated(Mutation::no_compaction)) drop(dropped().adds, element, at, stamps.added);
   if (!stamps.is_member()) ++membership_version_;
@@ -218,7 +198,7 @@ void LwwSet::put(const Term& element, std::chrono::microseconds wall, Stamp afte
 }
 
 void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
-  Stamps& stamps = stamps_of(element);
+  Stamps& stamps = known_[element];
   const Timestamp at = newer_than_all(stamps, wall);
   if (mutated(Mutation::no_compaction)) drop(dropped().removes, element, at, stamps.removed);
   if (stamps.is_member()) ++membership_version_;
@@ -227,24 +207,18 @@ void LwwSet::remove(const Term& element, std::chrono::microseconds wall) {
 }
 
 void LwwSet::forget(const Term& element) {
-  const std::uint32_t number = number_of(element);
-  if (number == HashIndex::kNone) return;
-  if (entries_[number].stamps.is_member()) ++membership_version_;
-  index_.remove(element.hash(), number);
-  const auto last = static_cast<std::uint32_t>(entries_.size() - 1);
-  if (number != last) {
-    index_.renumber(entries_[last].element.hash(), last, number);
-    entries_[number] = std::move(entries_[last]);
-  }
-  entries_.pop_back();
+  const Stamps* known = find(element);
+  if (known == nullptr) return;
+  if (known->is_member()) ++membership_version_;
+  known_.erase(element);
   order_.clear();
   ++version_;
 }
 
 bool LwwSet::merge(const LwwSet& other) {
   bool changed = false;
-  for (const auto& [element, theirs] : other.entries_) {
-    Stamps& ours = stamps_of(element);
+  for (const auto& [element, theirs] : other.entries()) {
+    Stamps& ours = known_[element];
     const bool was_member = ours.is_member();
     keep_newest(ours.added, theirs.added, changed);
     keep_newest(ours.removed, theirs.removed, changed);
@@ -257,7 +231,7 @@ bool LwwSet::merge(const LwwSet& other) {
 LwwSet LwwSet::extract(const Term& element) {
   LwwSet extracted;
   if (const Stamps* known = find(element)) {
-    extracted.stamps_of(element) = *known;
+    extracted.known_[element] = *known;
     forget(element);
   }
   return extracted;
@@ -266,18 +240,18 @@ LwwSet LwwSet::extract(const Term& element) {
 LwwSet LwwSet::only(const std::vector<Term>& elements) const {
   LwwSet some;
   for (const Term& element : elements)
-    if (const Stamps* known = find(element)) some.stamps_of(element) = *known;
+    if (const Stamps* known = find(element)) some.known_[element] = *known;
   return some;
 }
 
 LwwSet LwwSet::lacking_in(const LwwSet& other) const {
   LwwSet lacking;
-  for (const auto& [element, ours] : entries_) {
+  for (const auto& [element, ours] : entries()) {
     const Stamps* theirs = other.find(element);
     const bool is_there = theirs != nullptr && theirs->is_member();
     if (ours.is_member() == is_there) continue;
     const Stamps merged = theirs == nullptr ? ours : Stamps{std::max(ours.added, theirs->added), std::max(ours.removed, theirs->removed)};
-    if (merged.is_member() != is_there) lacking.stamps_of(element) = ours;
+    if (merged.is_member() != is_there) lacking.known_[element] = ours;
   }
   return lacking;
 }
@@ -287,23 +261,21 @@ bool LwwSet::is_member(const Term& element) const {
   if (known == nullptr || !known->added) return false;
   if (element.is_atom()) return known->is_member();
   // Elixir compares the removed element with ==, the added one exactly: a remove of 1.0 takes 1 out too.
-  return std::none_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.stamps.removed > known->added && compare(entry.element, element) == 0;
-  });
+  return std::ranges::none_of(entries(), [&](const auto& entry) { return entry.second.removed > known->added && compare(entry.first, element) == 0; });
 }
 
 Stamp LwwSet::newest() const {
   Stamp newest;
-  for (const auto& [element, stamps] : entries_) newest = std::max({newest, stamps.added, stamps.removed});
+  for (const auto& [element, stamps] : entries()) newest = std::max({newest, stamps.added, stamps.removed});
   return newest;
 }
 
 std::vector<Term> LwwSet::members() const {
   std::vector<Term> members;
-  members.reserve(entries_.size());
+  members.reserve(names());
   const auto& ascending = order();
   for (auto number = ascending.rbegin(); number != ascending.rend(); ++number) {
-    const auto& [element, stamps] = entries_[*number];
+    const auto& [element, stamps] = entries()[*number];
     if (element.is_atom() ? stamps.is_member() : is_member(element)) members.push_back(element);
   }
   return members;
@@ -311,13 +283,13 @@ std::vector<Term> LwwSet::members() const {
 
 Term LwwSet::to_entries() const {
   const auto or_none = [](Stamp at) { return at ? (*at).to_term() : atom("none"); };
-  std::vector<Term> entries;
-  entries.reserve(names());
+  std::vector<Term> tuples;
+  tuples.reserve(names());
   for (const std::uint32_t number : order()) {
-    const auto& [element, stamps] = entries_[number];
-    entries.push_back(tuple(element, or_none(stamps.added), or_none(stamps.removed)));
+    const auto& [element, stamps] = entries()[number];
+    tuples.push_back(tuple(element, or_none(stamps.added), or_none(stamps.removed)));
   }
-  return Term::list(std::move(entries));
+  return Term::list(std::move(tuples));
 }
 
 void LwwSet::append_text(Bytes& text) const {
@@ -326,7 +298,7 @@ void LwwSet::append_text(Bytes& text) const {
   };
   append(static_cast<std::int64_t>(names()));
   for (const std::uint32_t number : order()) {
-    const auto& [element, stamps] = entries_[number];
+    const auto& [element, stamps] = entries()[number];
     if (element.is_atom()) text += element.atom_name();
     else text += external_form(element);
     text.push_back('\0');
@@ -343,7 +315,7 @@ Result<LwwSet> LwwSet::from_entries(const Term& entries) {
   bool changed = false;
   for (const Term& entry : entries.elements()) {
     if (!entry.is_tuple(3)) return expected("{Element, Added, Removed}", entry);
-    Stamps& stamps = set.stamps_of(entry[0]);
+    Stamps& stamps = set.known_[entry[0]];
     for (const auto& [term, kept] : {std::pair(&entry[1], &stamps.added), std::pair(&entry[2], &stamps.removed)}) {
       if (term->is_atom("none")) continue;
       const auto at = Timestamp::from_term(*term);
@@ -355,16 +327,16 @@ Result<LwwSet> LwwSet::from_entries(const Term& entries) {
 }
 
 bool LwwSet::operator==(const LwwSet& other) const {
-  return names() == other.names() && std::all_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-           const Stamps* theirs = other.find(entry.element);
-           return theirs != nullptr && *theirs == entry.stamps;
+  return names() == other.names() && std::ranges::all_of(entries(), [&](const auto& entry) {
+           const Stamps* theirs = other.find(entry.first);
+           return theirs != nullptr && *theirs == entry.second;
          });
 }
 
 Term LwwSet::to_term(const MapSetForm& form) const {
   std::vector<Term::Pair> adds, removes;
   for (const std::uint32_t number : order()) {
-    const auto& [element, stamps] = entries_[number];
+    const auto& [element, stamps] = entries()[number];
     if (stamps.added) adds.push_back(entry_pair(element, *stamps.added, form));
     if (stamps.removed) removes.push_back(entry_pair(element, *stamps.removed, form));
     if (!mutated(Mutation::no_compaction)) continue;

@@ -19,7 +19,7 @@
 
 #include "supervisorring/result.h"
 #include "supervisorring/term.h"
-#include "term/hash_index.h"
+#include "term/term_table.h"
 
 namespace supervisorring {
 
@@ -92,10 +92,6 @@ class LwwSet {
     bool is_member() const { return added && removed <= added; }
     bool operator==(const Stamps&) const = default;
   };
-  struct Entry {
-    Term element;
-    Stamps stamps;
-  };
   struct KeyOrder {
     bool operator()(const Term& a, const Term& b) const { return compare_exact(a, b) < 0; }
   };
@@ -122,10 +118,10 @@ class LwwSet {
   Stamp newest() const;                                  // of all elements
   // In descending order of terms, as LWWElemSet.to_list/1 gives.
   std::vector<Term> members() const;
-  std::size_t names() const { return entries_.size(); }  // elements ever used
-  // Each of them once. Their order depends on the past of this object, and means nothing.
-  const std::vector<Entry>& entries() const { return entries_; }
-  const Stamps* find(const Term& element) const;         // nullptr: never used
+  std::size_t names() const { return known_.size(); }  // elements ever used
+  // {Element, Stamps} of each of them once. Their order depends on the past of this object, and means nothing.
+  const std::vector<TermTable<Stamps>::Item>& entries() const { return known_.items(); }
+  const Stamps* find(const Term& element) const { return known_.find(element); }  // nullptr: never used
   bool contains(const Term& element) const { return find(element) != nullptr; }
   // Another one after each change of this object: as long as it stays the same, so does the set.
   std::uint64_t version() const { return version_; }
@@ -144,13 +140,10 @@ class LwwSet {
   bool operator==(const LwwSet& other) const;
 
  private:
-  std::uint32_t number_of(const Term& element) const;
-  Stamps& stamps_of(const Term& element);  // added where it is unknown
   const std::vector<std::uint32_t>& order() const;
 
-  std::vector<Entry> entries_;
-  HashIndex index_;                            // numbers into entries_
-  mutable std::vector<std::uint32_t> order_;   // the same, of the first order_.size() entries, ordered by element
+  TermTable<Stamps> known_;
+  mutable std::vector<std::uint32_t> order_;   // places in entries(), of the first order_.size() of them, ordered by element
   std::uint64_t version_ = 0, membership_version_ = 0;
 };
 

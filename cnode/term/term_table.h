@@ -15,6 +15,8 @@ namespace supervisorring {
 template <class Value>
 class TermTable {
  public:
+  using Item = std::pair<Term, Value>;
+
   std::size_t size() const { return items_.size(); }
   bool contains(const Term& key) const { return find(key) != nullptr; }
   // nullptr: not there.
@@ -44,6 +46,8 @@ class TermTable {
     }
     items_.pop_back();
   }
+  // Each once; what their order is depends on the past of this object.
+  const std::vector<Item>& items() const { return items_; }
   // Room for so many, so that adding need not make it bit by bit.
   void reserve(std::size_t size) {
     items_.reserve(size);
@@ -55,7 +59,7 @@ class TermTable {
     return index_.find(key.hash(), [&](std::uint32_t at) { return items_[at].first == key; });
   }
 
-  std::vector<std::pair<Term, Value>> items_;
+  std::vector<Item> items_;
   HashIndex index_;
 };
 

@@ -114,7 +114,7 @@ void Membership::handle_reconcile(const Reconcile& gossip, Time time) {
   if (changed || !up_.is_member(self_) || phase_ == Phase::aside) sets_changed("gossip of " + to_text(sender), time);
   // One that comes by this member is told to all.
   if (news_ != news && is_great()) announce(last_changed_, time, !was_up && up_.is_member(sender) ? Audience::all : Audience::some);
-  if (was_away && sender != self_ && ask_back && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
+  if (was_away && sender != self_ && ask_back) doubt_removal(sender, time);
   if (phase_ == Phase::asking && gossip.up.is_member(sender)) found_contact(sender, time);
   if (phase_ == Phase::entering && gossip.up.is_member(self_)) become_member("gossip of " + to_text(sender) + " counts it up", time);
   if (takes_part() && takes_news_now(sender)) tell_what_lacks(sender, nodes_.lacking_in(gossip.nodes), up_.lacking_in(gossip.up));
@@ -153,7 +153,7 @@ void Membership::handle_ack(const Ack& ack, Time time) {
   heard(node, time);
   if (phase_ == Phase::entering && node == contact_) return confirm();
   // Too late for its round: it was given up and lives.
-  if (takes_part() && nodes_.is_member(node) && !up_.is_member(node)) ask_up(node);
+  doubt_removal(node, time);
 }
 
 void Membership::refuse_input(const std::string& line, Time time) {

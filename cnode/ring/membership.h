@@ -46,8 +46,9 @@ inline constexpr Duration kHeardRecently = std::chrono::seconds(5);           //
 inline constexpr int kMostDoublings = 5;                                      // of kGossipInterval and kRetryPause for whom only we cannot reach
 inline constexpr Duration kFirstBackOff = std::chrono::milliseconds(250);
 inline constexpr Duration kLongestBackOff = std::chrono::seconds(5);
+inline constexpr Duration kAskingPause = std::chrono::milliseconds(10);       // of one that starts, between its questions to kMaxBurst and to as many more; all are asked within half of join_timeout
 inline constexpr Duration kAskTimeout = std::chrono::seconds(2);              // of AskSet and AskFormat
-inline constexpr std::size_t kMaxBurst = 16;                                  // members sent gossip at once for a change that one has made
+inline constexpr std::size_t kMaxBurst = 16;                                  // members sent gossip at once for a change that one has made, or asked at once by one that starts
 inline constexpr std::size_t kPassedOn = 6;                                   // told by each that hears of it by gossip: all but one in 400 are reached so
 inline constexpr std::size_t kSeenByAll = 2;                                  // told by each that has seen it itself, or was told as all others were
 inline constexpr std::size_t kManyRemoved = 4;                                // that others have removed: more are told one by one, within kContestSpread; so many within kFewContestSpread
@@ -57,7 +58,7 @@ inline constexpr Duration kFewContestSpread = std::chrono::milliseconds(20);
 inline constexpr Duration kContestPatience = std::chrono::milliseconds(500);  // for one that was told of its removal to put itself back
 inline constexpr Duration kCutSuspected = std::chrono::seconds(10);           // after a member fell silent: in a great ring kGossipsInACut are sent a round
 inline constexpr std::size_t kGossipsInACut = 3;
-inline constexpr Duration kConnectedSpread = std::chrono::milliseconds(200);  // between a connection of one that is not up and a question to it, in a great ring
+inline constexpr Duration kReturnSpread = std::chrono::milliseconds(200);     // between a sign of life of one that is not up and a question to it, in a great ring
 inline constexpr std::size_t kMaxAwaitedAcks = 256;
 inline constexpr Duration kForgetInterval = std::chrono::minutes(1);          // between two looks for names to be forgotten
 inline constexpr int kMaxBadInputLines = 10;                                  // log lines about bad input per kBadInputWindow
@@ -207,6 +208,7 @@ class Membership {
 
   // membership_join.cpp: asking, guarding, entering, the hash format
   void begin_asking(Time);
+  void schedule_questions(std::vector<Term> members, Time);
   void ask_candidates(Time);
   void candidate_answered(const Term& node, RingSet, const Term& answer, Time);
   void candidate_round_over(const Term& node, Candidate&, Time);
@@ -235,6 +237,7 @@ class Membership {
   void found_up(const Term& node, const std::string& why, Time);
   void probe(Time);
   void ask_up(const Term& node);
+  void doubt_removal(const Term& node, Time);
   void up_answered(const Term& node, const LwwSet& up, Time);
   void connect_to_new_members(const std::vector<Term>& members, Time);
   void put_self_back(Time);

@@ -76,10 +76,7 @@ void Membership::node_up(const Term& node, Time time) {
     candidate->second.ask_at = time.now;
     ask_candidates(time);
   }
-  if (!takes_part() || !nodes_.is_member(node) || up_.is_member(node)) return;
-  // Somebody else will have said that it is up before.
-  if (is_great()) ask_soon(node, Question::How::ask, kConnectedSpread, time);
-  else ask_up(node);
+  doubt_removal(node, time);
 }
 
 void Membership::node_down(const Term& node, Time time) {
@@ -147,6 +144,13 @@ void Membership::ask_up(const Term& node) {
   peer.asked = true;
   peer.removed_since = false;
   effects_.push_back(AskSet{node, RingSet::up});
+}
+
+// One that counts as removed shows that it lives. In a great ring it does so to all, and is asked by few: the first answer is told.
+void Membership::doubt_removal(const Term& node, Time time) {
+  if (!takes_part() || !nodes_.is_member(node) || up_.is_member(node)) return;
+  if (is_great()) ask_soon(node, Question::How::ask, kReturnSpread, time);
+  else ask_up(node);
 }
 
 // One that does not count itself up is leaving, standing aside or only starting: its own affair.

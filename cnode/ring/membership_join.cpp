@@ -42,16 +42,26 @@ void Membership::begin_asking(Time time) {
   const Term lost = std::exchange(contact_, Term());
   knock_at_.reset();
   candidates_.clear();
-  for (const Term& member : other_members()) {
-    candidates_[member].in_file = true;
-    candidates_[member].ask_at = time.now;
-  }
+  schedule_questions(other_members(), time);
   for (const Term& member : join_) candidates_[member].ask_at = time.now;
   if (candidates_.empty() || mutated(Mutation::start_before_answer)) return become_member("it is alone", time);
   ask_until_.reset();
   if (!waits_for_join_) ask_until_ = time.now + config_.join_timeout;
   if (!lost.is_nil() && candidates_.contains(lost)) candidates_[lost].ask_at = time.now + kFirstBackOff;
   ask_candidates(time);
+}
+
+// Each answer is as long as the ring: of many members some are asked, from anywhere in the file on, and after a pause some more, while none has answered.
+void Membership::schedule_questions(std::vector<Term> members, Time time) {
+  Duration pause{};
+  if (members.size() > kMaxBurst) {
+    std::rotate(members.begin(), members.begin() + static_cast<std::ptrdiff_t>(random_() % members.size()), members.end());
+    pause = std::min(kAskingPause, config_.join_timeout / 2 / static_cast<std::int64_t>(members.size() / kMaxBurst));
+  }
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    candidates_[members[i]].in_file = true;
+    candidates_[members[i]].ask_at = time.now + pause * static_cast<std::int64_t>(i / kMaxBurst);
+  }
 }
 
 void Membership::ask_candidates(Time time) {

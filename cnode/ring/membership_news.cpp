@@ -114,7 +114,7 @@ void Membership::handle_news(const Term& sender, ring_message::News news, Time t
   end_contests(news.up);
   if (nodes_.contains(sender) || up_.contains(sender)) heard(sender, time);
   if (last_versions_ != std::pair(nodes_.version(), up_.version()) || phase_ == Phase::aside) sets_change_soon("news of " + to_text(sender), time);
-  if (was_away && takes_part() && nodes_.is_member(sender) && !up_.is_member(sender)) ask_up(sender);
+  if (was_away) doubt_removal(sender, time);
   if (takes_part() && takes_news_now(sender)) tell_what_lacks(sender, known_of(nodes_, news.nodes).lacking_in(news.nodes), known_of(up_, news.up).lacking_in(news.up));
 }
 
@@ -125,7 +125,7 @@ void Membership::handle_digest(const Term& sender, const ring_message::SetsDiges
   if (nodes_.contains(sender) || up_.contains(sender)) heard(sender, time);
   if (!takes_part() || theirs.digest == digest()) return;
   const bool was_away = nodes_.is_member(sender) && !up_.is_member(sender);
-  was_away ? ask_up(sender) : send_ring(sender, time);
+  was_away ? doubt_removal(sender, time) : send_ring(sender, time);
 }
 
 // ---- questions that wait a moment ---------------------------------------------------------------------

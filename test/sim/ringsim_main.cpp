@@ -184,7 +184,7 @@ Life membership_life_of(std::uint64_t seed, const Options& options) {
 Forked::Told live_membership(const Life& life, const Options& options) {
   const MembershipResult result = SimMembership(membership_of(life.seed, options)).live();
   if (result.failure) return {"FAILED at " + *result.failure + "\n  replay: " + life.replay + " --trace\n", false};
-  return {text("converged after %.2f s, %llu messages, in all %.0f s\n", in_seconds(result.converged), number(result.messages), in_seconds(result.lived)), true};
+  return {text("converged after %.2f s, %llu messages; in all %.0f s, %llu messages\n", in_seconds(result.converged), number(result.messages), in_seconds(result.lived), number(result.messages_in_all)), true};
 }
 
 using HowToLive = std::function<Forked::Told(const Life&)>;

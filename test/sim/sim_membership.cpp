@@ -51,6 +51,7 @@ MembershipResult SimMembership::live() {
   if (!missing) missing = unbounded();
   if (missing) result.failure = stamp(now_) + " s: " + *missing;
   result.lived = now_.time_since_epoch();
+  result.messages_in_all = messages_;
   return result;
 }
 
@@ -266,7 +267,7 @@ void SimMembership::ask(std::size_t from, const Term& node, RingSet set) {
     return answer_at(kAskTimeout, from, [this, node, set](Membership& core) { core.set_unanswered(node, set, Membership::Unanswered::silent, time()); });
   }
   connect(from, node);
-  // Read when it arrives: one that starts asks all, and so many answers under way would need more memory than all members.
+  // Read when it arrives: where all start, each asks many, and so many answers under way would need more memory than all members.
   answer_at(delay() + delay(), from, [this, to, node, set](Membership& core) {
     const Membership* const asked = members_[to].core.get();
     if (asked) core.set_answered(node, set, answer_of(set == RingSet::nodes ? asked->node_set() : asked->up_set(), set), time());

@@ -40,6 +40,7 @@ struct MembershipResult {
   std::optional<std::string> failure;
   Duration converged{};        // after the faults ended
   std::uint64_t messages = 0;  // meanwhile
+  std::uint64_t messages_in_all = 0;
   Duration lived{};
 };
 

@@ -18,17 +18,35 @@ Term name_of(int number) { return atom("n" + std::to_string(number) + "@h"); }
 class RingNews : public ::testing::Test {
  protected:
   void start(int members, bool they_take_news = true) {
-    MembershipConfig config;
-    config.self = name_of(1);
-    config.format = HashFormat::minor_version_2;
+    MembershipConfig config = config_of();
     config.resume.emplace();
-    for (int i = 1; i <= members; ++i)
-      for (LwwSet* set : {&config.resume->nodes, &config.resume->up}) set->put(name_of(i), seconds(1));
-    core.emplace(std::move(config), Term::pid(name_of(1), 1, 0, 1), [this] { return next_reference(); });
-    core->start(time());
+    for (LwwSet* set : {&config.resume->nodes, &config.resume->up}) *set = ring_of(members);
+    start(std::move(config));
     for (int i = 2; i <= members; ++i) connect(name_of(i), they_take_news);
     pass(milliseconds(60));  // what it had to say of its own start
     acknowledge();
+  }
+  // With its ring file; nobody is connected.
+  void start_by_file(int members, Duration join_timeout) {
+    MembershipConfig config = config_of();
+    config.ring_file.emplace().nodes = ring_of(members);
+    config.join_timeout = join_timeout;
+    start(std::move(config));
+  }
+  static MembershipConfig config_of() {
+    MembershipConfig config;
+    config.self = name_of(1);
+    config.format = HashFormat::minor_version_2;
+    return config;
+  }
+  static LwwSet ring_of(int members) {
+    LwwSet set;
+    for (int i = 1; i <= members; ++i) set.put(name_of(i), seconds(1));
+    return set;
+  }
+  void start(MembershipConfig config) {
+    core.emplace(std::move(config), Term::pid(name_of(1), 1, 0, 1), [this] { return next_reference(); });
+    core->start(time());
   }
   void connect(const Term& node, bool takes_news) {
     core->node_up(node, time());
@@ -90,6 +108,12 @@ class RingNews : public ::testing::Test {
   std::size_t asked(const Term& node) const {
     const auto asks = all<membership::AskSet>();
     return static_cast<std::size_t>(std::ranges::count_if(asks, [&](const auto& ask) { return ask.node == node; }));
+  }
+  std::vector<Term> asked_for_up() const {
+    std::vector<Term> nodes;
+    for (const auto& ask : all<membership::AskSet>())
+      if (ask.set == RingSet::up) nodes.push_back(ask.node);
+    return nodes;
   }
   // As `from` would tell it: that this one was put or removed at that time.
   static ring_message::News news_of(const Term& node, bool is_up, std::chrono::microseconds at) {
@@ -311,9 +335,51 @@ TEST_F(RingNews, OneThatCountsAsRemovedAndSendsADigestIsAsked) {
   pass(milliseconds(100));
   ASSERT_FALSE(counts_up(name_of(3)));
   core->handle_digest(name_of(3), digest_of(name_of(3), core->node_set(), core->node_set()), time());
-  pass(milliseconds(0));
+  pass(kReturnSpread);
   EXPECT_EQ(asked(name_of(3)), 1u);
   EXPECT_EQ(gossips(), 0u) << "told of its own removal";
+}
+
+TEST_F(RingNews, OneThatCountsAsRemovedAndTellsNewsIsAskedUnlessAnotherHasAskedItBefore) {
+  for (const bool another_was_first : {false, true}) {
+    start(30);
+    core->handle_news(name_of(3), news_of(name_of(3), false, seconds(900)), time());
+    pass(milliseconds(100));
+    ASSERT_FALSE(counts_up(name_of(3)));
+    core->handle_news(name_of(3), news_of(name_of(9), true, seconds(950)), time());
+    if (another_was_first) core->handle_news(name_of(4), news_of(name_of(3), true, seconds(950)), time());
+    pass(kReturnSpread);
+    EXPECT_EQ(asked(name_of(3)), another_was_first ? 0u : 1u);
+  }
+}
+
+TEST_F(RingNews, OneThatStartsByTheFileOfAGreatRingAsksSomeAtATimeUntilOneAnswers) {
+  start_by_file(1000, seconds(5));
+  pass(milliseconds(0));
+  const auto first = asked_for_up();
+  ASSERT_EQ(first.size(), kMaxBurst);
+  pass(kAskingPause);
+  EXPECT_EQ(asked_for_up().size(), kMaxBurst);
+  for (const RingSet set : {RingSet::nodes, RingSet::up}) core->set_answered(first[3], set, ring_of(1000).to_term({}), time());
+  pass(seconds(1));
+  EXPECT_EQ(asked_for_up().size(), 0u);
+}
+
+TEST_F(RingNews, OneThatStartsByTheFileOfAGreatRingWithoutAnAnswerHasAskedAllWithinHalfOfTheJoinTimeout) {
+  for (const Duration join_timeout : {Duration(seconds(5)), Duration(milliseconds(100))}) {
+    start_by_file(1000, join_timeout);
+    pass(join_timeout / 2);
+    auto all_asked = asked_for_up();
+    std::ranges::sort(all_asked, [](const Term& a, const Term& b) { return compare(a, b) < 0; });
+    EXPECT_EQ(all_asked.size(), 999u);
+    EXPECT_EQ(std::ranges::adjacent_find(all_asked), all_asked.end());
+  }
+}
+
+TEST_F(RingNews, OneThatStartsByTheFileOfASmallRingAsksAllAtOnce) {
+  start_by_file(1 + static_cast<int>(kMaxBurst), seconds(5));
+  pass(milliseconds(0));
+  EXPECT_EQ(asked_for_up().size(), kMaxBurst);
 }
 
 TEST_F(RingNews, ADigestWithThePidOfAnotherNodeIsNotAnswered) {

@@ -11,7 +11,7 @@ defmodule UserApp.Cellars do
     :ok
   end
 
-  def ids, do: for(n <- 1..10, do: {:cellar, n})
+  def ids, do: for(n <- 1..30, do: {:cellar, n})
 
   @impl true
   def init(members) do

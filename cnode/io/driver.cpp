@@ -21,21 +21,21 @@ namespace {
 
 thread_local bool running_a_child = false;  // this thread, by run_quick_children()
 
-// Something worth doing as long as it paid lately; tried again every so often when it did not.
-class Habit {
- public:
-  bool now() { return credit_ > 0 || ++refusals_ % io_limits::kTryEvery == 0; }
-  void it_did() { credit_ = std::min(credit_ + 2, io_limits::kMostCredit); }
-  void it_did_not() { credit_ = std::max(credit_ - 1, 0); }
-
- private:
-  int credit_ = 0;
-  unsigned refusals_ = 0;
-};
-
 }  // namespace
 
 struct Driver::Impl final : TcpConnection::Owner {
+  // Something worth doing as long as it paid lately; tried again every so often when it did not.
+  class Habit {
+   public:
+    bool now() { return credit_ > 0 || ++refusals_ % io_limits::kTryEvery == 0; }
+    void it_did() { credit_ = std::min(credit_ + 2, io_limits::kMostCredit); }
+    void it_did_not() { credit_ = std::max(credit_ - 1, 0); }
+
+   private:
+    int credit_ = 0;
+    unsigned refusals_ = 0;
+  };
+
   explicit Impl(DriverOptions given)
       : options(std::move(given)),
         work(io.get_executor()),

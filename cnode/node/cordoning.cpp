@@ -10,7 +10,7 @@ namespace supervisorring {
 
 namespace {
 
-const Term& estate_key() { static const Term key = atom("cordoned"); return key; }
+const Term& cordoned_key() { static const Term key = atom("cordoned"); return key; }
 
 std::string children(std::size_t count) { return std::to_string(count) + (count == 1 ? " child" : " children"); }
 
@@ -40,7 +40,7 @@ std::vector<PeerKept> Cordoning::own_parts() const {
 // ---- telling -------------------------------------------------------------------------------------------
 
 void Cordoning::started() {
-  const Term* const kept = all_.beam ? all_.beam->kept(estate_key()) : nullptr;
+  const Term* const kept = all_.beam ? all_.beam->kept(cordoned_key()) : nullptr;
   if (kept == nullptr || !kept->is_tuple(3)) return;
   const auto number = (*kept)[0].as_int64();
   auto list = read_kept_list((*kept)[2]);
@@ -102,7 +102,7 @@ void Cordoning::sweep(ProcessContext& context) {
 // Tells the others, which also has this member look, and a successor in drop-in.
 void Cordoning::changed(ProcessContext& context) {
   const DrainWord& own = cordons_.own();
-  if (all_.beam) all_.beam->keep(estate_key(), tuple(Term::unsigned_integer(own.number), Term::boolean(own.drained), to_term(cordons_.own_list())));
+  if (all_.beam) all_.beam->keep(cordoned_key(), tuple(Term::unsigned_integer(own.number), Term::boolean(own.drained), to_term(cordons_.own_list())));
   context.send(peer_name(), atom("$announce"));
 }
 

@@ -10,7 +10,7 @@ namespace supervisorring {
 
 namespace {
 
-const Term& estate_key() { static const Term key = atom("drained"); return key; }
+const Term& drained_key() { static const Term key = atom("drained"); return key; }
 
 Term error(Term why) { return tuple(atom("error"), std::move(why)); }
 
@@ -47,7 +47,7 @@ bool Draining::excludes(const Term& node) const { return std::ranges::binary_sea
 // ---- telling -------------------------------------------------------------------------------------------
 
 void Draining::started(ProcessContext& context) {
-  const Term* const kept = all_.beam ? all_.beam->kept(estate_key()) : nullptr;
+  const Term* const kept = all_.beam ? all_.beam->kept(drained_key()) : nullptr;
   if (kept == nullptr || !kept->is_tuple(3)) return;
   const auto number = (*kept)[0].as_int64();
   if (!number || *number < 0) return;
@@ -110,7 +110,7 @@ bool Draining::look(ProcessContext& context) {
 void Draining::changed(ProcessContext& context) {
   const DrainWord& own = drains_.own();
   const auto rate = all_.move_rate.a_second();
-  if (all_.beam) all_.beam->keep(estate_key(), tuple(Term::unsigned_integer(own.number), Term::boolean(own.drained), rate ? integer(*rate) : atom("none")));
+  if (all_.beam) all_.beam->keep(drained_key(), tuple(Term::unsigned_integer(own.number), Term::boolean(own.drained), rate ? integer(*rate) : atom("none")));
   context.send(peer_name(), atom("$announce"));
 }
 

@@ -10,7 +10,7 @@ namespace supervisorring {
 
 namespace {
 
-const Term& tick() { static const Term message = atom("$supervisor_timeout"); return message; }
+const Term& supervisor_timeout() { static const Term message = atom("$supervisor_timeout"); return message; }
 
 // What OTP's supervisor sees when the start function does not exist.
 Term undefined_start(const ChildSpec& spec) {
@@ -42,7 +42,7 @@ void LocalSup::handle_message(ProcessContext& context, const Term& message) {
     handle_exit(context, message[1], message[2]);
   } else if (message.is_tagged("DOWN", 5) && all_->beam) {
     handle_proxy_down(context, message[1]);
-  } else if (message == tick()) {
+  } else if (message == supervisor_timeout()) {
     timer_at_.reset();
     sup_->local->timeout(context.time().now);
   } else if (!message.is_tagged("$gen_cast", 2)) {
@@ -140,7 +140,7 @@ void LocalSup::set_timer(ProcessContext& context) {
   const auto at = sup_->local->next_timeout();
   if (!at || (timer_at_ && *timer_at_ <= *at)) return;
   timer_at_ = at;
-  context.send_after(std::max(Duration::zero(), *at - context.time().now), context.self(), tick());
+  context.send_after(std::max(Duration::zero(), *at - context.time().now), context.self(), supervisor_timeout());
 }
 
 void LocalSup::start(ProcessContext& context, const SupStart& start) {

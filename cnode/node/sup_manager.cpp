@@ -11,7 +11,7 @@ namespace supervisorring {
 
 namespace {
 
-const Term& tick() { static const Term message = atom("$manager_timeout"); return message; }
+const Term& manager_timeout() { static const Term message = atom("$manager_timeout"); return message; }
 // Whether checking `written` gives `spec`; false where it is not known without doing so.
 bool is_written(const ChildSpec& spec, const Term& written) {
   return written.is_tuple(6) && written[0] == spec.id && written[1] == spec.start && written[3] == spec.shutdown_term && written[5] == spec.modules &&
@@ -70,7 +70,7 @@ void ManagerProcess::started(ProcessContext& context) {
   handle_ring(context);  // asks the handlers, too
   handlers_answered(context);
   context.send_after(kHandlerInterval, context.self(), refresh());
-  if (sup_->up_until) context.send_after(kFirstSyncTimeout, context.self(), tick());
+  if (sup_->up_until) context.send_after(kFirstSyncTimeout, context.self(), manager_timeout());
   perform(context);
 }
 
@@ -93,7 +93,7 @@ void ManagerProcess::handle_message(ProcessContext& context, const Term& message
     handle_call(context, message[1], message[2]);
   } else if (message.is_tagged("$gen_cast", 2)) {
     handle_cast(context, message[1]);
-  } else if (message == tick()) {
+  } else if (message == manager_timeout()) {
     timer_at_.reset();
     sup_->manager->timeout(context.time().now);
   } else if (message == refresh()) {
@@ -310,7 +310,7 @@ void ManagerProcess::set_timer(ProcessContext& context) {
   const auto at = sup_->manager->next_timeout();
   if (!at || timer_at_) return;
   timer_at_ = std::max(*at, context.time().now + std::chrono::milliseconds(10));
-  context.send_after(*timer_at_ - context.time().now, context.self(), tick());
+  context.send_after(*timer_at_ - context.time().now, context.self(), manager_timeout());
 }
 
 void ManagerProcess::tell_up(ProcessContext& context) {

@@ -18,7 +18,7 @@ constexpr Duration kBound = seconds(60);
 
 std::string name_of(std::size_t i) { return "n" + std::to_string(i) + "@h" + std::to_string(i); }
 
-double in_ms(Duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
+double milliseconds_in(Duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
 
 template <class... Values>
 std::string text(const char* format, Values... values) {
@@ -61,7 +61,7 @@ Convergence measure_convergence(std::size_t members, std::uint64_t seed) {
 std::string table_of(const std::vector<Convergence>& rows) {
   std::string out = "| members | one joins: until all agree | writes | one is killed: until all agree | writes |\n|---|---|---|---|---|\n";
   for (const Convergence& row : rows)
-    out += text("| %zu | %.0f ms | %llu | %.0f ms | %llu |\n", row.members, in_ms(row.join.time), static_cast<unsigned long long>(row.join.writes), in_ms(row.kill.time),
+    out += text("| %zu | %.0f ms | %llu | %.0f ms | %llu |\n", row.members, milliseconds_in(row.join.time), static_cast<unsigned long long>(row.join.writes), milliseconds_in(row.kill.time),
                 static_cast<unsigned long long>(row.kill.writes));
   return out;
 }
@@ -79,7 +79,7 @@ std::string plot_of(const std::vector<Convergence>& rows) {
   const auto line = [&](const char* colour, const char* name, double legend, auto&& change) {
     std::string points;
     for (const Convergence& row : rows) {
-      const double at_x = x(static_cast<double>(row.members)), at_y = y(in_ms(change(row).time));
+      const double at_x = x(static_cast<double>(row.members)), at_y = y(milliseconds_in(change(row).time));
       points += text("%.1f,%.1f ", at_x, at_y);
       out += text("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", at_x, at_y, colour);
     }

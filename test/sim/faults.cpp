@@ -13,8 +13,6 @@ using std::chrono::seconds;
 
 namespace {
 
-std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
-
 std::string in_ms(Duration time) { return std::to_string(time / milliseconds(1)) + " ms"; }
 
 }  // namespace

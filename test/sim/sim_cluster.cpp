@@ -77,8 +77,6 @@ class Asker : public Process {
   std::shared_ptr<std::optional<Term>> answer_;
 };
 
-std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
-
 }  // namespace
 
 SimCluster::SimCluster(SimClusterOptions options) : options_(options), net_(options.seed) {}

@@ -4,11 +4,6 @@
 #include "sim_network.h"
 
 namespace supervisorring::sim {
-namespace {
-
-std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
-
-}  // namespace
 
 std::optional<SimNetwork::Place> SimNetwork::find_side(const Machine& machine, ConnectionId id) {
   const auto found = machine.sides.find(id);

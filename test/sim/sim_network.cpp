@@ -8,14 +8,14 @@
 namespace supervisorring::sim {
 namespace {
 
-std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
-
 [[noreturn]] void fail(const std::string& why) {
   std::fprintf(stderr, "SimNetwork: %s\n", why.c_str());
   std::abort();
 }
 
 }  // namespace
+
+std::string host_of(const std::string& node) { return node.substr(node.find('@') + 1); }
 
 SimNetwork::SimNetwork(std::uint64_t seed) : random_state_(seed) {}
 SimNetwork::~SimNetwork() = default;

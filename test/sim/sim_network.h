@@ -24,6 +24,8 @@
 
 namespace supervisorring::sim {
 
+std::string host_of(const std::string& node);
+
 class SimNetwork {
  public:
   explicit SimNetwork(std::uint64_t seed = 1);

@@ -11,7 +11,7 @@ using ring_test::T;
 using std::chrono::microseconds;
 using std::chrono::seconds;
 
-const Term kA = atom("a@h");
+const Term kElement = atom("a@h");
 
 class LwwGolden : public ::testing::TestWithParam<const char*> {
  protected:
@@ -94,20 +94,20 @@ TEST(LwwSet, ASetOfOneAddEachIsWrittenAsTheOriginalWritesIt) {
 
 TEST(LwwSet, AClockThatWentBackwardsLosesNoChange) {
   LwwSet set;
-  set.put(kA, microseconds(2'000'000'000'000));
-  set.remove(kA, microseconds(1));
-  EXPECT_FALSE(set.is_member(kA));
-  set.put(kA, microseconds(0));
-  EXPECT_TRUE(set.is_member(kA));
-  set.remove(kA, microseconds(-5));
-  EXPECT_FALSE(set.is_member(kA));
+  set.put(kElement, microseconds(2'000'000'000'000));
+  set.remove(kElement, microseconds(1));
+  EXPECT_FALSE(set.is_member(kElement));
+  set.put(kElement, microseconds(0));
+  EXPECT_TRUE(set.is_member(kElement));
+  set.remove(kElement, microseconds(-5));
+  EXPECT_FALSE(set.is_member(kElement));
 }
 
 TEST(LwwSet, KeepsOneAddAndOneRemoveOfEachName) {
   LwwSet set;
   for (int i = 0; i < 1'000; ++i) {
-    set.put(kA, microseconds(2 * i));
-    set.remove(kA, microseconds(2 * i + 1));
+    set.put(kElement, microseconds(2 * i));
+    set.remove(kElement, microseconds(2 * i + 1));
   }
   const auto written = LwwStruct::from_term(set.to_term({}));
   ASSERT_TRUE(written);
@@ -140,18 +140,18 @@ TEST(LwwSet, KeepsItsOrderWhateverCameAndWent) {
 
 TEST(LwwSet, ItsVersionTellsWhetherItHasChanged) {
   LwwSet set, other;
-  set.put(kA, microseconds(5));
+  set.put(kElement, microseconds(5));
   const auto before = set.version();
-  other.put(kA, microseconds(4));
+  other.put(kElement, microseconds(4));
   EXPECT_FALSE(set.merge(other));
   EXPECT_EQ(set.version(), before);
-  other.remove(kA, microseconds(6));
+  other.remove(kElement, microseconds(6));
   EXPECT_TRUE(set.merge(other));
   EXPECT_NE(set.version(), before);
   const auto merged = set.version();
   set.forget(atom("unknown@h"));
   EXPECT_EQ(set.version(), merged);
-  set.forget(kA);
+  set.forget(kElement);
   EXPECT_NE(set.version(), merged);
 }
 
@@ -180,7 +180,7 @@ TEST(LwwSet, AStampIsATimestampOrNoneAndSortsAsItDoes) {
 
 TEST(LwwSet, WritesTheFormOfThePeer) {
   LwwSet set;
-  set.put(kA, microseconds(1));
+  set.put(kElement, microseconds(1));
   const Term with_version = set.to_term({.has_version = true});
   EXPECT_EQ(to_text((*with_version.find("add_set"))), "#{'__struct__' => 'Elixir.MapSet',map => #{{a@h,{0,0,1}} => []},version => 2}");
   const Term without = set.to_term({.has_version = false, .value_is_true = true});

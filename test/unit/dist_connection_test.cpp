@@ -10,11 +10,6 @@ namespace {
 using namespace dist_test;
 using namespace std::chrono_literals;
 
-constexpr const char* kA = "a@127.0.0.1";
-constexpr const char* kB = "b@127.0.0.1";
-const Term kFrom = pid(kA, 10);
-const Term kTo = pid(kB, 20);
-
 // Writes down what it is told, and accepts every name unless `decides` is empty.
 struct Recorder : ConnectionSink {
   Connection* connection = nullptr;

@@ -10,8 +10,6 @@ namespace {
 
 using namespace dist_test;
 
-const Term kFrom = pid("a@127.0.0.1", 10);
-const Term kTo = pid("b@127.0.0.1", 20);
 const Term kRef = reference("a@127.0.0.1", 1);
 
 Bytes body_of(const Bytes& frame) { return frame.substr(4); }

@@ -9,9 +9,6 @@ namespace {
 
 using namespace dist_test;
 
-constexpr const char* kA = "a@127.0.0.1";
-constexpr const char* kB = "b@127.0.0.1";
-
 Bytes packet(const Bytes& body) {
   return Bytes{static_cast<char>(body.size() >> 8), static_cast<char>(body.size())} + body;
 }

@@ -1,4 +1,4 @@
-// What the tests of dist/ share: pids and references by name, hexadecimal, and the golden frames.
+// What the tests of dist/ share: pids and references by name, and the golden frames.
 #pragma once
 
 #include <fstream>
@@ -6,26 +6,22 @@
 #include <string>
 #include <vector>
 
-#include "supervisorring/term.h"
+#include "term_test_kit.h"
 
 namespace supervisorring::dist_test {
+
+using test::from_hex;
+using test::T;
 
 inline Term pid(const char* node, std::uint32_t id) { return Term::pid(atom(node), id, 0, 7); }
 inline Term reference(const char* node, std::uint32_t word) {
   const std::uint32_t words[] = {word, 2, 3};
   return Term::reference(atom(node), 7, words);
 }
-inline Term T(std::string_view text) {
-  auto term = parse_term(text);
-  return term ? std::move(term).value() : atom("this_text_is_no_term");
-}
-
-inline Bytes from_hex(std::string_view hex) {
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; };
-  Bytes bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) bytes += static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1]));
-  return bytes;
-}
+inline constexpr const char* kA = "a@127.0.0.1";
+inline constexpr const char* kB = "b@127.0.0.1";
+inline const Term kFrom = pid(kA, 10);
+inline const Term kTo = pid(kB, 20);
 
 struct GoldenFrame {
   std::string name;

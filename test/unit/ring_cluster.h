@@ -66,6 +66,8 @@ class LegacyNanoRing : public Process {
 
 class RingCluster : public ::testing::Test {
  protected:
+  static inline const std::string kA = "a@h1", kB = "b@h2", kC = "c@h3", kD = "d@h4";
+
   struct Member {
     std::unique_ptr<RingView> view;
     std::unique_ptr<NanoRing> ring;

@@ -5,7 +5,6 @@ namespace supervisorring {
 namespace {
 
 using RingEvidence = ring_test::RingCluster;
-const std::string kA = "a@h1", kB = "b@h2", kC = "c@h3", kD = "d@h4";
 
 TEST_F(RingEvidence, AMemberThatMissesOneAckAndAnswersThenStaysUp) {
   start_ring({kA, kB, kC});

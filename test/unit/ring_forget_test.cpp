@@ -5,7 +5,7 @@ namespace supervisorring {
 namespace {
 
 using ring_test::T;
-const std::string kA = "a@h1", kB = "b@h2", kC = "c@h3", kGone = "gone@h4";
+const std::string kGone = "gone@h4";
 
 std::size_t bytes_of(const LwwSet& set) { return external_form(set.to_term({}), HashFormat::minor_version_2).size(); }
 

@@ -7,7 +7,6 @@ namespace {
 
 using ring_test::T;
 using RingMembership = ring_test::RingCluster;
-const std::string kA = "a@h1", kB = "b@h2", kC = "c@h3", kD = "d@h4";
 
 TEST_F(RingMembership, AMemberAloneIsSettledAtOnce) {
   start(kA);

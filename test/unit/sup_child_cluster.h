@@ -7,14 +7,11 @@
 #include <map>
 
 #include "sup/child_manager.h"
+#include "term_test_kit.h"
 
 namespace supervisorring::sup_test {
 
-inline Term T(std::string_view text) {
-  auto term = parse_term(text);
-  EXPECT_TRUE(term) << text << ": " << (term ? "" : term.error());
-  return term ? *term : Term();
-}
+using test::T;
 
 // Some members, each with a local supervisor and a child manager; children are a pid and a number (their state).
 class ChildManagerCluster : public testing::Test {

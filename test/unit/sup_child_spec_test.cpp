@@ -4,14 +4,12 @@
 
 #include <fstream>
 
+#include "term_test_kit.h"
+
 namespace supervisorring {
 namespace {
 
-Term T(std::string_view text) {
-  auto term = parse_term(text);
-  EXPECT_TRUE(term) << text << ": " << (term ? "" : term.error());
-  return term ? *term : Term();
-}
+using test::T;
 
 TEST(ChildSpecs, EveryGoldenCaseIsAnsweredAsOtp25AnswersIt) {
   std::ifstream file(std::string(SR_TEST_DIR) + "/golden/childspecs-otp25.txt");

@@ -12,6 +12,12 @@
 #include "node/supervision.h"
 #include "sim_network.h"
 
+namespace supervisorring::sup_test {
+
+inline const Term kA = atom("a@h"), kB = atom("b@h"), kC = atom("c@h");
+
+}  // namespace supervisorring::sup_test
+
 namespace supervisorring {
 
 // Counts; `increment` and `get` are calls, `crash` a cast. Its count moves with it.

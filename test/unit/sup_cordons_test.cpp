@@ -8,7 +8,8 @@
 namespace supervisorring {
 namespace {
 
-const Term kA = atom("a@h"), kB = atom("b@h"), kC = atom("c@h");
+using sup_test::kA, sup_test::kB, sup_test::kC;
+
 const Term kSup = atom("Elixir.S");
 
 std::vector<Term> numbers(std::int64_t count) {

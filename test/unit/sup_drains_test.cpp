@@ -7,7 +7,7 @@ namespace supervisorring {
 namespace {
 
 using Words = std::vector<DrainWord>;
-const Term kA = atom("a@h"), kB = atom("b@h"), kC = atom("c@h");
+using sup_test::kA, sup_test::kB, sup_test::kC;
 
 TEST(Drains, WhatAMemberSaysOfItselfCountsWhateverOthersSay) {
   Drains drains(kA);

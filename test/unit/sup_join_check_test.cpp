@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "term_test_kit.h"
+
 namespace supervisorring {
 namespace {
 
-Term T(std::string_view text) { return *parse_term(text); }
+using test::T;
+
 const auto kDefined = [](const Term& name) { return name.is_atom("s"); };
 const auto kStarts = [](const ChildSpec& spec) { return spec.start[0].is_atom("m"); };
 

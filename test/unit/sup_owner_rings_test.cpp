@@ -9,13 +9,14 @@
 #include "sup/child_spec.h"
 #include "sup/peer_messages.h"
 #include "sup/ring_plan.h"
+#include "term_test_kit.h"
 
 namespace supervisorring {
 namespace {
 
 using std::chrono::seconds;
+using test::T;
 
-Term T(std::string_view text) { return parse_term(text).value(); }
 OwnerSet set_of(std::string_view text) { return read_owner_set(T(text)).value(); }
 std::shared_ptr<const Ring> ring_of(std::initializer_list<const char*> names) {
   std::vector<Term> members;

@@ -4,14 +4,13 @@
 
 #include <array>
 
+#include "term_test_kit.h"
+
 namespace supervisorring {
 namespace {
 
-Term T(std::string_view text) {
-  auto term = parse_term(text);
-  EXPECT_TRUE(term) << text << ": " << (term ? "" : term.error());
-  return term ? *term : Term();
-}
+using test::T;
+
 const Term kFrom = Term::pid(atom("a@h"), 5, 0, 1);
 Term message(std::string_view body) { return tuple(atom("supervisorring_peer"), kFrom, T(body)); }
 

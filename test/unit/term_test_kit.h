@@ -1,5 +1,7 @@
-// What the tests of terms share: terms from text, hex, and a seeded generator of any term.
+// What all tests share: terms from text, and hex. And a seeded generator of any term.
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include <ostream>
 #include <random>
@@ -27,9 +29,10 @@ inline Bytes from_hex(std::string_view hex) {
   return bytes;
 }
 
-inline std::string to_hex(BytesView bytes) {
+template <class Range>
+std::string to_hex(const Range& bytes) {
   std::string hex;
-  for (const char c : bytes) {
+  for (const auto c : bytes) {
     hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
     hex += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
   }

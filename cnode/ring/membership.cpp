@@ -177,9 +177,9 @@ bool Membership::fits(const LwwSet& ours, const LwwSet& theirs) const {
 void Membership::sets_changed(const std::string& why, Time time) {
   changes_at_.reset();
   // Before anybody sees a ring without it.
-  const bool put_back = !mutated(Mutation::no_self_re_add) && phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_) && !(put_back_ && time.now - *put_back_ < kRetryPause);
+  const bool put_back = !mutated(Mutation::no_self_re_add) && phase_ == Phase::member && nodes_.is_member(self_) && !up_.is_member(self_) && may_put_back(time);
   if (put_back) {
-    put_back_ = time.now;
+    note_put_back(time);
     up_.put(self_, time.wall);
     log(Level::info, "another member removed this one from up, and it lives (" + why + ")");
   }

@@ -42,6 +42,7 @@ inline constexpr Duration kGuardInterval = std::chrono::seconds(10);          //
 inline constexpr Duration kRetryPause = std::chrono::seconds(1);              // between attempts that evidence could repeat for ever
 inline constexpr Duration kBurstPause = std::chrono::milliseconds(50);        // between two announcements of changes made here
 inline constexpr Duration kLateTick = std::chrono::milliseconds(250);         // later than this, we were asleep and judge nobody
+inline constexpr Duration kPutBackAhead = 3 * kRetryPause;                    // a member puts itself back once in kRetryPause on average, and so much ahead of that
 inline constexpr Duration kHeardRecently = std::chrono::seconds(5);           // what was heard for so long is evidence that the member lives
 inline constexpr int kMostDoublings = 5;                                      // of kGossipInterval and kRetryPause for whom only we cannot reach
 inline constexpr Duration kFirstBackOff = std::chrono::milliseconds(250);
@@ -241,6 +242,8 @@ class Membership {
   void up_answered(const Term& node, const LwwSet& up, Time);
   void connect_to_new_members(const std::vector<Term>& members, Time);
   void put_self_back(Time);
+  bool may_put_back(Time time) const { return put_back_paid_ <= time.now + kPutBackAhead; }
+  void note_put_back(Time time) { put_back_paid_ = std::max(put_back_paid_, time.now) + kRetryPause; }
 
   // membership_news.cpp: what has changed is told
   bool is_great() const { return last_up_.size() > kMaxBurst + 1; }
@@ -351,7 +354,8 @@ class Membership {
   std::map<Term, Question, LwwSet::KeyOrder> questions_;  // that wait a moment
   Audience announce_to_ = Audience::few;
   std::vector<Term> unannounced_;                    // what announce_at_ is for
-  std::optional<Instant> announced_, put_back_;      // when it was last done
+  std::optional<Instant> announced_;                 // when it was last done
+  Instant put_back_paid_{};                          // until then it has put itself back once in each kRetryPause
   std::optional<Instant> silent_at_;                 // when a member was last found silent
   int bad_inputs_ = 0;
   Instant bad_inputs_since_;

@@ -196,11 +196,11 @@ void Membership::put_self_back(Time time) {
   if (!aside && mutated(Mutation::no_self_re_add)) return;
   if (!aside && (phase_ != Phase::member || !nodes_.is_member(self_))) return;
   if (up_.is_member(self_) != aside) return;
-  if (put_back_ && time.now - *put_back_ < kRetryPause) {
-    put_back_at_ = *put_back_ + kRetryPause;
+  if (!may_put_back(time)) {
+    put_back_at_ = put_back_paid_ - kPutBackAhead;
     return;
   }
-  put_back_ = time.now;
+  note_put_back(time);
   if (aside) {
     up_.remove(self_, time.wall);
     sets_changed("still standing aside", time);

@@ -49,7 +49,7 @@ void Membership::stand_aside(const std::string& why, Time time) {
   gossip_at_.reset();
   probe_at_ = time.now + kGossipInterval;
   up_.remove(self_, time.wall);
-  put_back_ = time.now;
+  note_put_back(time);
   sets_changed("standing aside", time);
   tell_own_removal(other_up(), time);
 }

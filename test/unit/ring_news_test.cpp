@@ -271,6 +271,27 @@ TEST_F(RingNews, ThatItWasRemovedMakesAMemberPutItselfBackAndTellAll) {
   EXPECT_GE(told().size(), 29u);
 }
 
+TEST_F(RingNews, AMemberThatIsRemovedAFewTimesInASecondPutsItselfBackEachTimeAndThenOnceASecond) {
+  for (const int members : {3, 30}) {
+    start(members);
+    const auto remove = [this] {
+      core->handle_news(name_of(2), news_of(name_of(1), false, time().wall), time());
+      pass(kChangesPause);
+      return counts_up(name_of(1));
+    };
+    const int at_once = 1 + static_cast<int>(kPutBackAhead / kRetryPause);
+    for (int i = 0; i < at_once; ++i) EXPECT_TRUE(remove()) << members << " members, removal " << i + 1;
+    EXPECT_FALSE(remove());
+    pass(kRetryPause);
+    EXPECT_TRUE(counts_up(name_of(1)));
+    EXPECT_FALSE(remove());
+    pass(kRetryPause);
+    EXPECT_TRUE(counts_up(name_of(1)));
+    pass(kPutBackAhead + kRetryPause);
+    EXPECT_TRUE(remove());
+  }
+}
+
 TEST_F(RingNews, ALeavingMemberTellsAllAndAnswersNothingMore) {
   start(30);
   core->begin_leave(Membership::Forget::no, time());
